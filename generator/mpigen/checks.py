@@ -1,0 +1,118 @@
+"""What the fields of mpigen.yaml must be together: what cannot work is refused, with the reason."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpigen.config import Config
+from mpigen.source import KeyPath
+
+# swarmkit, manager/controlapi/service.go: a service's name is a DNS label
+NAME_LIMIT = 63
+
+# What mpigen finds out when a container starts; a second opinion makes Open MPI use both.
+_OWN_PARAMS = {
+    "btl_tcp_if_include",
+    "btl_tcp_if_exclude",
+    "oob_tcp_if_include",
+    "oob_tcp_if_exclude",
+    "prte_if_include",
+    "prte_if_exclude",
+    "orte_default_hostfile",
+    "prte_default_hostfile",
+}
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Fields that do not go together. The first path is where it is reported."""
+
+    paths: tuple[KeyPath, ...]
+    message: str
+
+
+def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
+    """Everything in `config` that cannot work together; `site` is the folder of mpigen.yaml."""
+    yield from _names(config)
+    yield from _groups(config)
+    yield from _capacity(config)
+    yield from _params(config)
+    if config.app and not (site / config.app.source).is_dir():
+        folder = site / config.app.source
+        yield Conflict((("app", "source"),), f"there is no folder {folder}")
+
+
+def _names(config: Config) -> Iterator[Conflict]:
+    for index, group in enumerate(config.workers):
+        service = f"{config.name}_{group.name}"
+        host = f"{group.name}-{group.replicas}"
+        at: KeyPath = ("workers", index, "name")
+        if len(service) > NAME_LIMIT:
+            yield Conflict((at, ("name",)), _too_long("the service's name", service))
+        if len(host) > NAME_LIMIT:
+            paths = (at, ("workers", index, "replicas"))
+            yield Conflict(paths, _too_long("the last host's name", host))
+    network = f"{config.name}_{config.network.name}"
+    if len(network) > NAME_LIMIT:
+        at = ("network", "name") if config.network.name != "mpi" else ("name",)
+        yield Conflict((at, ("name",)), _too_long("the network's name", network))
+
+
+def _too_long(what: str, name: str) -> str:
+    return f"{what} would be {name}, {len(name)} characters: {NAME_LIMIT} is the most"
+
+
+def _groups(config: Config) -> Iterator[Conflict]:
+    first: dict[str, int] = {}
+    for index, group in enumerate(config.workers):
+        at: KeyPath = ("workers", index)
+        if first.setdefault(group.name, index) != index:
+            message = f"workers[{first[group.name]}] is called {group.name!r} too"
+            other: KeyPath = ("workers", first[group.name], "name")
+            yield Conflict(((*at, "name"), other), message)
+        if group.memory and group.shm and group.shm > group.memory:
+            message = (
+                f"{group.shm} bytes of /dev/shm count against the memory limit of "
+                f"{group.memory}: make shm smaller or memory larger"
+            )
+            yield Conflict(((*at, "shm"), (*at, "memory")), message)
+        nodes = config.network.nodes
+        if nodes and group.max_per_node and nodes * group.max_per_node < group.replicas:
+            message = (
+                f"{group.replicas} containers do not fit on network.nodes: {nodes} "
+                f"with max_per_node: {group.max_per_node}"
+            )
+            paths = ((*at, "replicas"), (*at, "max_per_node"), ("network", "nodes"))
+            yield Conflict(paths, message)
+
+
+def _capacity(config: Config) -> Iterator[Conflict]:
+    """Addresses of the overlay: each task, the gateway, each node, and one for a job."""
+    tasks = sum(group.replicas for group in config.workers)
+    nodes = config.network.nodes or tasks
+    needed = tasks + nodes + 2
+    usable = config.network.subnet.num_addresses - 2
+    if needed <= usable:
+        return
+    message = (
+        f"{config.network.subnet} holds {usable} addresses, and {needed} are needed: {tasks} for "
+        f"the containers, {nodes} for the nodes (one each), 1 for the gateway, 1 for a job; "
+        f"take a subnet of /{_prefix_for(needed)}"
+    )
+    if not config.network.nodes:
+        message += ", or say network.nodes if there are fewer servers than containers"
+    paths: list[KeyPath] = [("network", "subnet"), ("network", "nodes"), ("workers",)]
+    paths += [("workers", index, "replicas") for index in range(len(config.workers))]
+    yield Conflict(tuple(paths), message)
+
+
+def _prefix_for(addresses: int) -> int:
+    """The longest IPv4 prefix whose network has room for `addresses` hosts."""
+    return 32 - (addresses + 1).bit_length()
+
+
+def _params(config: Config) -> Iterator[Conflict]:
+    for name in config.mpi.params:
+        if name in _OWN_PARAMS:
+            message = "is found out when a container starts, and cannot be set: leave it out"
+            yield Conflict((("mpi", "params", name),), message)

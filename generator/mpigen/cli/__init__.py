@@ -1,0 +1,52 @@
+"""The verbs: the only place that prints or exits. One small file a family.
+
+A verb imports what it needs inside its function, so that `mpigen render` stays quick and
+never loads the Docker SDK.
+"""
+
+import sys
+
+import typer
+
+from mpigen.cli import lab, render, verify
+from mpigen.errors import MpigenError
+
+app = typer.Typer(
+    name="mpigen",
+    help="One YAML file describes an MPI cluster; mpigen renders the Docker artifacts that run it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("render")(render.render)
+app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
+app.add_typer(lab.app, name="lab")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mpigen import __version__
+
+        typer.echo(f"mpigen {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_version
+    ),
+) -> None:
+    """One YAML file describes an MPI cluster; mpigen renders the Docker artifacts that run it."""
+
+
+def main() -> None:
+    """Run the command line; print an `MpigenError` once and exit with its code."""
+    try:
+        app()
+    except MpigenError as error:
+        typer.secho(f"error: {error.message}", err=True, fg=typer.colors.RED)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        sys.exit(error.exit_code)

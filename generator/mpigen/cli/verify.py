@@ -1,0 +1,17 @@
+"""`mpigen verify`: the rendered checks against the live cluster."""
+
+from pathlib import Path
+
+import typer
+
+
+def verify(
+    arguments: list[str] = typer.Argument(None, help="Passed on to pytest, as in -k sshd."),
+    output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
+    stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
+    context: str | None = typer.Option(None, help="Docker context of a manager."),
+) -> None:
+    """Check the deployed cluster: every task on every node, from a manager alone."""
+    from mpigen.verify import verify as run_checks
+
+    run_checks(output, stack, context, arguments or [])

@@ -1,0 +1,132 @@
+"""Config -> Cluster: what the templates are given, every number and name derived once."""
+
+from dataclasses import dataclass
+
+from mpigen.config import App, Config, Workers
+from mpigen.mpi import IMPLEMENTATIONS, Implementation
+
+DEFAULT_SHM = 512 * 1024**2
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of equal workers. Sizes are in bytes, `cpus` is text as Docker reads it."""
+
+    name: str
+    replicas: int
+    slots: int
+    cpus: str | None
+    memory: int | None
+    shm: int
+    constraints: tuple[str, ...]
+    max_per_node: int | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """The MPI program in the image: `source` beside mpigen.yaml, `bin` in the image."""
+
+    source: str
+    build: str
+    bin: str
+    check: str | None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Everything that the templates may say."""
+
+    name: str
+    base: str
+    tag: str
+    runtime_packages: tuple[str, ...]
+    build_packages: tuple[str, ...]
+    app: Program | None
+    mpi: Implementation
+    params: dict[str, dict[str, str]]
+    user: str
+    uid: int
+    gid: int
+    network: str
+    subnet: str
+    mtu: int | None
+    groups: tuple[Group, ...]
+    port: int
+
+    @property
+    def replicas(self) -> int:
+        """Containers in all groups."""
+        return sum(group.replicas for group in self.groups)
+
+    @property
+    def slots(self) -> int:
+        """Ranks in all groups."""
+        return sum(group.replicas * group.slots for group in self.groups)
+
+    @property
+    def path(self) -> str:
+        """PATH in every container and ssh session."""
+        own = [self.app.bin] if self.app else []
+        return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
+
+
+def plan(config: Config) -> Cluster:
+    """The cluster that `config` describes; `config` has passed `checks.conflicts`."""
+    mpi = IMPLEMENTATIONS[config.mpi.implementation]
+    groups = tuple(_group(workers) for workers in config.workers)
+    return Cluster(
+        name=config.name,
+        base=config.image.base,
+        tag=config.image.tag or f"{config.name}:latest",
+        runtime_packages=_packages(
+            mpi.runtime_packages,
+            ("iproute2", "openssh-client", "openssh-server"),
+            config.image.packages,
+        ),
+        build_packages=_packages(mpi.build_packages, config.image.build_packages),
+        app=_program(config.app),
+        mpi=mpi,
+        params=_params(mpi, groups, config.mpi.params),
+        user=config.user.name,
+        uid=config.user.uid,
+        gid=config.user.gid,
+        network=config.network.name,
+        subnet=str(config.network.subnet),
+        mtu=config.network.mtu,
+        groups=groups,
+        port=config.ssh.port,
+    )
+
+
+def _group(workers: Workers) -> Group:
+    shm = workers.shm or min(DEFAULT_SHM, workers.memory // 2 if workers.memory else DEFAULT_SHM)
+    return Group(
+        name=workers.name,
+        replicas=workers.replicas,
+        slots=workers.slots or max(1, int(float(workers.cpus or 1))),
+        cpus=workers.cpus,
+        memory=workers.memory,
+        shm=shm,
+        constraints=tuple(workers.constraints),
+        max_per_node=workers.max_per_node,
+    )
+
+
+def _program(app: App | None) -> Program | None:
+    return app and Program(source=app.source, build=app.build, bin=app.bin, check=app.check)
+
+
+def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(sorted({package for packages in lists for package in packages}))
+
+
+def _params(
+    mpi: Implementation, groups: tuple[Group, ...], own: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """The parameters of each file that MPI reads, by its name; the user's go over ours."""
+    # ranks are bound to cores only where a node has one container
+    alone = len(groups) == 1 and groups[0].max_per_node == 1
+    return {
+        file.name: {**file.params, **({} if alone else file.unbound), **own}
+        for file in mpi.params_files
+    }

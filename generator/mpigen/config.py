@@ -1,0 +1,125 @@
+"""What the user writes: mpigen.yaml as pydantic models, each field with its default.
+
+What a value may be is in `fields.py`, what fields must be together in `checks.py`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpigen.fields import (
+    Command,
+    Constraint,
+    Cpus,
+    ImagePath,
+    ImageReference,
+    Label,
+    Memory,
+    Package,
+    ParamName,
+    ParamValue,
+    Shm,
+    SiteFolder,
+    StrictInt,
+    Subnet,
+    UserName,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Image(_Section):
+    """The image that every container runs."""
+
+    base: ImageReference = Field(
+        "debian:trixie-slim",
+        description="Base image, Debian or Ubuntu; its release brings the MPI version.",
+    )
+    tag: ImageReference | None = Field(None, description="The image's name; default NAME:latest.")
+    packages: list[Package] = Field([], description="Packages for the runtime image.")
+    build_packages: list[Package] = Field([], description="Packages for the build stage alone.")
+
+
+class App(_Section):
+    """The MPI program that goes into the image."""
+
+    source: SiteFolder = Field(description="Folder with the sources, beside mpigen.yaml.")
+    build: Command = Field(
+        "make install",
+        description="Run by sh in the copied sources; puts the programs into $BINDIR.",
+    )
+    bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
+    check: Command | None = Field(
+        None, description="Command for every rank that exits 0 if the cluster is right."
+    )
+
+
+class Mpi(_Section):
+    """The MPI implementation and its parameters."""
+
+    implementation: Literal["openmpi"] = Field("openmpi", description="MPI implementation.")
+    params: dict[ParamName, ParamValue] = Field({}, description="MCA parameters, name to value.")
+
+
+class User(_Section):
+    """The unprivileged user that everything runs as."""
+
+    name: UserName = Field("mpi", description="Name of the user.")
+    uid: Annotated[StrictInt, Field(ge=1, le=65533)] = Field(1000, description="User id.")
+    gid: Annotated[StrictInt, Field(ge=1, le=65533)] = Field(1000, description="Group id.")
+
+
+class Network(_Section):
+    """The overlay network between the containers."""
+
+    name: Label = Field("mpi", description="Network's key in the stack: STACK_NAME on the Swarm.")
+    subnet: Subnet = Field(
+        "10.77.0.0/24", validate_default=True, description="Subnet of the overlay, pinned."
+    )
+    mtu: Annotated[StrictInt, Field(ge=626, le=65535)] | None = Field(
+        None, description="MTU of the servers' own network; the overlay gets 50 less."
+    )
+    nodes: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None, description="Most servers that ever take part; default one a container."
+    )
+
+
+class Workers(_Section):
+    """A group of equal worker containers: one Swarm service."""
+
+    name: Label = Field("worker", description="Name of the service; hosts are NAME-1, NAME-2, ...")
+    replicas: Annotated[StrictInt, Field(ge=1)] = Field(2, description="Containers.")
+    slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None, description="Ranks a container; default the whole CPUs of `cpus`, else 1."
+    )
+    cpus: Cpus | None = Field(None, description="CPU limit of a container.")
+    memory: Memory | None = Field(None, description="Memory limit of a container.")
+    shm: Shm | None = Field(
+        None, description="Size of /dev/shm; default 512m, or half the memory limit if less."
+    )
+    constraints: list[Constraint] = Field([], description="Swarm placement constraints.")
+    max_per_node: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None, description="Most containers of the group on one node."
+    )
+
+
+class Ssh(_Section):
+    """How the containers reach one another."""
+
+    port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(2222, description="sshd's port.")
+
+
+class Config(_Section):
+    """mpigen.yaml."""
+
+    name: Label = Field(description="Name of the cluster, the image and the stack.")
+    image: Image = Image()
+    app: App | None = None
+    mpi: Mpi = Mpi()
+    user: User = User()
+    network: Network = Network()
+    workers: Annotated[list[Workers], Field(min_length=1)] = [Workers()]
+    ssh: Ssh = Ssh()
+

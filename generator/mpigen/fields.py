@@ -1,0 +1,201 @@
+"""The kinds of value that mpigen.yaml holds, each with what Docker or MPI would refuse.
+
+Each kind is a pydantic annotation: a plain type and the check that a value must pass. A check
+raises ValueError saying what is wrong and what would be right.
+"""
+
+import re
+from ipaddress import IPv4Network
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Strict
+
+# Swarm refuses a container below this: moby, daemon/daemon_unix.go, linuxMinMemory
+MEMORY_MINIMUM = 6 * 1024**2
+# moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
+CPUS_MINIMUM = 0.01
+
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes in a Docker size such as `512m` or `1.5GiB` (docker/go-units, RAMInBytes).
+
+    Raises ValueError where Docker would.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", text, re.IGNORECASE)
+    if not match:
+        raise ValueError(f"{text!r} is no size that Docker takes: write 512m or 4g")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _matching(pattern: str, advice: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} {advice}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _label(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", text):
+        raise ValueError(
+            f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
+        )
+    if len(text) > 63:
+        raise ValueError(f"a DNS label has 63 characters at most, this has {len(text)}")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if not all(character.isprintable() for character in text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _command(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    for character in text:
+        if not character.isprintable() and character not in "\n\t":
+            raise ValueError(f"holds the control character {character!a}")
+    return text
+
+
+def _image(text: str) -> str:
+    # distribution/reference, regexp.go: [domain/]path[:tag][@digest], in lower case but the tag
+    host = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
+    part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+    tag = r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+    if not re.fullmatch(f"{host}{part}(?:/{part})*{tag}", text):
+        raise ValueError(
+            f"{text!r} is no image reference: write [registry/]name[:tag], the name in lower case"
+        )
+    return text
+
+
+def _cpus(value: object) -> object:
+    """CPUs as text: `2`, `1.5`. Docker reads a decimal of at most 9 places."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("must be a number of CPUs, as in 2 or 1.5")
+    text = str(value)
+    if not re.fullmatch(r"\d+(\.\d{1,9})?", text):
+        raise ValueError(f"{text!r} is no number of CPUs that Docker takes: write 2 or 1.5")
+    if float(text) < CPUS_MINIMUM:
+        raise ValueError(f"{text} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes")
+    return text
+
+
+def _size(value: object) -> object:
+    """Bytes, from a Docker size."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError("must be a size, as in 512m or 4g")
+    return parse_bytes(str(value))
+
+
+def _memory(size: int) -> int:
+    if size < MEMORY_MINIMUM:
+        raise ValueError(f"{size} bytes is less than 6m, the least memory that Docker takes")
+    return size
+
+
+def _positive(size: int) -> int:
+    if size < 4096:
+        raise ValueError(f"{size} bytes is less than a page (4096)")
+    return size
+
+
+def _subnet(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a subnet in quotes, as in 10.77.0.0/24")
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no IPv4 subnet: write one as in 10.77.0.0/24") from error
+    if "/" not in value:
+        raise ValueError(f"{value!r} has no prefix length: write one as in 10.77.0.0/24")
+    address = value.partition("/")[0]
+    if str(network.network_address) != address:
+        raise ValueError(
+            f"{value} is no network address: the network that {address} is in is {network}"
+        )
+    if network.is_loopback or network.is_multicast or network.is_link_local:
+        raise ValueError(f"{value} is reserved: take a private one, as in 10.77.0.0/24")
+    if not 8 <= network.prefixlen <= 29:
+        raise ValueError(f"/{network.prefixlen} makes no overlay: take a prefix from /8 to /29")
+    return network
+
+
+def _constraint(text: str) -> str:
+    # swarmkit, manager/constraint/constraint.go
+    key = r"(?:node|engine)\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+    value = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
+    if not re.fullmatch(rf" *{key} *(?:==|!=) *{value}", text):
+        raise ValueError(
+            f"{text!r} is no placement constraint: write node.labels.KEY==VALUE, "
+            "node.hostname!=NAME or the like"
+        )
+    return text
+
+
+def _folder(text: str) -> str:
+    _one_line(text)
+    parts = text.split("/")
+    if text.startswith(("/", "-", "~")) or ".." in parts:
+        raise ValueError(f"{text!r} must be a folder beside or below this file, as in app")
+    return "/".join(part for part in parts if part not in ("", ".")) or "."
+
+
+def _param(value: object) -> object:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError("must be text or a number")
+    _one_line(value)
+    if value != value.strip() or "#" in value or '"' in value:
+        raise ValueError(f"{value!a} cannot be an MPI parameter: no quotes, # or outer spaces")
+    return value
+
+
+StrictText = Annotated[str, Strict()]
+StrictInt = Annotated[int, Strict()]
+Label = Annotated[StrictText, AfterValidator(_label)]
+Command = Annotated[StrictText, AfterValidator(_command)]
+ImageReference = Annotated[StrictText, AfterValidator(_image)]
+Cpus = Annotated[str, BeforeValidator(_cpus)]
+Memory = Annotated[int, BeforeValidator(_size), AfterValidator(_memory)]
+Shm = Annotated[int, BeforeValidator(_size), AfterValidator(_positive)]
+Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
+Constraint = Annotated[StrictText, AfterValidator(_constraint)]
+SiteFolder = Annotated[StrictText, AfterValidator(_folder)]
+ParamValue = Annotated[str, BeforeValidator(_param)]
+ParamName = Annotated[
+    StrictText, _matching(r"[a-z][a-z0-9_]*", "is no MCA parameter: use a-z, 0-9 and _")
+]
+# deb-version(7) and the package name rules of Debian policy 5.6.1
+Package = Annotated[
+    StrictText,
+    _matching(
+        r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?",
+        "is no Debian package: write name or name=version",
+    ),
+]
+UserName = Annotated[
+    StrictText,
+    _matching(
+        r"(?!root$)[a-z_][a-z0-9_-]{0,31}",
+        "is no name for the unprivileged user: use a-z, 0-9, _ and -, and not root",
+    ),
+]
+ImagePath = Annotated[
+    StrictText,
+    _matching(
+        r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+",
+        "must be an absolute path of letters, digits and ._+-, as in /opt/app/bin",
+    ),
+]

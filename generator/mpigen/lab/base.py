@@ -1,0 +1,123 @@
+"""A base image: pulled, or, where no registry answers, made from the package mirror."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+from mpigen.errors import ClusterError
+from mpigen.lab import machine
+from mpigen.lab.engine import blame
+from mpigen.lab.machine import Say
+
+_DEBIAN = re.compile(r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|12|13)(-slim)?")
+_SUITES = {"12": "bookworm", "13": "trixie"}
+
+# What the official `-slim` images leave out: their /etc/dpkg/dpkg.cfg.d/docker.
+_SLIM = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/groff/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/lintian/*",
+    "path-exclude=/usr/share/linda/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-include=/usr/share/locale/locale.alias",
+    "path-exclude=/usr/share/man/*",
+)
+# The official images' /etc/apt/apt.conf.d/docker-clean: no package files stay in a layer.
+_DOCKER_CLEAN = """\
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb \
+/var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb \
+/var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+"""
+
+
+def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") -> None:
+    """Make sure that the engine has the image `ref`.
+
+    `mirror` is the Debian mirror to use where no registry answers; "" is Debian's own.
+    Raises ClusterError, naming each attempt, if it can be had in no way.
+    """
+    with blame(f"looking for {ref}"):
+        try:
+            client.images.get(ref)
+        except ImageNotFound:
+            pass
+        else:
+            say(f"{ref} is there")
+            return
+    say(f"pulling {ref}")
+    try:
+        with blame(f"docker pull {ref}"):
+            client.images.pull(ref)
+    except ClusterError as pull:
+        if parse(ref) is None:
+            raise ClusterError(
+                pull.message,
+                "Load it by hand (docker load -i FILE), or use debian:trixie-slim or"
+                " debian:bookworm-slim, which mpigen can make without a registry.",
+            ) from pull
+        say("no registry answered")
+        _attempt_bootstrap(client, ref, say, mirror, pull)
+
+
+def parse(ref: str) -> tuple[str, bool] | None:
+    """The suite and whether it is slim, for a Debian image that can be bootstrapped; else None."""
+    match = _DEBIAN.fullmatch(ref)
+    return (_SUITES.get(match[1], match[1]), bool(match[2])) if match else None
+
+
+def command(suite: str, slim: bool, docker_clean: Path, mirror: str) -> list[str]:
+    """The mmdebstrap command that writes a base image's tar to its standard output."""
+    options = [f"--dpkgopt={line}" for line in _SLIM] if slim else []
+    return [
+        *["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", *options],
+        f"--customize-hook=upload {docker_clean} /etc/apt/apt.conf.d/docker-clean",
+        # mmdebstrap leaves copies of this machine's own behind.
+        '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
+        *[suite, "-", *([mirror] if mirror else [])],
+    ]
+
+
+def _attempt_bootstrap(
+    client: docker.DockerClient, ref: str, say: Say, mirror: str, pull: ClusterError
+) -> None:
+    try:
+        _bootstrap(client, ref, say, mirror)
+    except ClusterError as bootstrap:
+        raise ClusterError(
+            f"{ref} can be had neither way\n{pull.message}\n{bootstrap.message}",
+            "Name a package mirror that this machine reaches: "
+            f"mpigen lab base {ref} --mirror http://MIRROR/debian",
+        ) from bootstrap
+
+
+def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> None:
+    parsed = parse(ref)
+    assert parsed is not None
+    suite, slim = parsed
+    if not shutil.which("mmdebstrap"):
+        # The keyring, because Ubuntu does not have Debian's by default.
+        machine.install(["mmdebstrap", "debian-archive-keyring"], say)
+    say(f"bootstrapping Debian {suite} from {mirror or 'the package mirror'}")
+    # Beside the engine's data is not ours to use: the tar (90 MB) lies in $TMPDIR for some seconds.
+    with tempfile.TemporaryDirectory(prefix="mpigen-base-") as scratch:
+        clean = Path(scratch, "docker-clean")
+        clean.write_text(_DOCKER_CLEAN, "utf-8")
+        clean.chmod(0o644)
+        tar = Path(scratch, "base.tar")
+        with tar.open("wb") as out:
+            machine.run(machine.as_root(command(suite, slim, clean, mirror)), "mmdebstrap", out)
+        repository, _, tag = ref.rpartition(":")
+        with blame(f"importing {ref}"):
+            client.api.import_image_from_file(
+                str(tar), repository=repository, tag=tag, changes=['CMD ["bash"]']
+            )
+    say(f"made {ref}")

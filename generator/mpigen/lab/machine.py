@@ -1,0 +1,81 @@
+"""This machine: commands as root, Debian packages, where mpigen keeps its state."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from mpigen.errors import ClusterError
+
+Say = Callable[[str], None]
+"""A progress callback: takes one line, without a newline, from any thread."""
+
+
+def state_root() -> Path:
+    """The folder that holds what mpigen must remember: one folder a lab, and `engine.json`."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "mpigen"
+
+
+def run(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
+    """Run a command and return its standard output ("" if that goes to the file `stdout`).
+
+    Raises ClusterError, with the command's last lines, if it fails or does not exist.
+    """
+    try:
+        done = subprocess.run(
+            command, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, check=False
+        )
+    except FileNotFoundError:
+        raise ClusterError(f"{what}: there is no command {command[0]} here") from None
+    if done.returncode != 0:
+        raise ClusterError(
+            f"{what} failed with exit code {done.returncode}\n{tail(done.stderr.decode())}"
+        )
+    return (done.stdout or b"").decode()
+
+
+def tail(text: str, lines: int = 10) -> str:
+    """The last lines of a text, indented, to stand under a message."""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
+
+
+def as_root(command: Sequence[str]) -> list[str]:
+    """The same command, run as root: as it is, or by sudo (which may ask for a password).
+
+    Raises ClusterError where neither is possible.
+    """
+    if os.geteuid() == 0:
+        return list(command)
+    if shutil.which("sudo"):
+        return ["sudo", *command]
+    raise ClusterError(
+        f"this needs root, and there is no sudo: {' '.join(command)}",
+        "Run it as root, or ask whoever administers this machine to.",
+    )
+
+
+def is_debian_like(os_release: str) -> bool:
+    """Whether the text of /etc/os-release is Debian's or that of a distribution made from it."""
+    pairs = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
+    families = f"{pairs.get('ID', '')} {pairs.get('ID_LIKE', '')}".replace('"', "").split()
+    return "debian" in families
+
+
+def install(packages: Sequence[str], say: Say) -> None:
+    """Install Debian packages, saying which.
+
+    Raises ClusterError on a machine without apt, without root, or when apt fails.
+    """
+    release = Path("/etc/os-release")
+    if not (release.exists() and is_debian_like(release.read_text("utf-8"))):
+        raise ClusterError(
+            f"mpigen installs packages only on Debian and Ubuntu; missing: {' '.join(packages)}",
+            "Install them by this machine's own means, then run the command again.",
+        )
+    say(f"installing Debian packages: {' '.join(packages)}")
+    apt = as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"])
+    run([*apt, "update"], "apt-get update")
+    run([*apt, "install", "--no-install-recommends", *packages], "apt-get install")

@@ -1,0 +1,204 @@
+"""A lab's nodes: containers with a Docker engine in each, reached over unix sockets."""
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, BuildError, ImageNotFound, NotFound
+
+from mpigen.errors import ClusterError
+from mpigen.lab import base, machine
+from mpigen.lab.engine import blame
+from mpigen.lab.machine import Say
+
+LABEL = "mpigen.lab"
+_BASE = "debian:trixie-slim"
+_START_SECONDS = 90.0
+_SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
+
+# The containers of a node live in cgroups below the node's own, so that nothing is left of them
+# when the node is removed. Under cgroup v2 a group with children may hold no process, hence init:
+# moby's hack/dind does the same.
+_START = r"""
+set -eu
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    group=/sys/fs/cgroup${own%/}
+    mkdir -p "$group/init"
+    xargs -rn1 <"$group/cgroup.procs" >"$group/init/cgroup.procs" || true
+    sed -e 's/ / +/g' -e 's/^/+/' "$group/cgroup.controllers" >"$group/cgroup.subtree_control"
+else
+    own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+fi
+exec dockerd -H unix:///lab/docker.sock --group "$SOCKET_GID" --cgroup-parent "${own%/}/lab"
+"""
+
+# How a container may become a node. An engine without CAP_SYS_RESOURCE cannot give all
+# privileges; the second way asks for all that it can give.
+_PRIVILEGED: dict[str, Any] = {"privileged": True}
+_CAPABLE: dict[str, Any] = {
+    "cap_add": ["ALL"],
+    "cap_drop": ["SYS_RESOURCE"],
+    "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
+    "device_cgroup_rules": ["a *:* rwm"],
+    "cgroupns": "host",
+}
+_WAYS = (_PRIVILEGED, _CAPABLE)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: its name in the Swarm, its container, its address and its engine's socket."""
+
+    name: str
+    container: str
+    container_id: str
+    address: str
+    socket: Path
+
+    def connect(self, timeout: float = 60) -> docker.DockerClient:
+        """A client of the node's engine. Timeout: seconds. Raises ClusterError if it is silent."""
+        with blame(f"{self.name} ({self.container}) does not answer"):
+            return docker.DockerClient(base_url=f"unix://{self.socket}", timeout=int(timeout))
+
+
+def image(client: docker.DockerClient, say: Say) -> str:
+    """The tag of the node image, which is built if the engine lacks it.
+
+    Raises ClusterError, with the last lines of the build, if that fails.
+    """
+    dockerfile = files(__package__).joinpath("node.Dockerfile").read_bytes()
+    tag = f"mpigen-lab-node:{hashlib.sha256(dockerfile).hexdigest()[:12]}"
+    with blame(f"looking for {tag}"):
+        try:
+            client.images.get(tag)
+            return tag
+        except ImageNotFound:
+            pass
+    base.ensure(client, _BASE, say)
+    say(f"building the node image {tag}")
+    with blame(f"building {tag}"):
+        try:
+            client.images.build(fileobj=BytesIO(dockerfile), tag=tag, rm=True, forcerm=True)
+        except BuildError as error:
+            log = "".join(str(line.get("stream", "")) for line in error.build_log)
+            raise ClusterError(f"building {tag}: {error.msg}\n{machine.tail(log)}") from error
+    return tag
+
+
+def socket_path(folder: Path, number: int) -> Path:
+    """Where node `number` of the lab in `folder` has its socket.
+
+    Raises ClusterError if the path is longer than a socket's may be.
+    """
+    path = folder / f"node-{number}" / "docker.sock"
+    if len(bytes(path)) > _SOCKET_PATH_BYTES:
+        raise ClusterError(
+            f"a socket's path may have {_SOCKET_PATH_BYTES} bytes, and this has"
+            f" {len(bytes(path))}: {path}",
+            "Set XDG_STATE_HOME to a shorter folder, or give the lab a shorter name.",
+        )
+    return path
+
+
+def start(client: docker.DockerClient, lab: str, number: int, tag: str, socket: Path) -> Node:
+    """Start the container of one node; its engine answers later.
+
+    Raises ClusterError, naming what each way of starting it met, if none works.
+    """
+    name, container = f"node-{number}", f"mpigen-{lab}-{number}"
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    refusals = []
+    for way in _WAYS:
+        with blame(f"creating {container}"):
+            made = client.api.create_container(
+                tag,
+                ["sh", "-c", _START],
+                name=container,
+                hostname=name,
+                labels={LABEL: lab},
+                # `container` tells dockerd that the host's AppArmor is not its own to use.
+                environment={"SOCKET_GID": str(os.getgid()), "container": "docker"},
+                volumes=["/var/lib/docker"],
+                host_config=_host_config(client, f"mpigen-{lab}", socket.parent, way),
+            )
+        try:
+            client.api.start(made["Id"])
+        except APIError as error:
+            refusals.append(f"{', '.join(way)}: {error.explanation}")
+            client.api.remove_container(made["Id"], v=True, force=True)
+            continue
+        networks = client.api.inspect_container(made["Id"])["NetworkSettings"]["Networks"]
+        address = networks[f"mpigen-{lab}"]["IPAddress"]
+        return Node(name, container, made["Id"], address, socket)
+    raise ClusterError(
+        f"the engine refuses to start {container}\n{machine.tail(chr(10).join(refusals))}",
+        "A node needs an engine that may start privileged containers.",
+    )
+
+
+def _host_config(
+    client: docker.DockerClient, network: str, folder: Path, way: dict[str, Any]
+) -> dict[str, Any]:
+    binds = [f"{folder}:/lab"]
+    if way is _CAPABLE:
+        binds.append("/sys/fs/cgroup:/sys/fs/cgroup:rw")
+    config: dict[str, Any] = client.api.create_host_config(
+        network_mode=network, binds=binds, tmpfs={"/run": ""}, init=True, **way
+    )
+    if way is _CAPABLE:  # what `docker run --security-opt systempaths=unconfined` sends
+        config.update(MaskedPaths=[], ReadonlyPaths=[])
+    return config
+
+
+def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
+    """Wait until the engine of each node answers.
+
+    Raises ClusterError, with the last lines of the node's log, if one ends or stays silent.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    silent = list(nodes)
+    while silent:
+        for node in tuple(silent):
+            if _answers(node):
+                say(f"{node.name} answers at {node.socket}")
+                silent.remove(node)
+            elif not _is_running(client, node):
+                raise ClusterError(f"{node.name} ended as it started\n{_log(client, node)}")
+            elif time.monotonic() > deadline:
+                raise ClusterError(
+                    f"{node.name} has not answered for {_START_SECONDS:.0f} s\n{_log(client, node)}"
+                )
+        time.sleep(0.1)
+
+
+def remove(client: docker.DockerClient, container_id: str) -> None:
+    """Remove a node's container, running or not, and with it its images, volumes and tasks."""
+    with contextlib.suppress(NotFound):
+        client.api.remove_container(container_id, v=True, force=True)
+
+
+def _answers(node: Node) -> bool:
+    try:
+        node.connect(timeout=5).close()
+    except ClusterError:
+        return False
+    return True
+
+
+def _is_running(client: docker.DockerClient, node: Node) -> bool:
+    with blame(f"looking at {node.container}"):
+        return bool(client.api.inspect_container(node.container_id)["State"]["Running"])
+
+
+def _log(client: docker.DockerClient, node: Node) -> str:
+    with blame(f"reading the log of {node.container}"):
+        return machine.tail(client.api.logs(node.container_id, tail=10).decode("utf-8", "replace"))

@@ -1,0 +1,173 @@
+"""mpigen.yaml -> Config: every problem at once, each with file, line and column."""
+
+import copy
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mpigen.checks import conflicts
+from mpigen.config import Config
+from mpigen.errors import InputError
+from mpigen.source import KeyPath, Problem, parse
+
+_HINT = "Nothing was written. The fields are described in docs/configuration.md."
+
+
+def load(path: Path) -> Config:
+    """Read `path` and check its fields, one by one and together.
+
+    Raises InputError with a line for each problem: FILE:LINE:COLUMN: FIELD: MESSAGE.
+    """
+    source = parse(_read(path), str(path))
+    data = {} if source.data is None else source.data
+    if not isinstance(data, dict):
+        raise source.error([Problem((), "must be a mapping, as in name: mycluster")], _HINT)
+    config, problems = _validate(data)
+    if config is not None:
+        bad = {problem.path for problem in problems}
+        problems += [
+            Problem(conflict.paths[0], conflict.message)
+            for conflict in conflicts(config, path.parent)
+            if not any(_related(at, other) for at in conflict.paths for other in bad)
+        ]
+    problems += source.problems
+    if problems or config is None:
+        raise source.error(problems, _HINT)
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = "Name the file with -c FILE. The least that works is one line: name: mycluster"
+        raise InputError(f"{path}: no such file", hint) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+    """The config and what is wrong with single fields.
+
+    Where fields are wrong, the config is what is left with them taken out, so that the others
+    can still be checked together; None if nothing can be made of it.
+    """
+    try:
+        return Config.model_validate(data), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    problems = [_problem(detail) for detail in details]
+    rest = copy.deepcopy(data)
+    for problem in problems:
+        _take_out(rest, problem.path)
+    rest.setdefault("name", "unnamed")
+    try:
+        return Config.model_validate(rest), problems
+    except ValidationError:
+        return None, problems
+
+
+def _take_out(data: Any, path: KeyPath) -> None:
+    """Remove what `path` leads to; a list goes as a whole, but for a group of workers."""
+    for position, part in enumerate(path):
+        last = position == len(path) - 1
+        if isinstance(data, dict) and part in data:
+            nested = data[part]
+            is_list_of_scalars = isinstance(nested, list) and part != "workers"
+            if last or is_list_of_scalars:
+                del data[part]
+                return
+            data = nested
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            if last or not isinstance(data[part], dict):
+                data[part] = {"name": f"unnamed-{part}"}
+                return
+            data = data[part]
+        else:
+            return
+
+
+def _related(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one path leads to or into the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    path: KeyPath = tuple(part for part in detail["loc"] if part != "[key]")
+    return Problem(path, _message(detail, path))
+
+
+def _message(detail: ErrorDetails, path: KeyPath) -> str:
+    given, context = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown key; " + _nearest(str(path[-1]), path[:-1])
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"{given!r} is not supported: it must be {context['expected']}"
+        case "greater_than_equal":
+            return f"{given!r} is too small: {context['ge']} is the least"
+        case "less_than_equal":
+            return f"{given!r} is too large: {context['le']} is the most"
+        case "too_short":
+            return "must not be empty"
+        case "string_type":
+            return f"must be text, not {_kind(given)}{_quote_hint(given)}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"must be a whole number, not {_kind(given)}"
+        case "list_type":
+            return f"must be a list, not {_kind(given)}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"must be a mapping of keys, not {_kind(given)}"
+    return detail["msg"]
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the text {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return f"{type(value).__name__} {value}"
+
+
+def _quote_hint(value: object) -> str:
+    if isinstance(value, bool):
+        return " (YAML reads yes, no, on and off so): put it in quotes"
+    return "" if isinstance(value, (list, dict)) or value is None else ": put it in quotes"
+
+
+def _nearest(key: str, parent: KeyPath) -> str:
+    """Advice for an unknown `key`: the nearest known one, else all of them."""
+    known = _fields(parent)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def _fields(path: KeyPath) -> list[str]:
+    """The field names of the section at `path`."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation: Any = model.model_fields[part].annotation
+        sections = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(section for section in sections if hasattr(section, "model_fields"))
+    return list(model.model_fields)

@@ -1,0 +1,84 @@
+"""What differs between MPI implementations, in one table."""
+
+from dataclasses import dataclass, field
+
+HOSTFILE = "/run/mpi/hostfile"
+# stands for the overlay's interface until the container starts and knows it
+INTERFACE = "@interface@"
+
+
+@dataclass(frozen=True)
+class ParamsFile:
+    """A file of `name = value` lines that an MPI reads, and what mpigen says in it.
+
+    `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
+    container makes when it starts. `unbound` is said where containers may share a node.
+    """
+
+    path: str
+    params: dict[str, str]
+    unbound: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's name: it lies in /etc/mpi as rendered, in /run/mpi as started."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """An MPI implementation as Debian packages it.
+
+    A parameter that a version does not know is passed over, so one table serves all versions.
+    """
+
+    runtime_packages: tuple[str, ...]
+    build_packages: tuple[str, ...]
+    params_files: tuple[ParamsFile, ...]
+
+
+# A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
+_KEEPALIVE = {
+    "oob_tcp_keepalive_time": "10",
+    "oob_tcp_keepalive_intvl": "5",
+    "oob_tcp_keepalive_probes": "3",
+}
+
+IMPLEMENTATIONS = {
+    "openmpi": Implementation(
+        runtime_packages=("openmpi-bin",),
+        build_packages=("g++", "libopenmpi-dev", "make"),
+        params_files=(
+            # Interfaces go by name, not by subnet: a subnet that PRRTE fails to match (seen on
+            # Open MPI 5.0.7 with a correct one) means every interface, and so a hang.
+            # Binding goes off, since containers of one node would all bind to core 0.
+            ParamsFile(
+                # Open MPI, and the daemons of Open MPI 4
+                "/etc/openmpi/openmpi-mca-params.conf",
+                {
+                    "btl_tcp_if_include": INTERFACE,
+                    "oob_tcp_if_include": INTERFACE,
+                    "orte_default_hostfile": HOSTFILE,
+                    # The overlay is plain TCP. Looking for faster fabrics costs each rank a
+                    # second at its start, and UCX would look on every interface.
+                    "pml": "ob1",
+                    "mtl": "^ofi,psm2",
+                    "btl": "^openib,uct,ofi,usnic",
+                    **_KEEPALIVE,
+                },
+                # and a rank that waits lets the others run: containers may share cores too
+                unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
+            ),
+            ParamsFile(
+                # PRRTE: the daemons of Open MPI 5
+                "/etc/openmpi/prte-mca-params.conf",
+                {
+                    "prte_if_include": INTERFACE,
+                    "prte_default_hostfile": HOSTFILE,
+                    **_KEEPALIVE,
+                },
+                unbound={"hwloc_default_binding_policy": "none"},
+            ),
+        ),
+    ),
+}

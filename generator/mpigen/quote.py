@@ -1,0 +1,80 @@
+"""One way for a value to get into an artifact: quoted by the kind of file that it lands in.
+
+Jinja's autoescaping, made for HTML, does it: whatever `{{ ... }}` prints is passed through the
+quoting of the template's kind, and only what a template marks with `| sh`, `| yaml`, `| json`
+or `| text` is quoted by that instead. So a template writes `image: {{ cluster.tag }}` with no
+quotes around it, and no value can end its line, its string or its word.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from markupsafe import Markup
+
+Quote = Callable[[object], Markup]
+
+
+def sh(value: object) -> Markup:
+    """A word of POSIX shell; a list gives a word each."""
+    if isinstance(value, (list, tuple)):
+        return Markup(" ".join(shlex.quote(str(item)) for item in value))
+    return Markup(shlex.quote(str(value)))
+
+
+def yaml(value: object) -> Markup:
+    """A YAML value in one line (JSON is YAML), `$` doubled as `docker stack deploy` wants it."""
+    return Markup(str(json_text(value)).replace("$", "$$"))
+
+
+def json_text(value: object) -> Markup:
+    """A JSON value in one line."""
+    return Markup(json.dumps(value, ensure_ascii=False))
+
+
+def dockerfile(value: object) -> Markup:
+    """A word of a Dockerfile instruction such as ENV, COPY or FROM."""
+    text = _line(value)
+    if re.fullmatch(r"[A-Za-z0-9@%_+=:,./-]+", text):
+        return Markup(text)
+    return Markup('"' + re.sub(r'([\\"$])', r"\\\1", text) + '"')
+
+
+def python(value: object) -> Markup:
+    """A Python literal."""
+    return Markup(ascii(value))
+
+
+def text(value: object) -> Markup:
+    """The value itself, for a comment, a document or a file of lines: refused if it has several."""
+    return Markup(_line(value))
+
+
+def _line(value: object) -> str:
+    line = str(value)
+    if not all(character.isprintable() for character in line):
+        raise ValueError(f"{line!a} must be one line here")
+    return line
+
+
+FILTERS: dict[str, Quote] = {"sh": sh, "yaml": yaml, "json": json_text, "text": text}
+
+_BY_SUFFIX: dict[str, Quote] = {
+    ".json": json_text,
+    ".py": python,
+    ".sh": sh,
+    ".yaml": yaml,
+    ".yml": yaml,
+}
+
+
+def for_file(path: str, source: str) -> Quote:
+    """The quoting of the artifact at `path`, whose template is `source`."""
+    name = PurePosixPath(path)
+    if name.name == "Dockerfile":
+        return dockerfile
+    if source.startswith("#!/bin/sh"):
+        return sh
+    return _BY_SUFFIX.get(name.suffix, text)

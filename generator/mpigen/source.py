@@ -1,0 +1,158 @@
+"""A YAML file with its places: what each key says, and on which line and column it says it."""
+
+from dataclasses import dataclass, field
+
+import yaml
+
+from mpigen.errors import InputError
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A place in a file: line and column, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    `path` leads to the value, as in `("workers", 0, "replicas")`. `mark` wins over it where
+    the parser knows better: a second key of the same name has no path of its own.
+    """
+
+    path: KeyPath
+    message: str
+    mark: Mark | None = None
+
+
+@dataclass
+class Source:
+    """The plain data of a YAML file, and the marks of its keys and list items."""
+
+    file: str
+    data: object = None
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, path: KeyPath) -> Mark:
+        """The place of `path`, or of its nearest parent that is in the file."""
+        while path not in self.marks and path:
+            path = path[:-1]
+        return self.marks.get(path, Mark(1, 1))
+
+    def error(self, problems: list[Problem], hint: str = "") -> InputError:
+        """All `problems` as one error, a line each, in the order of the file."""
+        placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
+        placed.sort(key=lambda pair: pair[0])
+        return InputError(
+            "\n".join(
+                f"{self.file}:{mark.line}:{mark.column}: "
+                + (f"{dotted(problem.path)}: " if problem.path else "")
+                + problem.message
+                for mark, problem in placed
+            ),
+            hint,
+        )
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it: `workers[0].replicas`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def parse(text: str, file: str) -> Source:
+    """Read YAML `text` into a `Source`; duplicate keys land in its `problems`.
+
+    Raises InputError where the text is no YAML at all: nothing more can be said of it then.
+    """
+    source = Source(file)
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            source.data = _build(loader, node, (), source, ())
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark or error.context_mark
+        mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
+        reason = ", ".join(part for part in (error.problem, error.context) if part)
+        raise source.error([Problem((), f"not valid YAML: {reason}", mark)]) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
+        raise source.error([Problem((), message, Mark(line, column))]) from error
+    return source
+
+
+def _build(
+    loader: yaml.SafeLoader,
+    node: yaml.Node,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> object:
+    """The plain value of `node`, with the marks of what is in it noted in `source`."""
+    source.marks.setdefault(path, _mark(node))
+    if node in parents:
+        raise yaml.MarkedYAMLError(None, None, "an alias refers to itself", node.start_mark)
+    parents = (*parents, node)
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _build(loader, item, (*path, index), source, parents)
+            for index, item in enumerate(node.value)
+        ]
+    if isinstance(node, yaml.MappingNode):
+        return _build_mapping(loader, node, path, source, parents)
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:  # a date such as 2026-99-99
+        raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+
+
+def _build_mapping(
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> dict[str, object]:
+    mapping: dict[str, object] = {}
+    merged: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            bases = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for base in bases:
+                inherited = _build(loader, base, path, source, parents)
+                if isinstance(inherited, dict):
+                    merged = {**inherited, **merged}
+            continue
+        key = loader.construct_object(key_node) if _is_scalar(key_node) else None
+        if not isinstance(key, str):
+            said = key_node.value if _is_scalar(key_node) else "this"
+            problem = Problem(path, f"the key {said!r} must be text: quote it", _mark(key_node))
+            source.problems.append(problem)
+            continue
+        if key in mapping:
+            first = source.marks[(*path, key)].line
+            problem = Problem(
+                (*path, key), f"this key is here twice, first on line {first}", _mark(key_node)
+            )
+            source.problems.append(problem)
+            continue
+        source.marks[(*path, key)] = _mark(key_node)
+        mapping[key] = _build(loader, value_node, (*path, key), source, parents)
+    return {**merged, **mapping}
+
+
+def _is_scalar(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode)
+
+
+def _mark(node: yaml.Node) -> Mark:
+    return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
