@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpigen.config import Config
+from mpigen.fields import format_bytes
 from mpigen.source import KeyPath
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
@@ -39,7 +40,8 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _params(config)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
-        yield Conflict((("app", "source"),), f"there is no folder {folder}")
+        message = f"there is no folder {folder}: it must be there, beside mpigen.yaml"
+        yield Conflict((("app", "source"),), message)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
@@ -47,15 +49,18 @@ def _names(config: Config) -> Iterator[Conflict]:
         service = f"{config.name}_{group.name}"
         host = f"{group.name}-{group.replicas}"
         at: KeyPath = ("workers", index, "name")
+        # reported where there is more to shorten
+        longer = (at, ("name",)) if len(group.name) > len(config.name) else (("name",), at)
         if len(service) > NAME_LIMIT:
-            yield Conflict((at, ("name",)), _too_long("the service's name", service))
+            yield Conflict(longer, _too_long("the service's name", service))
         if len(host) > NAME_LIMIT:
             paths = (at, ("workers", index, "replicas"))
             yield Conflict(paths, _too_long("the last host's name", host))
     network = f"{config.name}_{config.network.name}"
     if len(network) > NAME_LIMIT:
-        at = ("network", "name") if config.network.name != "mpi" else ("name",)
-        yield Conflict((at, ("name",)), _too_long("the network's name", network))
+        at = ("network", "name")
+        longer = (at, ("name",)) if len(config.network.name) > len(config.name) else (("name",), at)
+        yield Conflict(longer, _too_long("the network's name", network))
 
 
 def _too_long(what: str, name: str) -> str:
@@ -67,20 +72,21 @@ def _groups(config: Config) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         at: KeyPath = ("workers", index)
         if first.setdefault(group.name, index) != index:
-            message = f"workers[{first[group.name]}] is called {group.name!r} too"
+            message = f"workers[{first[group.name]}] is called {group.name!r} too: "
+            message += "give each group a name of its own"
             other: KeyPath = ("workers", first[group.name], "name")
-            yield Conflict(((*at, "name"), other), message)
+            yield Conflict(((*at, "name"), at, other), message)
         if group.memory and group.shm and group.shm > group.memory:
             message = (
-                f"{group.shm} bytes of /dev/shm count against the memory limit of "
-                f"{group.memory}: make shm smaller or memory larger"
+                f"{format_bytes(group.shm)} of /dev/shm count against the memory limit of "
+                f"{format_bytes(group.memory)}: make shm smaller or memory larger"
             )
             yield Conflict(((*at, "shm"), (*at, "memory")), message)
         nodes = config.network.nodes
         if nodes and group.max_per_node and nodes * group.max_per_node < group.replicas:
             message = (
-                f"{group.replicas} containers do not fit on network.nodes: {nodes} "
-                f"with max_per_node: {group.max_per_node}"
+                f"{group.replicas} containers are more than max_per_node {group.max_per_node} "
+                f"on network.nodes {nodes} make: {nodes * group.max_per_node}"
             )
             paths = ((*at, "replicas"), (*at, "max_per_node"), ("network", "nodes"))
             yield Conflict(paths, message)

@@ -113,7 +113,9 @@ def _group(workers: Workers) -> Group:
 
 
 def _program(app: App | None) -> Program | None:
-    return app and Program(source=app.source, build=app.build, bin=app.bin, check=app.check)
+    if app is None:
+        return None
+    return Program(source=app.source, build=app.build, bin=app.bin, check=app.check)
 
 
 def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:

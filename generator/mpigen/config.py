@@ -27,7 +27,8 @@ from mpigen.fields import (
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # defer_build: only Config's validator is ever used, and it holds those of the sections
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Image(_Section):
@@ -111,15 +112,18 @@ class Ssh(_Section):
     port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(2222, description="sshd's port.")
 
 
+_DEFAULTS = Field({}, validate_default=True)  # a section that is not in the file
+
+
 class Config(_Section):
     """mpigen.yaml."""
 
     name: Label = Field(description="Name of the cluster, the image and the stack.")
-    image: Image = Image()
+    image: Image = _DEFAULTS
     app: App | None = None
-    mpi: Mpi = Mpi()
-    user: User = User()
-    network: Network = Network()
-    workers: Annotated[list[Workers], Field(min_length=1)] = [Workers()]
-    ssh: Ssh = Ssh()
+    mpi: Mpi = _DEFAULTS
+    user: User = _DEFAULTS
+    network: Network = _DEFAULTS
+    workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
+    ssh: Ssh = _DEFAULTS
 

@@ -23,10 +23,17 @@ def parse_bytes(text: str) -> int:
 
     Raises ValueError where Docker would.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", text, re.IGNORECASE)
-    if not match:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, re.IGNORECASE)
+    size = int(float(match[1]) * _UNITS[(match[2] or "").lower()]) if match else 2**63
+    if size >= 2**63:
         raise ValueError(f"{text!r} is no size that Docker takes: write 512m or 4g")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
+    return size
+
+
+def format_bytes(size: int) -> str:
+    """`size` as people write it: in the largest unit that it is a whole number of."""
+    unit = max((unit for unit in _UNITS if size % _UNITS[unit] == 0), key=_UNITS.__getitem__)
+    return f"{size // _UNITS[unit]}{unit}"
 
 
 def _matching(pattern: str, advice: str) -> AfterValidator:
@@ -39,9 +46,12 @@ def _matching(pattern: str, advice: str) -> AfterValidator:
 
 
 def _label(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", text):
+    label = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+    if not re.fullmatch(label, text):
+        near = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
         raise ValueError(
             f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
+            + (f", as in {near}" if near else "")
         )
     if len(text) > 63:
         raise ValueError(f"a DNS label has 63 characters at most, this has {len(text)}")
@@ -67,7 +77,7 @@ def _command(text: str) -> str:
 
 def _image(text: str) -> str:
     # distribution/reference, regexp.go: [domain/]path[:tag][@digest], in lower case but the tag
-    host = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
+    host = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?"
     part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
     tag = r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
     if not re.fullmatch(f"{host}{part}(?:/{part})*{tag}", text):
@@ -82,45 +92,42 @@ def _cpus(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("must be a number of CPUs, as in 2 or 1.5")
     text = str(value)
-    if not re.fullmatch(r"\d+(\.\d{1,9})?", text):
-        raise ValueError(f"{text!r} is no number of CPUs that Docker takes: write 2 or 1.5")
+    if not re.fullmatch(r"[0-9]+(\.[0-9]{1,9})?", text):
+        raise ValueError(
+            f"{text!r} is no number of CPUs that Docker takes: "
+            "write 2 or 1.5, with 9 decimals at most"
+        )
     if float(text) < CPUS_MINIMUM:
         raise ValueError(f"{text} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes")
     return text
 
 
-def _size(value: object) -> object:
-    """Bytes, from a Docker size."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError("must be a size, as in 512m or 4g")
-    return parse_bytes(str(value))
+def _size(least: int, why: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        """Bytes, from a Docker size."""
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise ValueError(f"{value!r} is no size: write it with its unit, as in 512m or 4g")
+        size = parse_bytes(str(value))
+        if size < least:
+            raise ValueError(f"{value} is {size} bytes: {format_bytes(least)} is {why}")
+        return size
 
-
-def _memory(size: int) -> int:
-    if size < MEMORY_MINIMUM:
-        raise ValueError(f"{size} bytes is less than 6m, the least memory that Docker takes")
-    return size
-
-
-def _positive(size: int) -> int:
-    if size < 4096:
-        raise ValueError(f"{size} bytes is less than a page (4096)")
-    return size
+    return BeforeValidator(check)
 
 
 def _subnet(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("must be a subnet in quotes, as in 10.77.0.0/24")
+        raise ValueError("must be a subnet, as in 10.77.0.0/24")
     try:
         network = IPv4Network(value, strict=False)
     except ValueError as error:
         raise ValueError(f"{value!r} is no IPv4 subnet: write one as in 10.77.0.0/24") from error
     if "/" not in value:
-        raise ValueError(f"{value!r} has no prefix length: write one as in 10.77.0.0/24")
+        raise ValueError(f"{value!r} has no prefix length: write it as in {value}/24")
     address = value.partition("/")[0]
     if str(network.network_address) != address:
         raise ValueError(
-            f"{value} is no network address: the network that {address} is in is {network}"
+            f"{value} is an address in a network, not the network: write {network}"
         )
     if network.is_loopback or network.is_multicast or network.is_link_local:
         raise ValueError(f"{value} is reserved: take a private one, as in 10.77.0.0/24")
@@ -130,13 +137,15 @@ def _subnet(value: object) -> object:
 
 
 def _constraint(text: str) -> str:
-    # swarmkit, manager/constraint/constraint.go
-    key = r"(?:node|engine)\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+    # swarmkit, manager/constraint/constraint.go; a key that it does not know matches no node
+    label = r"labels\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+    key = rf"(?:node\.(?:id|hostname|ip|role|platform\.os|platform\.arch|{label})|engine\.{label})"
     value = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
     if not re.fullmatch(rf" *{key} *(?:==|!=) *{value}", text):
         raise ValueError(
-            f"{text!r} is no placement constraint: write node.labels.KEY==VALUE, "
-            "node.hostname!=NAME or the like"
+            f"{text!r} is no placement constraint: write KEY==VALUE or KEY!=VALUE, where KEY is "
+            "node.labels.NAME, engine.labels.NAME, or node. and one of "
+            "id, hostname, ip, role, platform.os, platform.arch"
         )
     return text
 
@@ -168,8 +177,8 @@ Label = Annotated[StrictText, AfterValidator(_label)]
 Command = Annotated[StrictText, AfterValidator(_command)]
 ImageReference = Annotated[StrictText, AfterValidator(_image)]
 Cpus = Annotated[str, BeforeValidator(_cpus)]
-Memory = Annotated[int, BeforeValidator(_size), AfterValidator(_memory)]
-Shm = Annotated[int, BeforeValidator(_size), AfterValidator(_positive)]
+Memory = Annotated[int, _size(MEMORY_MINIMUM, "the least memory that Docker takes")]
+Shm = Annotated[int, _size(4096, "a page of memory, and the least")]
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
 Constraint = Annotated[StrictText, AfterValidator(_constraint)]
 SiteFolder = Annotated[StrictText, AfterValidator(_folder)]
@@ -182,7 +191,7 @@ Package = Annotated[
     StrictText,
     _matching(
         r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?",
-        "is no Debian package: write name or name=version",
+        "is no Debian package: write name or name=version, one an item",
     ),
 ]
 UserName = Annotated[

@@ -75,6 +75,8 @@ IMPLEMENTATIONS = {
                 {
                     "prte_if_include": INTERFACE,
                     "prte_default_hostfile": HOSTFILE,
+                    # without it mpirun hangs after short programs: the script says why
+                    "odls_base_exec_agent": "/usr/local/bin/mpi-rank",
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},

@@ -1,12 +1,19 @@
 """A YAML file with its places: what each key says, and on which line and column it says it."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import yaml
 
 from mpigen.errors import InputError
+from mpigen.syntax import explain
 
 KeyPath = tuple[str | int, ...]
+
+HINT = "Nothing was written."
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass(frozen=True, order=True)
@@ -78,15 +85,14 @@ def parse(text: str, file: str) -> Source:
         if node is not None:
             source.data = _build(loader, node, (), source, ())
     except yaml.MarkedYAMLError as error:
-        place = error.problem_mark or error.context_mark
+        reason, place = explain(error)
         mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
-        reason = ", ".join(part for part in (error.problem, error.context) if part)
-        raise source.error([Problem((), f"not valid YAML: {reason}", mark)]) from error
+        raise source.error([Problem((), f"not valid YAML: {reason}", mark)], HINT) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
         message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
-        raise source.error([Problem((), message, Mark(line, column))]) from error
+        raise source.error([Problem((), message, Mark(line, column))], HINT) from error
     return source
 
 
@@ -100,19 +106,48 @@ def _build(
     """The plain value of `node`, with the marks of what is in it noted in `source`."""
     source.marks.setdefault(path, _mark(node))
     if node in parents:
-        raise yaml.MarkedYAMLError(None, None, "an alias refers to itself", node.start_mark)
+        reason = "what this anchor names holds itself"
+        raise yaml.MarkedYAMLError(None, None, reason, node.start_mark)
     parents = (*parents, node)
+    if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
+        raise yaml.MarkedYAMLError(None, None, f"the tag {node.tag} is not supported", node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [
             _build(loader, item, (*path, index), source, parents)
             for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.MappingNode):
-        return _build_mapping(loader, node, path, source, parents)
+        merged = _build_merged(loader, node, path, source, parents)
+        return merged | _build_mapping(loader, node, path, source, parents)
     try:
         return loader.construct_object(node)
     except ValueError as error:  # a date such as 2026-99-99
         raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+
+
+def _build_merged(
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> dict[str, object]:
+    """What `<<` brings into the mapping `node`; of several, the first that has a key wins."""
+    merged: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag != _MERGE_TAG:
+            continue
+        bases = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+        for base in bases:
+            if isinstance(base, yaml.MappingNode):
+                before = dict(source.marks)
+                inherited = _build(loader, base, path, source, parents)
+                source.marks.update(before)
+                merged = cast(dict[str, object], inherited) | merged
+            else:
+                message = "<< takes a mapping, as in <<: *anchor, or a list of them"
+                source.problems.append(Problem(path, message, _mark(base)))
+    return merged
 
 
 def _build_mapping(
@@ -122,32 +157,28 @@ def _build_mapping(
     source: Source,
     parents: tuple[yaml.Node, ...],
 ) -> dict[str, object]:
+    """What the mapping `node` itself says, without `<<`."""
     mapping: dict[str, object] = {}
-    merged: dict[str, object] = {}
     for key_node, value_node in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
-            bases = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
-            for base in bases:
-                inherited = _build(loader, base, path, source, parents)
-                if isinstance(inherited, dict):
-                    merged = {**inherited, **merged}
+        if key_node.tag == _MERGE_TAG:
             continue
         key = loader.construct_object(key_node) if _is_scalar(key_node) else None
         if not isinstance(key, str):
-            said = key_node.value if _is_scalar(key_node) else "this"
-            problem = Problem(path, f"the key {said!r} must be text: quote it", _mark(key_node))
-            source.problems.append(problem)
+            said = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
+            message = f"{said} must be text: put it in quotes"
+            source.problems.append(Problem(path, message, _mark(key_node)))
             continue
+        at = (*path, key)
         if key in mapping:
-            first = source.marks[(*path, key)].line
-            problem = Problem(
-                (*path, key), f"this key is here twice, first on line {first}", _mark(key_node)
-            )
-            source.problems.append(problem)
-            continue
-        source.marks[(*path, key)] = _mark(key_node)
-        mapping[key] = _build(loader, value_node, (*path, key), source, parents)
-    return {**merged, **mapping}
+            message = f"this key is here twice, first on line {source.marks[at].line}"
+            source.problems.append(Problem(at, message, _mark(key_node)))
+        else:
+            # what `<<` brought has other places
+            for other in [other for other in source.marks if other[: len(at)] == at]:
+                del source.marks[other]
+            source.marks[at] = _mark(key_node)
+            mapping[key] = _build(loader, value_node, at, source, parents)
+    return mapping
 
 
 def _is_scalar(node: yaml.Node) -> bool:

@@ -96,6 +96,9 @@ def _environment(quoting: quote.Quote, sources: dict[str, str]) -> jinja2.Enviro
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # each template is rendered once: folding its constants costs more than it saves
+        optimized=False,
+        auto_reload=False,
     )
     environment.filters.update(quote.FILTERS)
     return environment

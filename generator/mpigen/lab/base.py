@@ -114,7 +114,7 @@ def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> 
         clean.chmod(0o644)
         tar = Path(scratch, "base.tar")
         with tar.open("wb") as out:
-            machine.run(machine.as_root(command(suite, slim, clean, mirror)), "mmdebstrap", out)
+            machine.run_as_root(command(suite, slim, clean, mirror), "mmdebstrap", out)
         repository, _, tag = ref.rpartition(":")
         with blame(f"importing {ref}"):
             client.api.import_image_from_file(

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,11 @@ class Dockerd:
 def path() -> str | None:
     """Where the `dockerd` program is, if it is installed (often not on a user's PATH)."""
     return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def is_running() -> bool:
+    """Whether the machine's own dockerd runs, whether it answers or not."""
+    return _alive(Dockerd().pidfile, "dockerd") is not None
 
 
 def start(daemon: Dockerd, say: Say, answers: Callable[[], bool]) -> None:
@@ -74,10 +80,9 @@ def clear_stale(daemon: Dockerd, say: Say) -> None:
         (daemon.pidfile, "dockerd"),
         (daemon.containerd_pidfile, "containerd"),
     ):
-        # Root's folders may be closed to us: `sudo rm -f` works whether the file is there or not.
-        if not _alive(pidfile, program) and (pidfile.exists() or not _readable(pidfile.parent)):
+        if _read(pidfile) is not None and not _alive(pidfile, program):
             say(f"removing a stale {pidfile}")
-            machine.run(machine.as_root(["rm", "-f", str(pidfile)]), f"rm {pidfile}")
+            machine.run_as_root(["rm", "-f", str(pidfile)], f"rm {pidfile}")
 
 
 def stop(daemon: Dockerd, say: Say) -> bool:
@@ -90,12 +95,14 @@ def stop(daemon: Dockerd, say: Say) -> bool:
     except FileNotFoundError:
         return False
     pid = record["pid"]
-    if _identity(pid) != record["identity"]:
+    if not record["identity"] or _identity(pid) != record["identity"]:
         daemon.record.unlink()
         return False
     say(f"stopping dockerd (process {pid})")
-    command = ["systemctl", "stop", *_SYSTEMD_UNITS] if record["unit"] else ["kill", str(pid)]
-    machine.run(machine.as_root(command), " ".join(command))
+    # The shell's own kill: the command comes with procps, which is not everywhere.
+    kill = ["sh", "-c", f"kill {pid}"]
+    command = ["systemctl", "stop", *_SYSTEMD_UNITS] if record["unit"] else kill
+    machine.run_as_root(command, f"stopping dockerd (process {pid})")
     deadline = time.monotonic() + _STOP_SECONDS
     while _identity(pid) == record["identity"]:
         if time.monotonic() > deadline:
@@ -111,13 +118,13 @@ def _spawn(daemon: Dockerd) -> int:
     script = 'echo $$; log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1'
     program = path() or "dockerd"
     detached = ["setsid", "-f", "sh", "-c", script, "sh", str(daemon.log), program, *daemon.flags]
-    pid = int(machine.run(machine.as_root(detached), "starting dockerd"))
+    pid = int(machine.run_as_root(detached, "starting dockerd"))
     _remember(daemon, pid, unit=False)
     return pid
 
 
 def _start_unit(daemon: Dockerd) -> int:
-    machine.run(machine.as_root(["systemctl", "start", *_SYSTEMD_UNITS]), "systemctl start docker")
+    machine.run_as_root(["systemctl", "start", *_SYSTEMD_UNITS], "systemctl start docker")
     show = ["systemctl", "show", "-P", "MainPID", "docker.service"]
     pid = int(machine.run(show, "systemctl show"))
     _remember(daemon, pid, unit=True)
@@ -145,12 +152,21 @@ def _identity(pid: int) -> str | None:
     return started if _is_program(pid, "dockerd") and state != "Z" else None
 
 
-def _alive(pidfile: Path, program: str) -> int | None:
+def _read(pidfile: Path) -> str | None:
+    """The text of a pid file, which may lie in a folder that only root may enter."""
     try:
-        pid = int(pidfile.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return pid if _is_program(pid, program) else None
+        return pidfile.read_text("utf-8")
+    except PermissionError:
+        with suppress(ClusterError):  # it is not there
+            return machine.run_as_root(["cat", str(pidfile)], f"cat {pidfile}")
+    except OSError:
+        pass
+    return None
+
+
+def _alive(pidfile: Path, program: str) -> int | None:
+    text = (_read(pidfile) or "").strip()
+    return int(text) if text.isdecimal() and _is_program(int(text), program) else None
 
 
 def _is_program(pid: int, program: str) -> bool:
@@ -167,15 +183,11 @@ def _has_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def _readable(folder: Path) -> bool:
-    return os.access(folder, os.X_OK)
-
-
 def _log(daemon: Dockerd) -> str:
     if _has_systemd():
-        journal = ["journalctl", "--no-pager", "-n", "10", "-u", "docker.service"]
-        return machine.tail(machine.run(machine.as_root(journal), "journalctl"))
-    return machine.tail(daemon.log.read_text("utf-8", "replace"))
+        journal = ["journalctl", "--no-pager", "-n", "100", "-u", "docker.service"]
+        return machine.log_tail(machine.run_as_root(journal, "journalctl"))
+    return machine.log_tail(daemon.log.read_text("utf-8", "replace"))
 
 
 def _where(daemon: Dockerd) -> str:

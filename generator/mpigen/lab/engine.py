@@ -56,9 +56,7 @@ def endpoint() -> Endpoint:
     if os.environ.get("DOCKER_HOST"):
         certs = os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker"
         verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
-        return Endpoint(
-            os.environ["DOCKER_HOST"], "DOCKER_HOST", Path(certs) if verify else None
-        )
+        return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST", Path(certs) if verify else None)
     if not shutil.which("docker"):
         return Endpoint(_DEFAULT_URL, "Docker's default")
     template = "{{.Name}}\n{{.Endpoints.docker.Host}}\n{{.Storage.TLSPath}}"
@@ -104,22 +102,31 @@ def _next_step(where: Endpoint) -> str:
 
 
 def local() -> docker.DockerClient:
-    """A client of the engine that labs are made on: local, and not itself a lab's node.
+    """A client of the engine that labs are made on.
 
-    Raises ClusterError if the engine that `docker` would talk to is neither.
+    Raises ClusterError, with the next step, if it is not a local one or does not answer.
+    """
+    return client_of(local_endpoint())
+
+
+def local_endpoint() -> Endpoint:
+    """The engine that labs are made on: local, and not itself a lab's node.
+
+    Raises ClusterError if the engine that `docker` would talk to is not local.
     """
     where = endpoint()
     socket = Path(where.url.removeprefix("unix://"))
     if socket.is_relative_to(machine.state_root()):
         # `docker context use mpigen-lab` must not make the lab's own verbs look inside the lab.
         made_on = socket.parents[1] / MADE_ON
-        where = Endpoint(made_on.read_text("utf-8"), str(made_on))
+        url = made_on.read_text("utf-8") if made_on.exists() else _DEFAULT_URL
+        where = Endpoint(url, f"the lab that {where.said_by} names")
     if not where.is_local:
         raise ClusterError(
             f"a lab needs an engine on this machine, and {where.said_by} names {where.url}",
             f"Use the local one: DOCKER_HOST={_DEFAULT_URL} mpigen lab ...",
         )
-    return client_of(where)
+    return where
 
 
 def ensure(say: Say) -> docker.DockerClient:
@@ -131,18 +138,19 @@ def ensure(say: Say) -> docker.DockerClient:
     try:
         client = client_of(where)
     except ClusterError:
-        if where.url != _DEFAULT_URL or _is_closed_to_us(where):
+        if where.url != _DEFAULT_URL or (_is_closed_to_us(where) and dockerd.is_running()):
             raise
     else:
         say(f"Docker engine {client.version()['Version']} answers at {where.url}")
         return client
     if not dockerd.path():
-        machine.install(_packages(), say)
+        machine.install(["docker.io", "iptables"], say)
+    if not shutil.which("docker"):  # Debian 12's docker.io contains the client, Debian 13's not
+        machine.install(["docker-cli"], say)
     dockerd.start(dockerd.Dockerd(), say, lambda: _answers(where, say))
     client = client_of(where)
     say(f"Docker engine {client.version()['Version']} started, at {where.url}")
     return client
-
 
 
 def _is_closed_to_us(where: Endpoint) -> bool:
@@ -156,7 +164,7 @@ def _open_to_us(where: Endpoint, say: Say) -> None:
     if _is_closed_to_us(where):
         socket = where.url.removeprefix("unix://")
         say(f"making you the owner of {socket}, until the engine stops")
-        machine.run(machine.as_root(["chown", str(os.getuid()), socket]), "chown")
+        machine.run_as_root(["chown", str(os.getuid()), socket], "chown")
 
 
 def _answers(where: Endpoint, say: Say) -> bool:
@@ -166,15 +174,3 @@ def _answers(where: Endpoint, say: Say) -> bool:
     except ClusterError:
         return False
     return True
-
-
-def _packages() -> list[str]:
-    # Debian 13 has the client in a package of its own; Debian 12's docker.io contains it.
-    packages = ["docker.io", "iptables"]
-    if not shutil.which("docker") and _apt_knows("docker-cli"):
-        packages.append("docker-cli")
-    return packages
-
-
-def _apt_knows(package: str) -> bool:
-    return bool(machine.run(["apt-cache", "search", "--names-only", f"^{package}$"], "apt-cache"))

@@ -1,24 +1,237 @@
-"""A lab: a Swarm of several nodes on one machine, made, listed, filled and removed."""
+"""A lab: a Swarm of several nodes on one machine, brought up, found, filled and taken down."""
 
 import fcntl
 import json
 import os
 import re
 import shutil
-import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, NotFound
+from docker.types import IPAMConfig, IPAMPool
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.lab import engine, machine, nodes
+from mpigen.lab import context, engine, images, machine, nodes, swarm
 from mpigen.lab.engine import blame
 from mpigen.lab.machine import Say
-from mpigen.lab.nodes import LABEL, Node
+from mpigen.lab.nodes import Node
+from mpigen.lab.swarm import NodeStatus
+
+_LARGEST = 64
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_RECORD = "lab.json"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that is up. Its first node is the manager, the others are workers."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def context(self) -> str:
+        """The docker context of the manager."""
+        return context.name_of(self.name)
+
+    @property
+    def docker_host(self) -> str:
+        """The value of DOCKER_HOST that reaches the manager."""
+        return f"unix://{self.nodes[0].socket}"
+
+
+def up(name: str, count: int, say: Say) -> Lab:
+    """Bring up a lab of `count` nodes, or find it up already.
+
+    Whatever a failed or interrupted start has made is removed again.
+    Raises InputError for a name or a count that cannot be, ClusterError for what fails.
+    """
+    _check(name, count)
+    client = engine.local()
+    with _alone(name):
+        lab = find(name)
+        if lab:
+            return _same(lab, count, say)
+        if _remove(client, name):
+            say(f"removed what an unfinished start of the lab {name} had left")
+        tag = nodes.image(client, say)
+        try:
+            return _make(client, name, count, tag, say)
+        except BaseException:
+            say(f"removing what was made of the lab {name}")
+            _remove(client, name)
+            raise
+
+
+def find(name: str) -> Lab | None:
+    """The lab of that name, if it has been brought up and not down."""
+    try:
+        record = json.loads((_folder(name) / _RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    members = (Node(**{**node, "socket": Path(node["socket"])}) for node in record["nodes"])
+    return Lab(name, tuple(members))
+
+
+def get(name: str) -> Lab:
+    """The lab of that name. Raises ClusterError if there is none."""
+    lab = find(name)
+    if lab is None:
+        raise ClusterError(f"there is no lab {name}", f"Bring it up: mpigen lab up --name {name}")
+    return lab
+
+
+def status(lab: Lab) -> list[NodeStatus]:
+    """What the manager says of each node, by name. Raises ClusterError if it is silent."""
+    return swarm.status(lab.nodes[0])
+
+
+def load(lab: Lab, image: str, say: Say) -> None:
+    """Copy an image from this machine's engine to the nodes that lack it. See `images.copy`."""
+    images.copy(engine.local(), lab.nodes, image, say)
+
+
+def down(name: str, say: Say) -> bool:
+    """Remove the lab, whole or half-finished; return whether there was anything to remove."""
+    _check(name, 1)
+    client = engine.local()
+    with _alone(name):
+        say(f"removing the lab {name}")
+        return _remove(client, name)
+
+
+def _check(name: str, count: int) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a lab",
+            "Use at most 32 lower-case letters, digits and dashes, no dash first or last.",
+        )
+    if not 1 <= count <= _LARGEST:
+        raise InputError(f"a lab has 1 to {_LARGEST} nodes, not {count}")
+
+
+def _folder(name: str) -> Path:
+    return machine.state_root() / name
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold the lab's folder, so that no other mpigen works on the same lab."""
+    folder = _folder(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise ClusterError(
+            f"another mpigen is at work on the lab {name}", "Wait until it ends."
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # only if they are empty
+            folder.rmdir()
+            folder.parent.rmdir()
+        os.close(handle)
+
+
+def _same(lab: Lab, count: int, say: Say) -> Lab:
+    way_out = f"Take it down first: mpigen lab down --name {lab.name}"
+    if len(lab.nodes) != count:
+        raise ClusterError(
+            f"the lab {lab.name} is up with {len(lab.nodes)} nodes, not {count}", way_out
+        )
+    for node in lab.nodes:
+        try:
+            node.connect().close()
+        except ClusterError as error:
+            raise ClusterError(f"the lab {lab.name} is broken: {error.message}", way_out) from error
+    say(f"the lab {lab.name} is up already, with {count} nodes")
+    return lab
+
+
+def _make(client: docker.DockerClient, name: str, count: int, tag: str, say: Say) -> Lab:
+    folder = _folder(name)
+    sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
+    say(f"starting {count} {'nodes' if count > 1 else 'node'}")
+    labels = nodes.labels(name, folder)
+    machine.each(lambda network: _make_network(client, network, labels), [f"mpigen-{name}"])
+    (folder / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
+    numbers = range(1, count + 1)
+    members = machine.each(
+        lambda number: nodes.start(client, name, number, tag, sockets[number - 1]), numbers
+    )
+    nodes.wait(client, members, say)
+    say("forming the Swarm")
+    swarm.form(members)
+    context.create(name, sockets[0])
+    record = json.dumps({"nodes": [asdict(node) for node in members]}, default=str, indent=2)
+    (folder / _RECORD).write_text(record, "utf-8")  # last: it says that the lab is up
+    return Lab(name, tuple(members))
+
+
+def _make_network(client: docker.DockerClient, network: str, labels: dict[str, str]) -> None:
+    """Make the lab's bridge network in the first free /24 of 198.18.0.0/16.
+
+    That range is for benchmarks of networks (RFC 2544). Docker's own defaults, 172.17-31/16,
+    192.168/16 and, for overlays, 10/8, stay free for the engines in the nodes, so that
+    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers.
+    """
+    for third in range(256):
+        pool = IPAMPool(subnet=f"198.18.{third}.0/24")
+        try:
+            client.networks.create(
+                network,
+                driver="bridge",
+                check_duplicate=True,
+                labels=labels,
+                ipam=IPAMConfig(pool_configs=[pool]),
+            )
+            return
+        except APIError as error:
+            if "overlap" not in str(error.explanation).lower():
+                raise ClusterError(f"making the network {network}: {error.explanation}") from error
+    raise ClusterError("no /24 is free in 198.18.0.0/16", "Take other labs down: mpigen lab down")
+
+
+def _remove(client: docker.DockerClient, name: str) -> bool:
+    """Remove all that is there of the lab; return whether anything was.
+
+    Raises ClusterError if it is another user's lab, or something cannot be removed.
+    """
+    folder = _folder(name)
+    mine = {"label": f"{nodes.LABEL}={name}"}
+    found = False
+    with blame(f"removing the lab {name}"):
+        # More than once: what a killed `up` had asked for may appear after the first look.
+        while containers := client.api.containers(all=True, filters=mine):
+            _refuse_if_not_ours(containers, name)
+            (folder / _RECORD).unlink(missing_ok=True)  # from here on it is not up
+            machine.each(lambda made: nodes.remove(client, made["Id"]), containers)
+            found = True
+        networks = client.api.networks(filters=mine)
+        _refuse_if_not_ours(networks, name)
+        for network in networks:
+            with suppress(NotFound):
+                client.api.remove_network(network["Id"])
+        had_context = context.remove(name)
+        left = list(folder.iterdir())
+        for path in left:  # the folder itself is our lock, and goes when that does
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return bool(found or networks or had_context or left)
+
+
+def _refuse_if_not_ours(parts: list[dict[str, Any]], name: str) -> None:
+    for part in parts:
+        owner = part["Labels"].get(nodes.FOLDER_LABEL)
+        if owner != str(_folder(name)):
+            raise ClusterError(
+                f"the lab {name} of this engine belongs to {owner}, not to {_folder(name)}",
+                "Give yours another name: --name NAME",
+            )

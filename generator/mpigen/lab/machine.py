@@ -3,11 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from mpigen.errors import ClusterError
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 Say = Callable[[str], None]
 """A progress callback: takes one line, without a newline, from any thread."""
@@ -42,17 +46,32 @@ def tail(text: str, lines: int = 10) -> str:
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
 
 
-def as_root(command: Sequence[str]) -> list[str]:
-    """The same command, run as root: as it is, or by sudo (which may ask for a password).
+def log_tail(log: str) -> str:
+    """The last lines of a dockerd's log that are more than information, indented."""
+    return tail("\n".join(line for line in log.splitlines() if "level=info" not in line))
 
-    Raises ClusterError where neither is possible.
+
+def each(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
+    """Call a function with all items at the same time, each in a thread of its own.
+
+    An interrupt is felt only when the calls under way have ended: what an engine was asked to
+    make is there by then, and a clean-up that follows misses nothing.
+    """
+    with ThreadPoolExecutor(max(1, len(items))) as pool:
+        return list(pool.map(function, items))
+
+
+def run_as_root(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
+    """Run a command as root: as it is, or by sudo (which may ask for a password).
+
+    Raises ClusterError where neither is possible, and as `run` does.
     """
     if os.geteuid() == 0:
-        return list(command)
+        return run(command, what, stdout)
     if shutil.which("sudo"):
-        return ["sudo", *command]
+        return run(["sudo", *command], what, stdout)
     raise ClusterError(
-        f"this needs root, and there is no sudo: {' '.join(command)}",
+        f"{what}: this needs root, and there is no sudo",
         "Run it as root, or ask whoever administers this machine to.",
     )
 
@@ -76,6 +95,6 @@ def install(packages: Sequence[str], say: Say) -> None:
             "Install them by this machine's own means, then run the command again.",
         )
     say(f"installing Debian packages: {' '.join(packages)}")
-    apt = as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"])
-    run([*apt, "update"], "apt-get update")
-    run([*apt, "install", "--no-install-recommends", *packages], "apt-get install")
+    apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
+    run_as_root([*apt, "update"], "apt-get update")
+    run_as_root([*apt, "install", "--no-install-recommends", *packages], "apt-get install")

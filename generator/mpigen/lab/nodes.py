@@ -1,11 +1,11 @@
 """A lab's nodes: containers with a Docker engine in each, reached over unix sockets."""
 
-import contextlib
 import hashlib
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -20,8 +20,10 @@ from mpigen.lab.engine import blame
 from mpigen.lab.machine import Say
 
 LABEL = "mpigen.lab"
+FOLDER_LABEL = "mpigen.lab.folder"
 _BASE = "debian:trixie-slim"
 _START_SECONDS = 90.0
+_REMOVE_SECONDS = 60.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
 
 # The containers of a node live in cgroups below the node's own, so that nothing is left of them
@@ -38,7 +40,8 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 else
     own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
 fi
-exec dockerd -H unix:///lab/docker.sock --group "$SOCKET_GID" --cgroup-parent "${own%/}/lab"
+exec dockerd -H unix:///run/docker.sock -H unix:///lab/docker.sock --group "$SOCKET_GID" \
+    --cgroup-parent "${own%/}/lab"
 """
 
 # How a container may become a node. An engine without CAP_SYS_RESOURCE cannot give all
@@ -66,8 +69,14 @@ class Node:
 
     def connect(self, timeout: float = 60) -> docker.DockerClient:
         """A client of the node's engine. Timeout: seconds. Raises ClusterError if it is silent."""
-        with blame(f"{self.name} ({self.container}) does not answer"):
+        hint = f"Look: docker logs {self.container}. To start over: mpigen lab down, mpigen lab up."
+        with blame(f"{self.name} ({self.container}) does not answer", hint):
             return docker.DockerClient(base_url=f"unix://{self.socket}", timeout=int(timeout))
+
+
+def labels(lab: str, folder: Path) -> dict[str, str]:
+    """The labels of all that a lab makes in the engine: whose it is, for `down` to find."""
+    return {LABEL: lab, FOLDER_LABEL: str(folder)}
 
 
 def image(client: docker.DockerClient, say: Say) -> str:
@@ -118,27 +127,27 @@ def start(client: docker.DockerClient, lab: str, number: int, tag: str, socket: 
     socket.parent.mkdir(parents=True, exist_ok=True)
     refusals = []
     for way in _WAYS:
-        with blame(f"creating {container}"):
+        with blame(f"starting {container}"):
             made = client.api.create_container(
                 tag,
                 ["sh", "-c", _START],
                 name=container,
                 hostname=name,
-                labels={LABEL: lab},
+                labels=labels(lab, socket.parents[1]),
                 # `container` tells dockerd that the host's AppArmor is not its own to use.
                 environment={"SOCKET_GID": str(os.getgid()), "container": "docker"},
                 volumes=["/var/lib/docker"],
                 host_config=_host_config(client, f"mpigen-{lab}", socket.parent, way),
             )
-        try:
-            client.api.start(made["Id"])
-        except APIError as error:
-            refusals.append(f"{', '.join(way)}: {error.explanation}")
-            client.api.remove_container(made["Id"], v=True, force=True)
-            continue
-        networks = client.api.inspect_container(made["Id"])["NetworkSettings"]["Networks"]
-        address = networks[f"mpigen-{lab}"]["IPAddress"]
-        return Node(name, container, made["Id"], address, socket)
+            try:
+                client.api.start(made["Id"])
+            except APIError as error:
+                refusals.append(f"{', '.join(way)}: {error.explanation}")
+                remove(client, made["Id"])
+                continue
+            networks = client.api.inspect_container(made["Id"])["NetworkSettings"]["Networks"]
+            address = networks[f"mpigen-{lab}"]["IPAddress"]
+            return Node(name, container, made["Id"], address, socket)
     raise ClusterError(
         f"the engine refuses to start {container}\n{machine.tail(chr(10).join(refusals))}",
         "A node needs an engine that may start privileged containers.",
@@ -169,7 +178,7 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
     while silent:
         for node in tuple(silent):
             if _answers(node):
-                say(f"{node.name} answers at {node.socket}")
+                say(f"{node.name} answers")
                 silent.remove(node)
             elif not _is_running(client, node):
                 raise ClusterError(f"{node.name} ended as it started\n{_log(client, node)}")
@@ -181,9 +190,21 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:
-    """Remove a node's container, running or not, and with it its images, volumes and tasks."""
-    with contextlib.suppress(NotFound):
-        client.api.remove_container(container_id, v=True, force=True)
+    """Remove a node's container, running or not, and with it its images, volumes and tasks.
+
+    Raises ClusterError if it is still there after a minute.
+    """
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    while True:
+        try:
+            client.api.remove_container(container_id, v=True, force=True)
+            return
+        except NotFound:
+            return
+        except APIError as error:  # 409: the engine removes it already, for a `down` that is gone
+            if error.status_code != HTTPStatus.CONFLICT or time.monotonic() > deadline:
+                raise ClusterError(f"removing {container_id[:12]}: {error.explanation}") from error
+        time.sleep(0.1)
 
 
 def _answers(node: Node) -> bool:
@@ -201,4 +222,5 @@ def _is_running(client: docker.DockerClient, node: Node) -> bool:
 
 def _log(client: docker.DockerClient, node: Node) -> str:
     with blame(f"reading the log of {node.container}"):
-        return machine.tail(client.api.logs(node.container_id, tail=10).decode("utf-8", "replace"))
+        log = client.api.logs(node.container_id, tail=100)
+    return machine.log_tail(log.decode("utf-8", "replace"))

@@ -1,0 +1,53 @@
+# Two commands set up a fresh machine: `make demo` shows mpigen at work, `make test` checks all of it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help setup demo test lint unit swarm bench clean
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(INSTALLED) ## the virtual environment, with mpigen and what checks it
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "mpigen needs Python 3.11 or newer: say which with make PYTHON=python3.12" >&2; exit 2; }
+	@echo "making a virtual environment in .venv (a minute or two)"
+	@$(PYTHON) -m venv .venv || { \
+	  echo "Python's venv is missing: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup ## a three-node Swarm on this machine, a cluster on it, a job, its checks; then all gone
+	@$(BIN)/mpigen lab demo
+
+test: setup ## lint, unit, golden and real-Swarm tests
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:trixie-slim
+	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/pytest tests
+
+lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
+	@$(BIN)/ruff format --check --quiet . && echo "ruff format: ok"
+	@$(BIN)/ruff check --quiet . && echo "ruff check: ok"
+	@$(BIN)/ruff check --quiet --no-cache --isolated --select E9,F output/verify && echo "ruff check output/verify: ok"
+	@$(BIN)/mypy && echo "mypy: ok"
+	@$(BIN)/shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh' output tests --exclude='*.py') && echo "shellcheck: ok"
+	@$(BIN)/hadolint output/Dockerfile generator/mpigen/lab/node.Dockerfile && echo "hadolint: ok"
+	@$(BIN)/yamllint --strict -c tests/yamllint.yaml mpigen.yaml output/stack.yml && echo "yamllint: ok"
+
+unit: setup ## the tests that need no Docker
+	@$(BIN)/pytest tests/unit tests/golden
+
+swarm: setup ## the tests on a real Swarm
+	@$(BIN)/pytest tests/swarm
+
+bench: setup ## the walk-through's recipe against ours, on one lab in one run
+	@$(BIN)/python tests/bench/walkthrough.py
+
+clean: ## the virtual environment and what tools left
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+	find generator tests -name __pycache__ -prune -exec rm -rf {} +

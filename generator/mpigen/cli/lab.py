@@ -1,0 +1,141 @@
+"""`mpigen lab`: a Swarm of several nodes on one machine, and what it needs."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from mpigen.cli.progress import progress
+
+app = typer.Typer(
+    help="A Swarm of several nodes on one machine, each a Docker engine in a container.",
+    no_args_is_help=True,
+)
+
+_NAME = typer.Option("lab", "--name", help="The lab's name: two can live side by side.")
+
+
+@app.command()
+def up(
+    nodes: int = typer.Option(3, "--nodes", help="How many nodes; the first is the manager."),
+    name: str = _NAME,
+) -> None:
+    """Bring up a lab and make a docker context mpigen-NAME for it.
+
+    The node image is built once and kept.
+    """
+    from mpigen.lab import lab
+
+    with progress() as say:
+        made = lab.up(name, nodes, say)
+    typer.echo(f"next: docker --context {made.context} node ls")
+    typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
+
+
+@app.command()
+def status(
+    name: str = _NAME,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON in place of a table."),
+) -> None:
+    """List a lab's nodes as its manager sees them."""
+    from mpigen.lab import lab
+
+    rows = [asdict(node) for node in lab.status(lab.get(name))]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = [
+        [title.upper() for title in rows[0]],
+        *([str(v) for v in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+@app.command()
+def load(
+    image: str = typer.Argument(help="An image that this machine's engine has."),
+    name: str = _NAME,
+) -> None:
+    """Copy an image from this machine's engine to every node of a lab that lacks it."""
+    from mpigen.lab import lab
+
+    with progress() as say:
+        lab.load(lab.get(name), image, say)
+
+
+@app.command()
+def down(name: str = _NAME) -> None:
+    """Remove a lab, whole or half-finished. The node image stays: it is a cache."""
+    from mpigen.lab import lab
+
+    with progress() as say:
+        removed = lab.down(name, say)
+    typer.echo(f"the lab {name} is gone" if removed else f"there is no lab {name}")
+
+
+@app.command()
+def base(
+    image: str = typer.Argument(help="Such as debian:trixie-slim."),
+    mirror: str = typer.Option(
+        "", "--mirror", help="The Debian mirror to use where no registry answers: http://..."
+    ),
+) -> None:
+    """Make sure that the engine has a base image.
+
+    It is pulled; where no registry answers, Debian's images are made from the package mirror
+    (which installs mmdebstrap if need be, as root or with sudo).
+    """
+    from mpigen.lab import base, engine
+
+    with progress() as say:
+        base.ensure(engine.connect(), image, say, mirror)
+
+
+@app.command()
+def engine(
+    stop: bool = typer.Option(False, "--stop", help="Stop the engine, if mpigen started it."),
+) -> None:
+    """Say which Docker engine answers; install and start one if none does.
+
+    Installing works on Debian and Ubuntu, as root or with sudo, and says what it installs.
+    """
+    from mpigen.lab import dockerd, engine
+
+    with progress() as say:
+        if not stop:
+            engine.ensure(say)
+            return
+        stopped = dockerd.stop(dockerd.Dockerd(), say)
+    typer.echo(
+        "the engine is stopped"
+        if stopped
+        else "no engine runs that mpigen started: nothing is stopped"
+    )
+
+
+@app.command()
+def demo(
+    config: Path = typer.Option(Path("mpigen.yaml"), "--config", "-c", help="The site's file."),
+    nodes: int = typer.Option(3, "--nodes", help="How many nodes."),
+    name: str = typer.Option("demo", "--name", help="The lab's name."),
+    keep: bool = typer.Option(False, "--keep", help="Leave the lab and the cluster up."),
+) -> None:
+    """Take a site all the way on a lab: render, build, deploy, run, verify; then remove it all."""
+    from mpigen.lab.demo import demo as run_demo
+    from mpigen.lab.demo import Rank
+
+    def show(ranks: list[Rank]) -> None:
+        typer.echo(f"\n{'RANK':>4}  {'HOST':<12}  NODE")
+        for rank in ranks:
+            typer.echo(f"{rank.rank:>4}  {rank.host:<12}  {rank.node}")
+        hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
+        typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes\n")
+
+    with progress() as say:
+        run_demo(config, name, nodes, keep, say, show)
+    if keep:
+        typer.echo(f"next: mpigen lab down --name {name}")

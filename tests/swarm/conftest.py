@@ -1,0 +1,163 @@
+"""A real Swarm of three engines, and clusters deployed on it the way that a user would."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mpigen.lab import base, engine, lab
+
+ROOT = Path(__file__).parents[2]
+NODES = 3
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(*command: str | Path, env: dict[str, str] | None = None, timeout: float = 300) -> Done:
+    """Run a command, stdin closed; `timeout` is in seconds."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def check(*command: str | Path, env: dict[str, str] | None = None, timeout: float = 300) -> str:
+    """What a command prints; the test fails with all of its words if it fails."""
+    done = call(*command, env=env, timeout=timeout)
+    assert done.code == 0, f"{command} ended with {done.code}\n{done.out}{done.err}"
+    return done.out
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A deployed site: its rendered folder, its stack, and the docker that manages it."""
+
+    name: str
+    output: Path
+    env: dict[str, str]
+
+    def script(self, name: str, *arguments: str, **env: str) -> Done:
+        """Run a rendered script against the lab."""
+        return call("sh", self.output / "scripts" / name, *arguments, env={**self.env, **env})
+
+    def run(self, *arguments: str, **env: str) -> str:
+        """What a job prints; it must end well."""
+        done = self.script("run.sh", *arguments, **env)
+        assert done.code == 0, f"run.sh {arguments} ended with {done.code}\n{done.out}{done.err}"
+        return done.out
+
+    def docker(self, *arguments: str) -> str:
+        """What docker prints, asked on the manager."""
+        return check("docker", *arguments, env=self.env)
+
+    def tasks(self, group: str = "worker") -> dict[str, tuple[str, str]]:
+        """Node and task id of each running host."""
+        lines = self.docker(
+            *("service", "ps", f"{self.name}_{group}", "--no-trunc"),
+            *("--filter", "desired-state=running", "--format", "{{.Name}} {{.Node}} {{.ID}}"),
+        ).splitlines()
+        split = [line.split() for line in lines]
+        return {f"{group}-{task.rpartition('.')[2]}": (node, id) for task, node, id in split}
+
+    def verify(self, *arguments: str) -> Done:
+        """Run the rendered checks by the command that users run."""
+        mpigen = [sys.executable, "-m", "mpigen"]
+        return call(*mpigen, "verify", "-o", self.output, *arguments, env=self.env)
+
+
+def make_site(folder: Path, text: str, program: bool = True) -> Path:
+    """A site in `folder` with that mpigen.yaml and the reference program; its output folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
+    if program:
+        check("cp", "-R", ROOT / "app", folder / "app")
+    check(sys.executable, "-m", "mpigen", "render", "-c", folder / "mpigen.yaml")
+    return folder / "output"
+
+
+@pytest.fixture(scope="session")
+def the_lab() -> Iterator[lab.Lab]:
+    """Three engines that are a Swarm, taken down at the end."""
+    engine.ensure(print)
+    try:
+        yield lab.up("test", NODES, print)
+    finally:
+        lab.down("test", print)
+
+
+@pytest.fixture(scope="session")
+def lab_env(the_lab: lab.Lab) -> dict[str, str]:
+    """What makes plain docker talk to the lab's manager."""
+    return {"DOCKER_HOST": the_lab.docker_host}
+
+
+def _up(the_lab: lab.Lab, output: Path, name: str, env: dict[str, str], tag: str) -> Cluster:
+    check("sh", output / "scripts" / "build.sh", timeout=600)
+    lab.load(the_lab, tag, print)
+    cluster = Cluster(name, output, env)
+    done = cluster.script("deploy.sh")
+    assert done.code == 0, done.out + done.err
+    return cluster
+
+
+@pytest.fixture(scope="session", params=["trixie", "bookworm"])
+def walkthrough(
+    request: pytest.FixtureRequest,
+    the_lab: lab.Lab,
+    lab_env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cluster]:
+    """The reference site on Debian 13 (Open MPI 5) and, one line changed, Debian 12 (4)."""
+    text = (ROOT / "mpigen.yaml").read_text(encoding="utf-8")
+    image = f"debian:{request.param}-slim"
+    base.ensure(engine.local(), image, print)
+    if request.param == "bookworm":
+        text += "image: {base: debian:bookworm-slim}\n"
+    output = make_site(tmp_path_factory.mktemp(request.param), text)
+    cluster = _up(the_lab, output, "mpi", lab_env, "mpi:latest")
+    yield cluster
+    assert cluster.script("down.sh").code == 0
+
+
+@pytest.fixture(scope="session")
+def two_groups(
+    the_lab: lab.Lab, lab_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """Two groups that differ in all that a group can say, on a network of its own."""
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    text = """\
+name: two
+app: {source: app, check: hello}
+network: {name: fabric, subnet: 10.79.0.0/24, mtu: 1400}
+user: {name: runner, uid: 4321, gid: 4322}
+ssh: {port: 2345}
+workers:
+  - {name: fat, replicas: 2, slots: 3, cpus: 1.5, memory: 1g, shm: 128m, max_per_node: 1}
+  - {name: thin, replicas: 1, constraints: ["node.role == worker"]}
+"""
+    output = make_site(tmp_path_factory.mktemp("two"), text)
+    cluster = _up(the_lab, output, "two", lab_env, "two:latest")
+    yield cluster
+    assert cluster.script("down.sh").code == 0
+
+
+@pytest.fixture(scope="session")
+def the_lab_dockers(the_lab: lab.Lab) -> list[dict[str, str]]:
+    """What makes plain docker talk to each node, the manager first."""
+    return [{"DOCKER_HOST": f"unix://{node.socket}"} for node in the_lab.nodes]
