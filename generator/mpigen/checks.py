@@ -26,7 +26,10 @@ _OWN_PARAMS = {
 
 @dataclass(frozen=True)
 class Conflict:
-    """Fields that do not go together. The first path is where it is reported."""
+    """Fields that do not go together.
+
+    The first of `paths` names the problem, the first that is in the file places it.
+    """
 
     paths: tuple[KeyPath, ...]
     message: str
@@ -40,27 +43,30 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _params(config)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
-        message = f"there is no folder {folder}: it must be there, beside mpigen.yaml"
+        message = f"there is no folder {folder}: the path starts from this file's folder"
         yield Conflict((("app", "source"),), message)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
-        service = f"{config.name}_{group.name}"
-        host = f"{group.name}-{group.replicas}"
         at: KeyPath = ("workers", index, "name")
-        # reported where there is more to shorten
-        longer = (at, ("name",)) if len(group.name) > len(config.name) else (("name",), at)
-        if len(service) > NAME_LIMIT:
-            yield Conflict(longer, _too_long("the service's name", service))
+        yield from _stack_name("the service's name", config.name, group.name, at)
+        host = f"{group.name}-{group.replicas}"
         if len(host) > NAME_LIMIT:
             paths = (at, ("workers", index, "replicas"))
             yield Conflict(paths, _too_long("the last host's name", host))
-    network = f"{config.name}_{config.network.name}"
-    if len(network) > NAME_LIMIT:
-        at = ("network", "name")
-        longer = (at, ("name",)) if len(config.network.name) > len(config.name) else (("name",), at)
-        yield Conflict(longer, _too_long("the network's name", network))
+    at = ("network", "name")
+    yield from _stack_name("the network's name", config.name, config.network.name, at)
+
+
+def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Conflict]:
+    """A name that Swarm makes as STACK_OWN, reported where there is more to shorten."""
+    name = f"{stack}_{own}"
+    if len(name) > NAME_LIMIT:
+        paths: tuple[KeyPath, KeyPath] = (
+            (("name",), at) if len(stack) > len(own) else (at, ("name",))
+        )
+        yield Conflict(paths, _too_long(what, name))
 
 
 def _too_long(what: str, name: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpigen.fields import (
     Command,
+    CommandLine,
     Constraint,
     Cpus,
     ImagePath,
@@ -52,7 +53,7 @@ class App(_Section):
         description="Run by sh in the copied sources; puts the programs into $BINDIR.",
     )
     bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
-    check: Command | None = Field(
+    check: CommandLine | None = Field(
         None, description="Command for every rank that exits 0 if the cluster is right."
     )
 
@@ -68,8 +69,9 @@ class User(_Section):
     """The unprivileged user that everything runs as."""
 
     name: UserName = Field("mpi", description="Name of the user.")
-    uid: Annotated[StrictInt, Field(ge=1, le=65533)] = Field(1000, description="User id.")
-    gid: Annotated[StrictInt, Field(ge=1, le=65533)] = Field(1000, description="Group id.")
+    # 0 to 100 are Debian's own: https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes
+    uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="User id.")
+    gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Group id.")
 
 
 class Network(_Section):
@@ -126,4 +128,3 @@ class Config(_Section):
     network: Network = _DEFAULTS
     workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
     ssh: Ssh = _DEFAULTS
-

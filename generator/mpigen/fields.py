@@ -15,6 +15,13 @@ MEMORY_MINIMUM = 6 * 1024**2
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
 
+# users and groups of Debian's base-passwd and of openssh-server: useradd would refuse them
+_TAKEN_USERS = (
+    "root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|www-data|backup|list|irc|_apt|"
+    "nobody|nogroup|sshd|_ssh|adm|tty|disk|kmem|dialout|fax|voice|cdrom|floppy|tape|sudo|audio|"
+    "dip|operator|src|shadow|utmp|video|sasl|plugdev|staff|users"
+)
+
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 
 
@@ -126,9 +133,7 @@ def _subnet(value: object) -> object:
         raise ValueError(f"{value!r} has no prefix length: write it as in {value}/24")
     address = value.partition("/")[0]
     if str(network.network_address) != address:
-        raise ValueError(
-            f"{value} is an address in a network, not the network: write {network}"
-        )
+        raise ValueError(f"{value} is an address in a network, not the network: write {network}")
     if network.is_loopback or network.is_multicast or network.is_link_local:
         raise ValueError(f"{value} is reserved: take a private one, as in 10.77.0.0/24")
     if not 8 <= network.prefixlen <= 29:
@@ -154,7 +159,7 @@ def _folder(text: str) -> str:
     _one_line(text)
     parts = text.split("/")
     if text.startswith(("/", "-", "~")) or ".." in parts:
-        raise ValueError(f"{text!r} must be a folder beside or below this file, as in app")
+        raise ValueError(f"{text!r} must lie in this file's folder, as in app or src/solver")
     return "/".join(part for part in parts if part not in ("", ".")) or "."
 
 
@@ -175,6 +180,7 @@ StrictText = Annotated[str, Strict()]
 StrictInt = Annotated[int, Strict()]
 Label = Annotated[StrictText, AfterValidator(_label)]
 Command = Annotated[StrictText, AfterValidator(_command)]
+CommandLine = Annotated[StrictText, AfterValidator(_one_line)]
 ImageReference = Annotated[StrictText, AfterValidator(_image)]
 Cpus = Annotated[str, BeforeValidator(_cpus)]
 Memory = Annotated[int, _size(MEMORY_MINIMUM, "the least memory that Docker takes")]
@@ -197,8 +203,8 @@ Package = Annotated[
 UserName = Annotated[
     StrictText,
     _matching(
-        r"(?!root$)[a-z_][a-z0-9_-]{0,31}",
-        "is no name for the unprivileged user: use a-z, 0-9, _ and -, and not root",
+        rf"(?!(?:{_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}",
+        "is no name for the unprivileged user: use a-z, 0-9, _ and -, and none that Debian has",
     ),
 ]
 ImagePath = Annotated[

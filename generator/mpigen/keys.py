@@ -4,6 +4,7 @@ The public halves are artifacts like any other. The private halves lie beside th
 by git (output/.gitignore), and are never in the manifest.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from mpigen.errors import InputError
 FOLDER = "keys"
 USER_KEY = "id_ed25519"
 HOST_KEY = "ssh_host_ed25519_key"
+
+# 51 bytes in base64, of which the first 19 say what it is: RFC 8709, section 4
+_PUBLIC = re.compile(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ def _public(private_file: Path, new: dict[str, str]) -> str:
     """The public half that belongs to `private_file`; a private half made for it goes to `new`."""
     public_file = private_file.with_name(f"{private_file.name}.pub")
     if public_file.exists():
-        words = public_file.read_text(encoding="utf-8", errors="replace").split()
-        if len(words) < 2 or words[0] != "ssh-ed25519":
+        key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
+        if not key:
             hint = "Bring it back with git checkout, or delete both halves: render makes new keys."
             raise InputError(f"{public_file} is not an ed25519 public key", hint)
-        return f"{words[0]} {words[1]}"
+        return key[0]
     private, public = _pair(private_file)
     if not private_file.exists():
         new[f"{FOLDER}/{private_file.name}"] = private

@@ -11,9 +11,16 @@ from pydantic_core import ErrorDetails
 from mpigen.checks import conflicts
 from mpigen.config import Config
 from mpigen.errors import InputError
-from mpigen.source import KeyPath, Problem, parse
+from mpigen.source import HINT, KeyPath, Mark, Problem, Source, parse
 
-_HINT = "Nothing was written. The fields are described in docs/configuration.md."
+_HINT = f"{HINT} The fields are described in docs/configuration.md."
+
+# why a number has the least that it has, where that is not plain
+_REASONS = {
+    "port": ", since sshd runs as an unprivileged user",
+    "uid": ", since 0 is root and those up to 100 are Debian's own",
+    "gid": ", since 0 is root and those up to 100 are Debian's own",
+}
 
 
 def load(path: Path) -> Config:
@@ -24,12 +31,13 @@ def load(path: Path) -> Config:
     source = parse(_read(path), str(path))
     data = {} if source.data is None else source.data
     if not isinstance(data, dict):
-        raise source.error([Problem((), "must be a mapping, as in name: mycluster")], _HINT)
+        message = f"must be keys and values, as in name: mycluster, not {_kind(data)}"
+        raise source.error([Problem((), message)], _HINT)
     config, problems = _validate(data)
     if config is not None:
         bad = {problem.path for problem in problems}
         problems += [
-            Problem(conflict.paths[0], conflict.message)
+            Problem(conflict.paths[0], conflict.message, source.first_mark(conflict.paths))
             for conflict in conflicts(config, path.parent)
             if not any(_related(at, other) for at in conflict.paths for other in bad)
         ]
@@ -41,12 +49,15 @@ def load(path: Path) -> Config:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         hint = "Name the file with -c FILE. The least that works is one line: name: mycluster"
         raise InputError(f"{path}: no such file", hint) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+        before = error.object[: error.start].split(b"\n")
+        mark = Mark(len(before), len(before[-1].decode()) + 1)
+        problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
+        raise Source(str(path)).error([problem], HINT) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -104,18 +115,22 @@ def _problem(detail: ErrorDetails) -> Problem:
 
 
 def _message(detail: ErrorDetails, path: KeyPath) -> str:
-    given, context = detail["input"], detail.get("ctx", {})
-    match detail["type"]:
+    given, context, kind = detail["input"], detail.get("ctx", {}), detail["type"]
+    if given is None and kind != "missing":
+        return "is empty: give it a value, or leave the key out"
+    match kind:
         case "extra_forbidden":
-            return "unknown key; " + _nearest(str(path[-1]), path[:-1])
+            return "unknown key; " + _advice(str(path[-1]), path[:-1])
         case "missing":
-            return "is missing"
+            about = _model(path[:-1]).model_fields[str(path[-1])].description
+            return f"must be given: {about[0].lower()}{about[1:].rstrip('.')}"
         case "value_error":
             return str(context["error"])
         case "literal_error":
             return f"{given!r} is not supported: it must be {context['expected']}"
         case "greater_than_equal":
-            return f"{given!r} is too small: {context['ge']} is the least"
+            reason = _REASONS.get(str(path[-1]), "")
+            return f"{given!r} is too small: {context['ge']} is the least{reason}"
         case "less_than_equal":
             return f"{given!r} is too large: {context['le']} is the most"
         case "too_short":
@@ -123,11 +138,16 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
         case "string_type":
             return f"must be text, not {_kind(given)}{_quote_hint(given)}"
         case "int_type" | "int_parsing" | "int_from_float":
-            return f"must be a whole number, not {_kind(given)}"
+            quoted = isinstance(given, str) and given.isdecimal()
+            hint = ": leave out the quotes" if quoted else ""
+            return f"must be a whole number, not {_kind(given)}{hint}"
         case "list_type":
-            return f"must be a list, not {_kind(given)}"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return f"must be a mapping of keys, not {_kind(given)}"
+            return f"must be a list (each item after a dash), not {_kind(given)}"
+        case "model_type" | "model_attributes_type":
+            known = ", ".join(_model(path).model_fields)
+            return f"must be a mapping (keys: {known}), not {_kind(given)}"
+        case "dict_type":
+            return f"must be a mapping of names to values, not {_kind(given)}"
     return detail["msg"]
 
 
@@ -145,29 +165,31 @@ def _kind(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
-    return f"{type(value).__name__} {value}"
+    return f"the {type(value).__name__} {value}"
 
 
 def _quote_hint(value: object) -> str:
     if isinstance(value, bool):
         return " (YAML reads yes, no, on and off so): put it in quotes"
-    return "" if isinstance(value, (list, dict)) or value is None else ": put it in quotes"
+    return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
-def _nearest(key: str, parent: KeyPath) -> str:
-    """Advice for an unknown `key`: the nearest known one, else all of them."""
-    known = _fields(parent)
+def _advice(key: str, parent: KeyPath) -> str:
+    """What to do about an unknown `key`: where it belongs, the nearest known one, or all."""
+    known = list(_model(parent).model_fields)
+    homes = [name for name in Config.model_fields if key in _model((name,)).model_fields]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if homes:
+        return f"it belongs to {' or '.join(homes)}: is it indented right?"
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
-def _fields(path: KeyPath) -> list[str]:
-    """The field names of the section at `path`."""
+def _model(path: KeyPath) -> Any:
+    """The model of the section at `path`; Config's own where the path leads to no section."""
     model: Any = Config
     for part in path:
-        if isinstance(part, int):
-            continue
-        annotation: Any = model.model_fields[part].annotation
-        sections = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(section for section in sections if hasattr(section, "model_fields"))
-    return list(model.model_fields)
+        if isinstance(part, str):
+            annotation: Any = model.model_fields[part].annotation
+            sections = [annotation, *getattr(annotation, "__args__", ())]
+            model = next((each for each in sections if hasattr(each, "model_fields")), Config)
+    return model

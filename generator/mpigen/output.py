@@ -4,17 +4,20 @@ The manifest says which files mpigen made and what was in them. A file that some
 since, or that mpigen never made, is not overwritten unless forced.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mpigen import __version__
 from mpigen.errors import InputError
+from mpigen.keys import FOLDER as KEYS
 from mpigen.render import File
 
 MANIFEST = "manifest.json"
@@ -43,9 +46,11 @@ def with_manifest(files: Mapping[str, File]) -> dict[str, File]:
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
     """What writing `files` to `folder` would change, by path. Reads only.
 
-    Raises InputError where the folder's manifest is not mpigen's.
+    Raises InputError where the folder's manifest is not mpigen's, or where something other than a
+    folder is in the way.
     """
     made = _made(folder)
+    _check_folders((*files, *made), folder)
     changes = []
     for path, file in files.items():
         target = folder / path
@@ -58,7 +63,7 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
             changes.append(Change(path, "changed", edited=not ours))
     for path in sorted(set(made) - set(files)):
         target = folder / path
-        if _exists(target):
+        if _exists(target) and not _is_folder(target):
             text, _ = _read(target)
             edited = text is None or made[path] != _sha256(text)
             changes.append(Change(path, "removed", edited))
@@ -71,30 +76,47 @@ def apply(
     """Write `changes` and the new private keys (mode 0600) to `folder`.
 
     Everything is written beside its place first and then renamed, the manifest last: where the
-    disk is full or read-only, nothing is changed. Raises InputError then.
+    disk is full or read-only, or a folder has a file's name, nothing is changed. Raises InputError
+    then.
     """
     writes = {c.path: files[c.path] for c in changes if c.kind != "removed"}
     if not (changes or private):
         return
     staging = folder / _STAGING
+    made: list[Path] = []
     try:
         shutil.rmtree(staging, ignore_errors=True)
+        _make_folder(folder, made)
+        staging.mkdir()
         for path, text in private.items():
             _write(staging / path, text, 0o600)
         for path, file in writes.items():
             _write(staging / path, file.text, file.mode)
-        order = [*private, *(path for path in writes if path != MANIFEST)]
-        order += [MANIFEST] if MANIFEST in writes else []
-        for path in order:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        for path in (*private, *writes):
+            _make_folder((folder / path).parent, made)
+            if _is_folder(folder / path):
+                raise IsADirectoryError(errno.EISDIR, "a folder is in its way", folder / path)
+        for path in sorted((*private, *writes), key=lambda path: path == MANIFEST):
             (staging / path).replace(folder / path)
         for change in changes:
             if change.kind == "removed":
                 _remove(folder, change.path)
     except OSError as error:
-        raise InputError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+        shutil.rmtree(staging, ignore_errors=True)
+        for parent in reversed(made):
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        where = error.filename or folder
+        raise InputError(f"{where}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Make `folder` and those above it that are missing, and note them in `made`."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir()
+        made.append(missing)
 
 
 def _made(folder: Path) -> dict[str, str]:
@@ -104,14 +126,34 @@ def _made(folder: Path) -> dict[str, str]:
         return {}
     try:
         listing = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return {path: entry["sha256"] for path, entry in listing.items() if _is_below(path)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return {path: entry["sha256"] for path, entry in listing.items() if _may_be_made(path)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "Bring it back with git checkout, or delete it: render writes it anew."
         raise InputError(f"{manifest} is not a manifest of mpigen's", hint) from error
 
 
-def _is_below(path: str) -> bool:
-    return not path.startswith("/") and ".." not in path.split("/")
+def _may_be_made(path: str) -> bool:
+    """Whether a manifest may name `path`: it is below the folder, and no private key."""
+    parts = PurePosixPath(path).parts
+    return (
+        "/".join(parts) == path != ""
+        and ".." not in parts
+        and (parts[0] != KEYS or path.endswith(".pub"))
+    )
+
+
+def _check_folders(paths: Iterable[str], folder: Path) -> None:
+    """Refuse to go through a symlink, or a file where a folder should be."""
+    parents = {parent for path in paths for parent in PurePosixPath(path).parents}
+    for parent in sorted(parents - {PurePosixPath(".")}):
+        place = folder / parent
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            hint = "Nothing was written. Move it out of the way."
+            raise InputError(f"{place} is a file or a symlink, and should be a folder", hint)
+
+
+def _is_folder(target: Path) -> bool:
+    return target.is_dir() and not target.is_symlink()
 
 
 def _exists(target: Path) -> bool:

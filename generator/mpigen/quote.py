@@ -1,9 +1,9 @@
 """One way for a value to get into an artifact: quoted by the kind of file that it lands in.
 
 Jinja's autoescaping, made for HTML, does it: whatever `{{ ... }}` prints is passed through the
-quoting of the template's kind, and only what a template marks with `| sh`, `| yaml`, `| json`
-or `| text` is quoted by that instead. So a template writes `image: {{ cluster.tag }}` with no
-quotes around it, and no value can end its line, its string or its word.
+quoting of the template's kind, and only what a template marks with one of FILTERS, as in `| text`,
+is quoted by that instead. So a template writes `image: {{ cluster.tag }}` with no quotes around it,
+and no value can end its line, its string or its word.
 """
 
 import json
@@ -20,8 +20,13 @@ Quote = Callable[[object], Markup]
 def sh(value: object) -> Markup:
     """A word of POSIX shell; a list gives a word each."""
     if isinstance(value, (list, tuple)):
-        return Markup(" ".join(shlex.quote(str(item)) for item in value))
-    return Markup(shlex.quote(str(value)))
+        return Markup(" ".join(sh(item) for item in value))
+    return Markup(shlex.quote(_given(value)))
+
+
+def sh_inside(value: object) -> Markup:
+    """Text inside the double quotes of a shell script, in one line."""
+    return Markup(re.sub(r'([\\"$`])', r"\\\1", _line(value)))
 
 
 def yaml(value: object) -> Markup:
@@ -52,14 +57,26 @@ def text(value: object) -> Markup:
     return Markup(_line(value))
 
 
+def _given(value: object) -> str:
+    if value is None:
+        raise ValueError("there is no value for this: put it in {% if %}")
+    return str(value)
+
+
 def _line(value: object) -> str:
-    line = str(value)
+    line = _given(value)
     if not all(character.isprintable() for character in line):
         raise ValueError(f"{line!a} must be one line here")
     return line
 
 
-FILTERS: dict[str, Quote] = {"sh": sh, "yaml": yaml, "json": json_text, "text": text}
+FILTERS: dict[str, Quote] = {
+    "sh": sh,
+    "sh_inside": sh_inside,
+    "yaml": yaml,
+    "json": json_text,
+    "text": text,
+}
 
 _BY_SUFFIX: dict[str, Quote] = {
     ".json": json_text,

@@ -10,6 +10,8 @@ from mpigen.keys import PublicKeys
 from mpigen.templates import SUFFIX, Templates
 
 _NO_COMMENTS = (".json",)
+# made by mpigen without a template
+_OWN = ("keys/", "manifest.json")
 # libyaml's where PyYAML was built with it: ten times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,10 +33,12 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
     context = {"cluster": cluster, "keys": keys}
     files = {path: File(text, 0o644, "keys") for path, text in keys.files().items()}
     for name in templates.names:
-        origin = templates.origin(name)
-        text = _with_header(name.removesuffix(SUFFIX), templates.render(name, context), origin)
+        path, origin = name.removesuffix(SUFFIX), templates.origin(name)
+        if path.startswith(_OWN):
+            raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
+        text = _with_header(path, templates.render(name, context), origin)
         mode = 0o755 if text.startswith("#!") else 0o644
-        files[name.removesuffix(SUFFIX)] = File(text, mode, origin)
+        files[path] = File(text, mode, origin)
     for path, file in files.items():
         _check(path, file)
     return dict(sorted(files.items()))

@@ -1,5 +1,6 @@
 """A YAML file with its places: what each key says, and on which line and column it says it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -51,6 +52,10 @@ class Source:
         while path not in self.marks and path:
             path = path[:-1]
         return self.marks.get(path, Mark(1, 1))
+
+    def first_mark(self, paths: Iterable[KeyPath]) -> Mark | None:
+        """The place of the first of `paths` that is in the file itself."""
+        return next((self.marks[path] for path in paths if path in self.marks), None)
 
     def error(self, problems: list[Problem], hint: str = "") -> InputError:
         """All `problems` as one error, a line each, in the order of the file."""
@@ -110,7 +115,9 @@ def _build(
         raise yaml.MarkedYAMLError(None, None, reason, node.start_mark)
     parents = (*parents, node)
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
-        raise yaml.MarkedYAMLError(None, None, f"the tag {node.tag} is not supported", node.start_mark)
+        raise yaml.MarkedYAMLError(
+            None, None, f"the tag {node.tag} is not supported", node.start_mark
+        )
     if isinstance(node, yaml.SequenceNode):
         return [
             _build(loader, item, (*path, index), source, parents)

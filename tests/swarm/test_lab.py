@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-import mpigen
 import pytest
+
+import mpigen
 from mpigen.errors import ClusterError
 from mpigen.lab import base, dockerd, engine, lab, nodes, swarm
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, dockerd, engine, lab, machine, nodes
 

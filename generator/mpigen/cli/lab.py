@@ -125,8 +125,8 @@ def demo(
     keep: bool = typer.Option(False, "--keep", help="Leave the lab and the cluster up."),
 ) -> None:
     """Take a site all the way on a lab: render, build, deploy, run, verify; then remove it all."""
-    from mpigen.lab.demo import demo as run_demo
     from mpigen.lab.demo import Rank
+    from mpigen.lab.demo import demo as run_demo
 
     def show(ranks: list[Rank]) -> None:
         typer.echo(f"\n{'RANK':>4}  {'HOST':<12}  NODE")

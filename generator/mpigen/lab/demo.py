@@ -112,10 +112,11 @@ def _ranks(printed: str, cluster: Cluster, docker: Mapping[str, str]) -> list[Ra
     nodes = {}
     for group in cluster.groups:
         service = f"{cluster.name}_{group.name}"
-        form = "{{.Name}} {{.Node}}"
         tasks = subprocess.run(
-            ["docker", "service", "ps", service, "--filter", "desired-state=running"]
-            + ["--format", form],
+            [
+                *("docker", "service", "ps", service, "--filter", "desired-state=running"),
+                *("--format", "{{.Name}} {{.Node}}"),
+            ],
             env={**os.environ, **docker},
             capture_output=True,
             text=True,

@@ -1,0 +1,39 @@
+"""Small sites for tests: from the text of mpigen.yaml to what becomes of it."""
+
+from pathlib import Path
+
+from mpigen.cluster import Cluster, plan
+from mpigen.config import Config
+from mpigen.keys import PublicKeys
+from mpigen.load import load
+from mpigen.render import File, render
+from mpigen.templates import Templates
+
+# a real key pair's public half: what matters is that it is always the same
+PUBLIC = PublicKeys(
+    user="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1VsUvHgSlsuOEwFB2+fY5pcbQn1qA8Sb1pG6wAZbcd",
+    host="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpcFgUHp2wYHgVfXjzqdMhHCqjCbOcJ4Xuwnz7vHzRa",
+)
+
+
+def config(folder: Path, text: str) -> Config:
+    """The config of a site in `folder` whose mpigen.yaml is `text`."""
+    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
+    return load(folder / "mpigen.yaml")
+
+
+def cluster(folder: Path, text: str) -> Cluster:
+    """The cluster that mpigen.yaml, being `text`, describes."""
+    return plan(config(folder, text))
+
+
+def artifacts(folder: Path, text: str) -> dict[str, File]:
+    """What is rendered for a site in `folder`: its templates/, and `text` as mpigen.yaml."""
+    return render(cluster(folder, text), PUBLIC, Templates(folder / "templates"))
+
+
+def template(folder: Path, name: str, text: str) -> None:
+    """Put a template of its own into a site."""
+    path = folder / "templates" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,46 @@
+"""The wheel carries all that it needs: built, installed by pip, used outside of the checkout."""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from mpigen import __version__
+from tests.conftest import ROOT
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """bin/ of an empty virtual environment into which the wheel was installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    (wheel,) = folder.glob("mpigen-*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    bin_folder = folder / "venv" / "bin"
+    run(bin_folder / "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=folder)
+    return bin_folder
+
+
+def test_the_installed_command_renders_what_the_checkout_renders(
+    installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mpigen.yaml").write_text("name: x\n")
+    run(installed / "mpigen", "render", cwd=tmp_path)
+    again = run(sys.executable, "-m", "mpigen", "render", cwd=tmp_path)
+    assert "0 files changed" in again
+    assert (tmp_path / "output/scripts/run.sh").is_file()
+
+
+def test_both_installed_commands_tell_the_version(installed: Path, tmp_path: Path) -> None:
+    version = f"mpigen {__version__}\n"
+    assert run(installed / "mpigen", "--version", cwd=tmp_path) == version
+    assert run(installed / "python", "-m", "mpigen", "--version", cwd=tmp_path) == version
