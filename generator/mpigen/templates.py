@@ -5,6 +5,7 @@ The built-in templates mirror output/: `templates/a/b.j2` becomes `output/a/b`. 
 `{% extends "builtin/a/b.j2" %}`; a new path adds an artifact.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ SUFFIX = ".j2"
 _BUILTIN = "builtin/"
 # what a template's own expressions may raise
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+
+_EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
 
 _Source = tuple[str, str, Callable[[], bool] | None]
 
@@ -86,9 +89,15 @@ class Templates:
 
     def _load(self, name: str) -> _Source | None:
         """Source and file of a template as Jinja asks for it; None if there is none."""
-        text = self._builtin.get(name.removeprefix(_BUILTIN)) if name.startswith(_BUILTIN) else None
-        text = text or self._site.get(name) or self._builtin.get(name)
-        return None if text is None else (text, self._file(name), None)
+        text = {**self._builtin, **self._site}.get(name)
+        if name.startswith(_BUILTIN):
+            text = self._builtin.get(name.removeprefix(_BUILTIN), text)
+        if text is None:
+            return None
+        if not self._site:
+            # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
+            text = _EMPTY_BLOCK.sub("{#\n#}\n", text)
+        return text, self._file(name), None
 
     def _file(self, name: str) -> str:
         if name in self._site:
@@ -142,7 +151,8 @@ def _first_line(output: nodes.Output) -> int:
 
 
 def _environment(quoting: quote.Quote, load: Callable[[str], _Source | None]) -> jinja2.Environment:
-    def finalize(value: object) -> Markup:
+    @jinja2.pass_context  # else Jinja escapes constants as HTML before it calls this
+    def finalize(_context: jinja2.runtime.Context, value: object) -> Markup:
         if isinstance(value, jinja2.Undefined):
             str(value)  # raises, saying which name it is
         return value if isinstance(value, Markup) else quoting(value)

@@ -91,7 +91,7 @@ def test_the_demo_ends_with_every_rank_and_leaves_nothing() -> None:
         ROOT / ".venv" / "bin" / "mpigen", "lab", "demo", "-c", ROOT / "mpigen.yaml", timeout=900
     )
     assert done.code == 0, done.out + done.err
-    rows = re.findall(r"^ +(\d)  (worker-\d) +(node-\d)$", done.out, re.M)
+    rows = re.findall(r"^Size: 8, Rank: (\d), Host: (worker-\d), Node: (node-\d)$", done.out, re.M)
     assert [rank for rank, _, _ in rows] == list("01234567")
     assert len({host for _, host, _ in rows}) == 4
     assert len({node for _, _, node in rows}) == 3

@@ -128,14 +128,11 @@ def demo(
     from mpigen.lab.demo import Rank
     from mpigen.lab.demo import demo as run_demo
 
-    def show(ranks: list[Rank]) -> None:
-        typer.echo(f"\n{'RANK':>4}  {'HOST':<12}  NODE")
-        for rank in ranks:
-            typer.echo(f"{rank.rank:>4}  {rank.host:<12}  {rank.node}")
-        hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
-        typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes\n")
-
     with progress() as say:
-        run_demo(config, name, nodes, keep, say, show)
+        ranks = run_demo(config, name, nodes, keep, say)
+    for rank in ranks:
+        typer.echo(f"Size: {rank.size}, Rank: {rank.rank}, Host: {rank.host}, Node: {rank.node}")
+    hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
+    typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes: all correct")
     if keep:
         typer.echo(f"next: mpigen lab down --name {name}")

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +23,17 @@ _RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
 class Rank:
     """Where a rank ran: its host is a container, its node a server of the Swarm."""
 
+    size: int
     rank: int
     host: str
     node: str
 
 
-def demo(
-    config: Path, name: str, nodes: int, keep: bool, say: Say, show: Callable[[list[Rank]], None]
-) -> None:
+def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank]:
     """Render, build, deploy, run and check the site of `config` on a lab of `nodes` nodes.
 
-    `show` is given where each rank ran. The lab is taken down at the end, however it ends,
-    unless `keep`. Raises MpigenError for the first step that fails.
+    Returns where each rank ran. The lab is taken down at the end, however it ends, unless
+    `keep`. Raises MpigenError for the first step that fails.
     """
     cluster = plan(load(config))
     if not (cluster.app and cluster.app.check):
@@ -45,7 +44,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="mpigen-demo-") as scratch:
         try:
             here = lab.up(name, nodes, say)
-            show(_walk(cluster, config, here, Path(scratch), say))
+            return _walk(cluster, config, here, Path(scratch), say)
         finally:
             if not keep:
                 lab.down(name, say)
@@ -126,6 +125,7 @@ def _ranks(printed: str, cluster: Cluster, docker: Mapping[str, str]) -> list[Ra
             task, node = line.split()
             nodes[f"{group.name}-{task.rpartition('.')[2]}"] = node
     found = [
-        Rank(int(rank), host, nodes.get(host, "?")) for _, rank, host in _RANK.findall(printed)
+        Rank(int(size), int(rank), host, nodes.get(host, "?"))
+        for size, rank, host in _RANK.findall(printed)
     ]
     return sorted(found, key=lambda rank: rank.rank)

@@ -1,0 +1,219 @@
+"""The published walk-through's MPI cluster against mpigen's, on one lab, in one run: `make bench`.
+
+Two questions: does an allreduce over 3 nodes end, and how long do 8 bytes take between two
+containers of one node? Exit code 0: measured, whatever the answer; 3: not measured.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sides import NETWORK, RECIPE, Done, build, call, deployed, make_site, must, recipe, say
+
+from mpigen.errors import ClusterError, MpigenError
+from mpigen.lab import base, engine, lab
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+LAB = "bench"
+BASE = "debian:trixie-slim"
+LIMIT = 60  # seconds that the walk-through's job gets
+PINGPONG_SITE = """\
+name: pp
+image: {tag: "mpigen-bench-pp:latest"}
+app: {source: app}
+network: {subnet: 10.78.0.0/24}
+workers:
+  - {name: worker, replicas: 2, slots: 1, constraints: ["node.hostname == node-1"]}
+"""
+
+
+def measure_hang(here: lab.Lab, site: Path) -> dict[str, Any]:
+    """Both sides run the reference program, 8 ranks on 4 containers on 3 nodes."""
+    with recipe(here, ROOT / "app" / "hello.cpp") as made:
+        say(f"the walk-through's mpirun -n 8, stopped after {LIMIT} s")
+        mpirun = "mpirun -n 8 --allow-run-as-root --hostfile ./hostfile ./a.out"
+        theirs = _ended(made[0].run(f"timeout -k 10 {LIMIT} {mpirun}"))
+    if not theirs["hosts"]:
+        raise ClusterError(f"no rank of the walk-through's started:\n{theirs['text'][-2000:]}")
+    with deployed(here, site) as scripts:
+        say("mpigen's run.sh hello")
+        ours = _ended(call(here.docker_host, "sh", scripts / "run.sh", "hello", limit=180))
+    return {"walk-through": theirs, "mpigen": ours}
+
+
+def _ended(done: Done) -> dict[str, Any]:
+    hosts = re.findall(r"Size: 8, Rank: \d, Host: (\S+)", done.text)
+    correct = "Allreduce over 8 ranks: correct" in done.text
+    stopped = done.code in (124, 137)  # by TERM, or by KILL if that did not help
+    result = f"timed out after {done.seconds:.0f} s" if stopped else "ended"
+    return {
+        "stopped": stopped,
+        "result": result + (", allreduce correct" if correct else ", no result of the allreduce"),
+        "seconds": round(done.seconds, 2),
+        "code": done.code,
+        "ranks": len(hosts),
+        "hosts": len(set(hosts)),
+        "text": done.text,
+    }
+
+
+def measure_pingpong(here: lab.Lab, site: Path, runs: int, seconds: float) -> dict[str, Any]:
+    """Microseconds of each repetition of each side, in turn, never two at a time."""
+    overlay = "{{(index .IPAM.Config 0).Subnet}}"
+    inspect = ("docker", "network", "inspect", "--format", overlay, NETWORK)
+    subnet = must(here.docker_host, *inspect)
+    program = HERE / "pingpong" / "pingpong.cpp"
+    with recipe(here, program) as made, deployed(here, site) as scripts:
+        made[0].run(f"printf '%s slots=1\\n' {made[0].address} {made[1].address} > pair")
+        cured = f"mpirun -n 2 --allow-run-as-root --mca btl_tcp_if_include {subnet}"
+        rest = f"--hostfile ./pair ./a.out {seconds}"
+        run = ("sh", scripts / "run.sh", "-n", "2", "pingpong", str(seconds))
+        sides: dict[str, Callable[[], Done]] = {
+            "walk-through": lambda: made[0].run(f"timeout -k 10 60 {cured} {rest}"),
+            "walk-through, --bind-to none": lambda: made[0].run(
+                f"timeout -k 10 60 {cured} --bind-to none {rest}"
+            ),
+            "mpigen": lambda: call(here.docker_host, *run, limit=90),
+        }
+        found: dict[str, list[float]] = {side: [] for side in sides}
+        for number in range(1, runs + 1):
+            for side, job in sides.items():
+                done = job()
+                line = re.search(
+                    r"one way: (\S+) us, exchanges: (\d+), hosts: (\S+) (\S+)", done.text
+                )
+                if done.code or not line or line[3] == line[4]:
+                    raise ClusterError(f"{side}: ended with {done.code}\n{done.text[-2000:]}")
+                found[side].append(float(line[1]))
+                say(f"run {number} of {runs}: {side}: {line[1]} us ({line[2]} exchanges)")
+    return {"subnet": subnet, "seconds": seconds, "us": found}
+
+
+def machine(here: lab.Lab, docker: str) -> dict[str, Any]:
+    """What it was measured on."""
+    versions = ("docker", "version", "--format", "{{.Server.Version}}")
+    mpirun = ("docker", "run", "--rm", RECIPE, "mpirun", "--version")
+    return {
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "engine": must(docker, *versions),
+        "engine of the nodes": must(here.docker_host, *versions),
+        "mpi": must(docker, *mpirun).splitlines()[0],
+    }
+
+
+def report(found: dict[str, Any]) -> str:
+    """The tables."""
+    on = found["machine"]
+    lines = [
+        f"machine       {on['cores']} cores, Linux {on['kernel']}, load {on['load']:.1f} before",
+        f"engine        {on['engine']}; in the lab's 3 nodes {on['engine of the nodes']}",
+        f"both sides    {BASE}, {on['mpi']}, the same source, compiled with -O2",
+        "walk-through  docker run of 4 containers (2 + 1 + 1), root by ssh, hostfile of addresses",
+        "mpigen        rendered, build.sh, deploy.sh, and the job by run.sh",
+    ]
+    if "hang" in found:
+        lines += ["", "Allreduce, 8 ranks in 4 containers on 3 nodes"]
+        lines += [f"  {'':14}{'seconds':>8}{'exit':>6}{'ranks heard':>13}{'hosts':>7}  result"]
+        for side, end in found["hang"].items():
+            numbers = f"{end['seconds']:8.1f}{end['code']:6}{end['ranks']:13}{end['hosts']:7}"
+            lines += [f"  {side:14}{numbers}  {end['result']}"]
+        theirs, ours = found["hang"].values()
+        ratio = theirs["seconds"] / ours["seconds"]
+        if ours["code"]:
+            lines += ["  mpigen's job FAILED: there is no ratio"]
+        elif not theirs["stopped"]:
+            lines += [f"  The walk-through did NOT hang here. Ratio: {ratio:.1f}"]
+        else:
+            lines += [f"  Ratio: more than {ratio:.0f}, since the walk-through was stopped"]
+    if "pingpong" in found:
+        us = found["pingpong"]["us"]
+        lines += [
+            "",
+            f"8 bytes, 2 ranks in 2 containers of one node: us one way, {len(us['mpigen'])}"
+            f" interleaved runs of {found['pingpong']['seconds']:g} s",
+            f"  {'':30}{'median':>10}{'min':>10}{'max':>10}{'ratio':>8}",
+        ]
+        for side, times in us.items():
+            numbers = "".join(f"{value:10.2f}" for value in (median(times), min(times), max(times)))
+            ratio = median(times) / median(us["mpigen"])
+            lines += [f"  {side:30}{numbers}{ratio:8.1f}"]
+        lines += [
+            "  The walk-through's hang is cured here, and nothing else of it changed, by",
+            f"  --mca btl_tcp_if_include {found['pingpong']['subnet']}; slots=1: a rank a container.",
+            "  --bind-to none is no part of the recipe: it shows how much of the ratio is binding.",
+        ]
+    return "\n".join(lines)
+
+
+def measure(only: str | None, runs: int, seconds: float) -> dict[str, Any]:
+    """All that is found. Raises ClusterError for what cannot be measured."""
+    load = os.getloadavg()[0]
+    client = engine.ensure(say)
+    docker = engine.local_endpoint().url
+    if lab.find(LAB):
+        raise ClusterError(f"the lab {LAB} is up", f"Take it down: mpigen lab down --name {LAB}")
+    tags = {"hang": "mpigen-bench-mpi:latest", "pingpong": "mpigen-bench-pp:latest"}
+    texts = {"hang": (ROOT / "mpigen.yaml").read_text("utf-8"), "pingpong": PINGPONG_SITE}
+    texts["hang"] += f'image: {{tag: "{tags["hang"]}"}}\n'
+    apps = {"hang": ROOT / "app", "pingpong": HERE / "pingpong"}
+    parts = [only] if only else ["hang", "pingpong"]
+    try:
+        base.ensure(client, BASE, say)
+        here = lab.up(LAB, 3, say)
+        say(f"building {RECIPE}")
+        must(docker, "docker", "build", "--tag", RECIPE, HERE / "recipe")
+        lab.load(here, RECIPE, say)
+        create = ("docker", "network", "create", "--driver", "overlay", "--attachable", NETWORK)
+        must(here.docker_host, *create)
+        found: dict[str, Any] = {"machine": {**machine(here, docker), "load": load}}
+        with tempfile.TemporaryDirectory(prefix="mpigen-bench-") as scratch:
+            for part in parts:
+                site = make_site(Path(scratch, part), texts[part], apps[part])
+                build(docker, here, site, tags[part])
+                if part == "hang":
+                    found[part] = measure_hang(here, site)
+                else:
+                    found[part] = measure_pingpong(here, site, runs, seconds)
+        return found
+    finally:
+        for tag in (RECIPE, *tags.values(), *(t.replace(":", "-build:") for t in tags.values())):
+            call(docker, "docker", "rmi", tag)
+        lab.down(LAB, say)
+
+
+def main() -> None:
+    """Bring up the lab, measure, report; take all down, however it ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7, help="repetitions of the ping-pong (7)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each repetition (2)")
+    parser.add_argument("--only", choices=["hang", "pingpong"], help="one of the two questions")
+    parser.add_argument("--json", type=Path, help="a file for all that was found")
+    wanted = parser.parse_args()
+    if wanted.runs < 1:
+        parser.error("--runs must be at least 1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        found = measure(wanted.only, wanted.runs, wanted.seconds)
+    except MpigenError as error:
+        print(f"not measured: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(report(found))
+    if wanted.json:
+        wanted.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
