@@ -31,6 +31,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     (tmp_path / "mpigen.yaml").write_bytes(b"\xef\xbb\xbfname: x\r\nssh:\r\n  port: 2223\r\n")
     config = load(tmp_path / "mpigen.yaml")
     assert (config.name, config.ssh.port) == ("x", 2223)
+    assert refusals(tmp_path, "\ufeffname: X\n") == ["1:1 name"]
 
 
 @pytest.mark.parametrize(

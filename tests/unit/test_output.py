@@ -202,6 +202,32 @@ def test_a_folder_in_a_files_place_stops_everything(output: Path) -> None:
     assert content(output) == before
 
 
+def test_what_is_cut_off_half_way_is_made_good_by_the_next_render(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = with_manifest(
+        {path: File("new\n", 0o644, "t") for path in FILES if path != "manifest.json"}
+    )
+    rename = Path.replace
+
+    def cut_off(source: Path, target: Path) -> Path:
+        if target.name == "c":  # the last one but for the manifest
+            raise OSError(5, "Input/output error")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", cut_off)
+    with pytest.raises(InputError, match="Input/output error"):
+        write(files, output)
+    monkeypatch.undo()
+    assert (output / "a").read_text() == "new\n"
+    assert (output / "manifest.json").read_text() == FILES["manifest.json"].text
+    changes = compare(files, output)
+    assert {change.path for change in changes if not change.edited} == {"sub/c", "manifest.json"}
+    assert compare(FILES, output)[0].edited
+    write(files, output)
+    assert compare(files, output) == []
+
+
 @pytest.mark.parametrize("place", ["file", "file/output", "file/some/output"])
 def test_a_file_where_the_folder_should_be_is_an_error(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("mine\n")

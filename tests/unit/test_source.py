@@ -53,8 +53,10 @@ def test_an_overridden_value_has_its_own_place_wherever_the_merge_key_is(order: 
 
 
 def test_the_first_of_several_merged_mappings_wins() -> None:
-    text = "a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n"
-    assert parse(text, "f").data == {"a": {"x": 1}, "b": {"x": 2, "y": 2}, "c": {"x": 1, "y": 2}}
+    source = parse("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n", "f")
+    assert source.data == {"a": {"x": 1}, "b": {"x": 2, "y": 2}, "c": {"x": 1, "y": 2}}
+    assert source.mark(("c", "x")) == Mark(1, 8)
+    assert source.mark(("c", "y")) == Mark(2, 14)
 
 
 def test_a_second_key_is_a_problem_and_the_first_value_stays() -> None:

@@ -9,7 +9,7 @@ import typer
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
-    help="A Swarm of several nodes on one machine, each a Docker engine in a container.",
+    help="A Swarm of several nodes on one machine.",
     no_args_is_help=True,
 )
 
@@ -124,8 +124,11 @@ def demo(
     name: str = typer.Option("demo", "--name", help="The lab's name."),
     keep: bool = typer.Option(False, "--keep", help="Leave the lab and the cluster up."),
 ) -> None:
-    """Take a site all the way on a lab: render, build, deploy, run, verify; then remove it all."""
-    from mpigen.lab.demo import Rank
+    """Take a site all the way on a lab, and remove it all.
+
+    It is rendered into a scratch folder, built, deployed, run and verified, by the commands that
+    are shown.
+    """
     from mpigen.lab.demo import demo as run_demo
 
     with progress() as say:

@@ -12,7 +12,10 @@ def render(
     ),
     force: bool = typer.Option(False, "--force", help="Overwrite files that were edited by hand."),
 ) -> None:
-    """Write the cluster's Docker artifacts: nothing changes where nothing differs."""
+    """Write the cluster's Docker artifacts.
+
+    Files that do not differ are left alone, files edited by hand are never overwritten unasked.
+    """
     from mpigen import keys, templates
     from mpigen.cluster import plan
     from mpigen.errors import CheckFailed

@@ -11,7 +11,11 @@ def verify(
     stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
     context: str | None = typer.Option(None, help="Docker context of a manager."),
 ) -> None:
-    """Check the deployed cluster: every task on every node, from a manager alone."""
+    """Check the deployed cluster.
+
+    Every task on every node is reached from a manager alone, by ssh over the overlay. Exits 1 if
+    a check says no.
+    """
     from mpigen.verify import verify as run_checks
 
     run_checks(output, stack, context, arguments or [])
