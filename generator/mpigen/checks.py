@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpigen.config import Config
-from mpigen.fields import format_bytes
+from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
@@ -106,10 +106,12 @@ def _capacity(config: Config) -> Iterator[Conflict]:
     usable = config.network.subnet.num_addresses - 2
     if needed <= usable:
         return
+    prefix = _prefix_for(needed)
+    advice = f"take a subnet of /{prefix}" if prefix >= 8 else "no overlay is that large"
     message = (
         f"{config.network.subnet} holds {usable} addresses, and {needed} are needed: {tasks} for "
         f"the containers, {nodes} for the nodes (one each), 1 for the gateway, 1 for a job; "
-        f"take a subnet of /{_prefix_for(needed)}"
+        f"{advice}"
     )
     if not config.network.nodes:
         message += ", or say network.nodes if there are fewer servers than containers"

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
+from mpigen.sizes import format_bytes, parse_bytes
+
 # Swarm refuses a container below this: moby, daemon/daemon_unix.go, linuxMinMemory
 MEMORY_MINIMUM = 6 * 1024**2
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
@@ -21,26 +23,6 @@ _TAKEN_USERS = (
     "nobody|nogroup|sshd|_ssh|adm|tty|disk|kmem|dialout|fax|voice|cdrom|floppy|tape|sudo|audio|"
     "dip|operator|src|shadow|utmp|video|sasl|plugdev|staff|users"
 )
-
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
-
-
-def parse_bytes(text: str) -> int:
-    """Bytes in a Docker size such as `512m` or `1.5GiB` (docker/go-units, RAMInBytes).
-
-    Raises ValueError where Docker would.
-    """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, re.IGNORECASE)
-    size = int(float(match[1]) * _UNITS[(match[2] or "").lower()]) if match else 2**63
-    if size >= 2**63:
-        raise ValueError(f"{text!r} is no size that Docker takes: write 512m or 4g")
-    return size
-
-
-def format_bytes(size: int) -> str:
-    """`size` as people write it: in the largest unit that it is a whole number of."""
-    unit = max((unit for unit in _UNITS if size % _UNITS[unit] == 0), key=_UNITS.__getitem__)
-    return f"{size // _UNITS[unit]}{unit}"
 
 
 def _matching(pattern: str, advice: str) -> AfterValidator:
@@ -158,9 +140,11 @@ def _constraint(text: str) -> str:
 def _folder(text: str) -> str:
     _one_line(text)
     parts = text.split("/")
-    if text.startswith(("/", "-", "~")) or ".." in parts:
-        raise ValueError(f"{text!r} must lie in this file's folder, as in app or src/solver")
-    return "/".join(part for part in parts if part not in ("", ".")) or "."
+    folder = "/".join(part for part in parts if part not in ("", "."))
+    # the site itself would take its private keys into the build
+    if text.startswith(("/", "-", "~")) or ".." in parts or not folder:
+        raise ValueError(f"{text!r} must be a folder below this file's, as in app or src/solver")
+    return folder
 
 
 def _param(value: object) -> object:

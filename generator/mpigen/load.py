@@ -49,7 +49,7 @@ def load(path: Path) -> Config:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         hint = "Name the file with -c FILE. The least that works is one line: name: mycluster"
         raise InputError(f"{path}: no such file", hint) from error

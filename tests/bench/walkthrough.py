@@ -42,20 +42,20 @@ def measure_hang(here: lab.Lab, site: Path) -> dict[str, Any]:
     with recipe(here, ROOT / "app" / "hello.cpp") as made:
         say(f"the walk-through's mpirun -n 8, stopped after {LIMIT} s")
         mpirun = "mpirun -n 8 --allow-run-as-root --hostfile ./hostfile ./a.out"
-        theirs = _ended(made[0].run(f"timeout -k 10 {LIMIT} {mpirun}"))
+        theirs = _ended(made[0].run(f"timeout -k 10 {LIMIT} {mpirun}"), LIMIT)
     if not theirs["hosts"]:
         raise ClusterError(f"no rank of the walk-through's started:\n{theirs['text'][-2000:]}")
     with deployed(here, site) as scripts:
         say("mpigen's run.sh hello")
-        ours = _ended(call(here.docker_host, "sh", scripts / "run.sh", "hello", limit=180))
+        ours = _ended(call(here.docker_host, "sh", scripts / "run.sh", "hello", limit=180), 180)
     return {"walk-through": theirs, "mpigen": ours}
 
 
-def _ended(done: Done) -> dict[str, Any]:
+def _ended(done: Done, limit: int) -> dict[str, Any]:
     hosts = re.findall(r"Size: 8, Rank: \d, Host: (\S+)", done.text)
     correct = "Allreduce over 8 ranks: correct" in done.text
     stopped = done.code in (124, 137)  # by TERM, or by KILL if that did not help
-    result = f"timed out after {done.seconds:.0f} s" if stopped else "ended"
+    result = f"timed out after {limit} s" if stopped else "ended"
     return {
         "stopped": stopped,
         "result": result + (", allreduce correct" if correct else ", no result of the allreduce"),
@@ -149,8 +149,9 @@ def report(found: dict[str, Any]) -> str:
             ratio = median(times) / median(us["mpigen"])
             lines += [f"  {side:30}{numbers}{ratio:8.1f}"]
         lines += [
-            "  The walk-through's hang is cured here, and nothing else of it changed, by",
-            f"  --mca btl_tcp_if_include {found['pingpong']['subnet']}; slots=1: a rank a container.",
+            "  The walk-through's hang is cured here, and nothing else of it changed, by --mca",
+            f"  btl_tcp_if_include {found['pingpong']['subnet']}; slots=1 a line puts one",
+            "  rank in each container.",
             "  --bind-to none is no part of the recipe: it shows how much of the ratio is binding.",
         ]
     return "\n".join(lines)

@@ -50,6 +50,11 @@ def test_the_subnet_that_is_advised_is_the_smallest_that_fits(
     assert not fits(tmp_path, f"network: {{subnet: 10.0.0.0/{advised + 1}}}\n{workers}")
 
 
+def test_what_no_subnet_holds_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no overlay is that large"):
+        sites.config(tmp_path, f"name: x\nworkers: [replicas: {2**23}]")
+
+
 @pytest.mark.parametrize(
     ("group", "slots"),
     [

@@ -61,6 +61,7 @@ def test_memory_is_read_as_docker_reads_it(tmp_path: Path, memory: str, size: in
         "memory: .5g",
         "memory: '٤g'",
         "memory: 9e999",
+        f"memory: {'9' * 400}g",
         "memory: true",
         "shm: 4095",
         "cpus: 0.009",
