@@ -74,6 +74,11 @@ class ContainerBackend(BaseBackend):
         # ssh hands its words to a shell: the same line must be one word more
         words += [line] if self.prefix[0] == "ssh" else ["/bin/sh", "-c", line]
         done = subprocess.run(words, capture_output=True, timeout=180)
+        for _ in range(2):
+            # a busy engine sometimes fails to begin an exec: the command has not run, so ask again
+            if done.returncode != 126 or b"OCI runtime exec failed" not in done.stdout + done.stderr:
+                break
+            done = subprocess.run(words, capture_output=True, timeout=180)
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
 
 
