@@ -95,6 +95,7 @@ def make_site(folder: Path, text: str, program: bool = True) -> Path:
 def the_lab() -> Iterator[lab.Lab]:
     """Three engines that are a Swarm, taken down at the end."""
     engine.ensure(print)
+    lab.down("test", print)  # what a test run that was killed has left
     try:
         yield lab.up("test", NODES, print)
     finally:

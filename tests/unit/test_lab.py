@@ -65,6 +65,19 @@ def test_a_socket_path_that_no_socket_can_have() -> None:
         nodes.socket_path(fits, 10)
 
 
+def test_which_networks_a_machine_routes() -> None:
+    table = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+br-0\t000112C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+tun0\t0000A8C0\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+"""
+    assert [str(network) for network in machine.routed_networks(table)] == [
+        "198.18.1.0/24",
+        "192.168.0.0/16",
+    ]
+
+
 def test_a_lab_is_found_by_its_record(state: Path) -> None:
     assert lab.find("lab") is None
     with pytest.raises(ClusterError, match="there is no lab lab") as error:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,15 @@ def _make_network(client: docker.DockerClient, network: str, labels: dict[str, s
 
     That range is for benchmarks of networks (RFC 2544). Docker's own defaults, 172.17-31/16,
     192.168/16 and, for overlays, 10/8, stay free for the engines in the nodes, so that
-    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers.
+    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers. Networks that the
+    machine routes already are left out, which an engine does not do for a subnet that is asked
+    for: with the bridge of a dead engine still there, its address rewriting breaks ours.
     """
-    for third in range(256):
-        pool = IPAMPool(subnet=f"198.18.{third}.0/24")
+    routed = machine.routed_networks(Path("/proc/net/route").read_text("utf-8"))
+    for subnet in IPv4Network("198.18.0.0/16").subnets(new_prefix=24):
+        if any(subnet.overlaps(network) for network in routed):
+            continue
+        pool = IPAMPool(subnet=str(subnet))
         try:
             client.networks.create(
                 network,

@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -74,6 +76,20 @@ def run_as_root(command: Sequence[str], what: str, stdout: IO[bytes] | None = No
         f"{what}: this needs root, and there is no sudo",
         "Run it as root, or ask whoever administers this machine to.",
     )
+
+
+def routed_networks(table: str) -> list[IPv4Network]:
+    """The networks of a /proc/net/route, without the default route (proc_net(5))."""
+    networks = []
+    for line in table.splitlines()[1:]:
+        _, destination, *_, mask, _mtu, _window, _irtt = line.split()
+        # each is an address in network order, printed as a number of this machine
+        address, netmask = (
+            IPv4Address(int(word, 16).to_bytes(4, sys.byteorder)) for word in (destination, mask)
+        )
+        if int(netmask):
+            networks.append(IPv4Network(f"{address}/{netmask}"))
+    return networks
 
 
 def is_debian_like(os_release: str) -> bool:
