@@ -51,14 +51,16 @@ def status(manager: Node) -> list[NodeStatus]:
         )
         found = [
             NodeStatus(
-                name=node["Description"]["Hostname"],
+                name=described.get("Hostname", node["ID"]),
                 role=node["Spec"]["Role"],
                 state=node["Status"]["State"],
-                engine=node["Description"]["Engine"]["EngineVersion"],
-                address=node["Status"]["Addr"],
+                engine=described.get("Engine", {}).get("EngineVersion", ""),
+                address=node["Status"].get("Addr", ""),
                 tasks=tasks[node["ID"]],
             )
             for node in client.api.nodes()
+            # a node that joins at this moment has no description yet
+            for described in [node.get("Description", {})]
         ]
     return sorted(found, key=lambda node: (len(node.name), node.name))
 
