@@ -6,7 +6,9 @@ import typer
 
 
 def render(
-    config: Path = typer.Option(Path("mpigen.yaml"), "--config", "-c", help="The site's file."),
+    config: list[Path] = typer.Option(
+        [Path("mpigen.yaml")], "--config", "-c", help="The site's file."
+    ),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Where to write; default output/ beside the site's file."
     ),
@@ -16,21 +18,14 @@ def render(
 
     Files that do not differ are left alone, files edited by hand are never overwritten unasked.
     """
-    from mpigen import keys, templates
-    from mpigen.cluster import plan
+    from mpigen import site
     from mpigen.errors import CheckFailed
-    from mpigen.load import load
-    from mpigen.output import apply, compare, with_manifest
-    from mpigen.render import render as render_files
+    from mpigen.output import apply, compare
 
-    cluster = plan(load(config))
-    site = config.parent
-    folder = output or site / "output"
-    own = keys.ensure(folder)
-    files = with_manifest(
-        render_files(cluster, own.public, templates.Templates(site / "templates"))
-    )
-    changes = compare(files, folder)
+    own = site.at(config, output)
+    folder = own.output
+    rendered = site.render_site(own)
+    changes = compare(rendered.files, folder)
     edited = [change.path for change in changes if change.edited]
     if edited and not force:
         raise CheckFailed(
@@ -39,14 +34,14 @@ def render(
             "Move the edit into the site's templates/, or bring the files back with "
             "`git checkout`, or overwrite them with `mpigen render --force`.",
         )
-    apply(changes, files, own.new_private, folder)
+    apply(changes, rendered.files, rendered.private, folder)
     for change in changes:
         typer.echo(f"{change.kind:>8}  {folder / change.path}")
-    for path in own.new_private:
+    for path in rendered.private:
         typer.echo(f"     new  {folder / path} (private: git ignores it, keep a copy)")
-    same = len(files) - sum(change.kind != "removed" for change in changes)
+    same = len(rendered.files) - sum(change.kind != "removed" for change in changes)
     typer.echo(
-        f"{cluster.name}: {cluster.replicas} containers, {cluster.slots} slots; "
-        f"{len(changes)} files changed, {same} unchanged"
+        f"{rendered.cluster.name}: {rendered.cluster.replicas} containers, "
+        f"{rendered.cluster.slots} slots; {len(changes)} files changed, {same} unchanged"
     )
     typer.echo(f"next: sh {folder}/scripts/build.sh")
