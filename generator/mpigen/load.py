@@ -1,9 +1,10 @@
-"""mpigen.yaml -> Config: every problem at once, each with file, line and column."""
+"""mpigen.yaml, in one layer or several, -> Config: every problem at once, each with its place."""
 
 import copy
 import difflib
+import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 from mpigen.checks import conflicts
 from mpigen.config import Config
 from mpigen.errors import InputError
+from mpigen.layers import overlay
 from mpigen.source import HINT, KeyPath, Mark, Problem, Source, parse
 
 _HINT = f"{HINT} The fields are described in docs/configuration.md."
@@ -23,28 +25,35 @@ _REASONS = {
 }
 
 
-def load(path: Path) -> Config:
-    """Read `path` and check its fields, one by one and together.
+def load(*paths: Path) -> Config:
+    """Read `paths`, later ones over earlier, and check the fields, one by one and together.
 
-    Raises InputError with a line for each problem: FILE:LINE:COLUMN: FIELD: MESSAGE.
+    The site's folder is that of the first. Raises InputError with a line for each problem:
+    FILE:LINE:COLUMN: FIELD: MESSAGE.
     """
-    source = parse(_read(path), str(path))
-    data = {} if source.data is None else source.data
-    if not isinstance(data, dict):
-        message = f"must be keys and values, as in name: mycluster, not {_kind(data)}"
-        raise source.error([Problem((), message)], _HINT)
-    config, problems = _validate(data)
+    source = functools.reduce(overlay, [_layer(path) for path in paths])
+    config, problems = _validate(cast(dict[str, Any], source.data))
     if config is not None:
         bad = {problem.path for problem in problems}
         problems += [
             Problem(conflict.paths[0], conflict.message, source.first_mark(conflict.paths))
-            for conflict in conflicts(config, path.parent)
+            for conflict in conflicts(config, paths[0].parent)
             if not any(_related(at, other) for at in conflict.paths for other in bad)
         ]
     problems += source.problems
     if problems or config is None:
         raise source.error(problems, _HINT)
     return config
+
+
+def _layer(path: Path) -> Source:
+    source = parse(_read(path), str(path))
+    if source.data is None:
+        source.data = {}
+    if not isinstance(source.data, dict):
+        message = f"must be keys and values, as in name: mycluster, not {_kind(source.data)}"
+        raise source.error([Problem((), message)], _HINT)
+    return source
 
 
 def _read(path: Path) -> str:
@@ -55,9 +64,9 @@ def _read(path: Path) -> str:
         raise InputError(f"{path}: no such file", hint) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].split(b"\n")
-        mark = Mark(len(before), len(before[-1].decode()) + 1)
+        mark = Mark(str(path), len(before), len(before[-1].decode()) + 1)
         problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
-        raise Source(str(path)).error([problem], HINT) from error
+        raise Source((str(path),)).error([problem], HINT) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -54,7 +54,7 @@ def render_site(site: Site) -> Rendered:
 
     Raises InputError for what the user wrote wrong, with file and line.
     """
-    cluster = plan(load(site.configs[0]))
+    cluster = plan(load(*site.configs))
     own = keys.ensure(site.output)
     files = render(cluster, own.public, Templates(site.folder / "templates"))
     return Rendered(cluster, with_manifest(files), own.new_private)

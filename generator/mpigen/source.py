@@ -14,13 +14,15 @@ KeyPath = tuple[str | int, ...]
 HINT = "Nothing was written."
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_APPEND_TAG = "!append"
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Mark:
     """A place in a file: line and column, both counted from 1."""
 
+    file: str
     line: int
     column: int
 
@@ -40,30 +42,34 @@ class Problem:
 
 @dataclass
 class Source:
-    """The plain data of a YAML file, and the marks of its keys and list items."""
+    """The plain data of YAML files, and the marks of its keys and list items.
 
-    file: str
+    `appends` are the paths of the lists that go behind those of a lower layer: `!append [...]`.
+    """
+
+    files: tuple[str, ...]
     data: object = None
     marks: dict[KeyPath, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    appends: set[KeyPath] = field(default_factory=set)
 
     def mark(self, path: KeyPath) -> Mark:
         """The place of `path`, or of its nearest parent that is in the file."""
         while path not in self.marks and path:
             path = path[:-1]
-        return self.marks.get(path, Mark(1, 1))
+        return self.marks.get(path, Mark(self.files[0], 1, 1))
 
     def first_mark(self, paths: Iterable[KeyPath]) -> Mark | None:
         """The place of the first of `paths` that is in the file itself."""
         return next((self.marks[path] for path in paths if path in self.marks), None)
 
     def error(self, problems: list[Problem], hint: str = "") -> InputError:
-        """All `problems` as one error, a line each, in the order of the file."""
+        """All `problems` as one error, a line each, in the order of the files."""
         placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
-        placed.sort(key=lambda pair: pair[0])
+        placed.sort(key=lambda pair: (self.files.index(pair[0].file), pair[0].line, pair[0].column))
         return InputError(
             "\n".join(
-                f"{self.file}:{mark.line}:{mark.column}: "
+                f"{mark.file}:{mark.line}:{mark.column}: "
                 + (f"{dotted(problem.path)}: " if problem.path else "")
                 + problem.message
                 for mark, problem in placed
@@ -83,7 +89,7 @@ def parse(text: str, file: str) -> Source:
 
     Raises InputError where the text is no YAML at all: nothing more can be said of it then.
     """
-    source = Source(file)
+    source = Source((file,))
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -91,13 +97,13 @@ def parse(text: str, file: str) -> Source:
             source.data = _build(loader, node, (), source, ())
     except yaml.MarkedYAMLError as error:
         reason, place = explain(error)
-        mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
+        mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
         raise source.error([Problem((), f"not valid YAML: {reason}", mark)], HINT) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
         message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
-        raise source.error([Problem((), message, Mark(line, column))], HINT) from error
+        raise source.error([Problem((), message, Mark(file, line, column))], HINT) from error
     return source
 
 
@@ -109,15 +115,15 @@ def _build(
     parents: tuple[yaml.Node, ...],
 ) -> object:
     """The plain value of `node`, with the marks of what is in it noted in `source`."""
-    source.marks.setdefault(path, _mark(node))
+    source.marks.setdefault(path, _mark(node, source))
     if node in parents:
         reason = "what this anchor names holds itself"
         raise yaml.MarkedYAMLError(None, None, reason, node.start_mark)
     parents = (*parents, node)
-    if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
-        raise yaml.MarkedYAMLError(
-            None, None, f"the tag {node.tag} is not supported", node.start_mark
-        )
+    if isinstance(node, yaml.SequenceNode) and node.tag == _APPEND_TAG:
+        source.appends.add(path)
+    elif isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
+        raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [
             _build(loader, item, (*path, index), source, parents)
@@ -126,10 +132,16 @@ def _build(
     if isinstance(node, yaml.MappingNode):
         merged = _build_merged(loader, node, path, source, parents)
         return merged | _build_mapping(loader, node, path, source, parents)
+    if node.tag == _APPEND_TAG:
+        raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
     try:
         return loader.construct_object(node)
     except ValueError as error:  # a date such as 2026-99-99
         raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+
+
+def _unsupported(tag: str) -> str:
+    return f"{tag} is for lists" if tag == _APPEND_TAG else f"the tag {tag} is not supported"
 
 
 def _build_merged(
@@ -153,7 +165,7 @@ def _build_merged(
                 merged = cast(dict[str, object], inherited) | merged
             else:
                 message = "<< takes a mapping, as in <<: *anchor, or a list of them"
-                source.problems.append(Problem(path, message, _mark(base)))
+                source.problems.append(Problem(path, message, _mark(base, source)))
     return merged
 
 
@@ -173,17 +185,17 @@ def _build_mapping(
         if not isinstance(key, str):
             said = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
             message = f"{said} must be text: put it in quotes"
-            source.problems.append(Problem(path, message, _mark(key_node)))
+            source.problems.append(Problem(path, message, _mark(key_node, source)))
             continue
         at = (*path, key)
         if key in mapping:
             message = f"this key is here twice, first on line {source.marks[at].line}"
-            source.problems.append(Problem(at, message, _mark(key_node)))
+            source.problems.append(Problem(at, message, _mark(key_node, source)))
         else:
             # what `<<` brought has other places
             for other in [other for other in source.marks if other[: len(at)] == at]:
                 del source.marks[other]
-            source.marks[at] = _mark(key_node)
+            source.marks[at] = _mark(key_node, source)
             mapping[key] = _build(loader, value_node, at, source, parents)
     return mapping
 
@@ -192,5 +204,5 @@ def _is_scalar(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode)
 
 
-def _mark(node: yaml.Node) -> Mark:
-    return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+def _mark(node: yaml.Node, source: Source) -> Mark:
+    return Mark(source.files[0], node.start_mark.line + 1, node.start_mark.column + 1)

@@ -28,15 +28,15 @@ def test_the_data_is_what_yaml_says_with_merge_keys_resolved() -> None:
 @pytest.mark.parametrize(
     ("path", "mark"),
     [
-        (("name",), Mark(1, 1)),
-        (("workers",), Mark(2, 1)),
-        (("workers", 0, "constraints", 1), Mark(5, 22)),
+        (("name",), Mark("f", 1, 1)),
+        (("workers",), Mark("f", 2, 1)),
+        (("workers", 0, "constraints", 1), Mark("f", 5, 22)),
         # own keys have their own place, merged ones that of the anchor
-        (("workers", 1, "name"), Mark(7, 5)),
-        (("workers", 1, "constraints", 1), Mark(5, 22)),
+        (("workers", 1, "name"), Mark("f", 7, 5)),
+        (("workers", 1, "constraints", 1), Mark("f", 5, 22)),
         # what is not there has the place of what it would be in
-        (("workers", 0, "memory"), Mark(3, 5)),
-        (("network", "subnet"), Mark(1, 1)),
+        (("workers", 0, "memory"), Mark("f", 3, 5)),
+        (("network", "subnet"), Mark("f", 1, 1)),
     ],
 )
 def test_every_key_and_item_has_its_place(path: tuple[str | int, ...], mark: Mark) -> None:
@@ -48,22 +48,22 @@ def test_an_overridden_value_has_its_own_place_wherever_the_merge_key_is(order: 
     source = parse(f"base: &base\n  list: [a, b]\nown:\n  {order}\n", "f")
     assert source.data == {"base": {"list": ["a", "b"]}, "own": {"list": ["x"]}}
     line = 4 if order.startswith("list") else 5
-    assert source.mark(("own", "list")) == Mark(line, 3)
-    assert source.mark(("own", "list", 0)) == Mark(line, 10)
+    assert source.mark(("own", "list")) == Mark("f", line, 3)
+    assert source.mark(("own", "list", 0)) == Mark("f", line, 10)
 
 
 def test_the_first_of_several_merged_mappings_wins() -> None:
     source = parse("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n", "f")
     assert source.data == {"a": {"x": 1}, "b": {"x": 2, "y": 2}, "c": {"x": 1, "y": 2}}
-    assert source.mark(("c", "x")) == Mark(1, 8)
-    assert source.mark(("c", "y")) == Mark(2, 14)
+    assert source.mark(("c", "x")) == Mark("f", 1, 8)
+    assert source.mark(("c", "y")) == Mark("f", 2, 14)
 
 
 def test_a_second_key_is_a_problem_and_the_first_value_stays() -> None:
     source = parse("a: 1\nb:\n  c: 2\n  c: 3\n", "f")
     assert source.data == {"a": 1, "b": {"c": 2}}
     (problem,) = source.problems
-    assert (problem.path, problem.mark) == (("b", "c"), Mark(4, 3))
+    assert (problem.path, problem.mark) == (("b", "c"), Mark("f", 4, 3))
 
 
 @pytest.mark.parametrize(
