@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mpigen.config import Config
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
+from mpigen.stackfile.schema import Part, problems
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
@@ -41,6 +43,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _groups(config)
     yield from _capacity(config)
     yield from _params(config)
+    yield from _stack(config)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
         message = f"there is no folder {folder}: the path starts from this file's folder"
@@ -123,6 +126,18 @@ def _capacity(config: Config) -> Iterator[Conflict]:
 def _prefix_for(addresses: int) -> int:
     """The longest IPv4 prefix whose network has room for `addresses` hosts."""
     return 32 - (addresses + 1).bit_length()
+
+
+def _stack(config: Config) -> Iterator[Conflict]:
+    """What `docker stack deploy` would refuse in the site's own keys, each at its place."""
+    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
+    parts.append((("network", "stack"), config.network.stack, "network"))
+    for index, group in enumerate(config.workers):
+        parts.append((("workers", index, "stack"), group.stack, "service"))
+    for at, value, part in parts:
+        if value:
+            for path, message in problems(value, part):
+                yield Conflict(((*at, *path), at), message)
 
 
 def _params(config: Config) -> Iterator[Conflict]:

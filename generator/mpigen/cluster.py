@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mpigen.config import App, Config, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
+from mpigen.stackfile.merge import Addition
 
 DEFAULT_SHM = 512 * 1024**2
 
@@ -52,6 +53,7 @@ class Cluster:
     mtu: int | None
     groups: tuple[Group, ...]
     port: int
+    additions: tuple[Addition, ...]
 
     @property
     def replicas(self) -> int:
@@ -95,7 +97,19 @@ def plan(config: Config) -> Cluster:
         mtu=config.network.mtu,
         groups=groups,
         port=config.ssh.port,
+        additions=_additions(config),
     )
+
+
+def _additions(config: Config) -> tuple[Addition, ...]:
+    """What mpigen.yaml adds to stack.yml: keys of the whole file first, then the nearer ones."""
+    network = Addition(("networks", config.network.name), config.network.stack, "network.stack")
+    groups = [
+        Addition(("services", group.name), group.stack, f"workers[{index}].stack")
+        for index, group in enumerate(config.workers)
+    ]
+    every = (Addition((), config.stack, "stack"), network, *groups)
+    return tuple(addition for addition in every if addition.value)
 
 
 def _group(workers: Workers) -> Group:

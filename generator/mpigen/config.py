@@ -21,6 +21,7 @@ from mpigen.fields import (
     ParamValue,
     Shm,
     SiteFolder,
+    StackKeys,
     StrictInt,
     Subnet,
     UserName,
@@ -87,6 +88,10 @@ class Network(_Section):
     nodes: Annotated[StrictInt, Field(ge=1)] | None = Field(
         None, description="Most servers that ever take part; default one a container."
     )
+    stack: StackKeys = Field(
+        {},
+        description="More keys of the network in stack.yml, merged deeply, as in internal: true.",
+    )
 
 
 class Workers(_Section):
@@ -105,6 +110,9 @@ class Workers(_Section):
     constraints: list[Constraint] = Field([], description="Swarm placement constraints.")
     max_per_node: Annotated[StrictInt, Field(ge=1)] | None = Field(
         None, description="Most containers of the group on one node."
+    )
+    stack: StackKeys = Field(
+        {}, description="More keys of the service in stack.yml, merged deeply, as in environment."
     )
 
 
@@ -128,3 +136,6 @@ class Config(_Section):
     network: Network = _DEFAULTS
     workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
     ssh: Ssh = _DEFAULTS
+    stack: StackKeys = Field(
+        {}, description="More keys of stack.yml, merged deeply, as in volumes or a service."
+    )

@@ -4,9 +4,10 @@ Each kind is a pydantic annotation: a plain type and the check that a value must
 raises ValueError saying what is wrong and what would be right.
 """
 
+import math
 import re
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
@@ -160,6 +161,23 @@ def _param(value: object) -> object:
     return value
 
 
+def _plain(value: object) -> object:
+    """What JSON could say too: other kinds, such as YAML's dates, are refused."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} must be text: put it in quotes")
+            _plain(item)
+    elif isinstance(value, list):
+        for item in value:
+            _plain(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number that Docker reads")
+    elif value is not None and not isinstance(value, (str, bool, int, float)):
+        raise ValueError(f"{value} is read as a {type(value).__name__}: put it in quotes")
+    return value
+
+
 StrictText = Annotated[str, Strict()]
 StrictInt = Annotated[int, Strict()]
 Label = Annotated[StrictText, AfterValidator(_label)]
@@ -169,6 +187,7 @@ ImageReference = Annotated[StrictText, AfterValidator(_image)]
 Cpus = Annotated[str, BeforeValidator(_cpus)]
 Memory = Annotated[int, _size(MEMORY_MINIMUM, "the least memory that Docker takes")]
 Shm = Annotated[int, _size(4096, "a page of memory, and the least")]
+StackKeys = Annotated[dict[str, Any], AfterValidator(_plain)]
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
 Constraint = Annotated[StrictText, AfterValidator(_constraint)]
 SiteFolder = Annotated[StrictText, AfterValidator(_folder)]

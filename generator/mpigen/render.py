@@ -7,8 +7,10 @@ import yaml
 from mpigen.cluster import Cluster
 from mpigen.errors import InputError
 from mpigen.keys import PublicKeys
+from mpigen.stackfile.merge import merge
 from mpigen.templates import SUFFIX, Templates
 
+STACK = "stack.yml"
 _NO_COMMENTS = (".json",)
 # made by mpigen without a template
 _OWN = ("keys/", "manifest.json")
@@ -36,11 +38,13 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
         path, origin = name.removesuffix(SUFFIX), templates.origin(name)
         if path.startswith(_OWN):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
-        text = _with_header(path, templates.render(name, context), origin)
+        text = templates.render(name, context)
+        _check(path, text, origin)
+        if path == STACK and cluster.additions:
+            text = merge(text, cluster.additions)
+        text = _with_header(path, text, origin)
         mode = 0o755 if text.startswith("#!") else 0o644
         files[path] = File(text, mode, origin)
-    for path, file in files.items():
-        _check(path, file)
     return dict(sorted(files.items()))
 
 
@@ -58,10 +62,10 @@ def _with_header(path: str, text: str, origin: str) -> str:
     return "".join([*lines[:above], header, *lines[above:]])
 
 
-def _check(path: str, file: File) -> None:
+def _check(path: str, text: str, origin: str) -> None:
     if not path.endswith((".yml", ".yaml")):
         return
     try:
-        yaml.load(file.text, Loader=_YAML_LOADER)
+        yaml.load(text, Loader=_YAML_LOADER)
     except yaml.YAMLError as error:
-        raise InputError(f"{file.template} does not give valid YAML: {error}") from error
+        raise InputError(f"{origin} does not give valid YAML: {error}") from error

@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from mpigen import keys
 from mpigen.cluster import Cluster, plan
+from mpigen.errors import InputError
 from mpigen.load import load
 from mpigen.output import with_manifest
-from mpigen.render import File, render
-from mpigen.templates import Templates
+from mpigen.render import STACK, File, render
+from mpigen.source import dotted
+from mpigen.stackfile.guard import undone
+from mpigen.stackfile.schema import problems
+from mpigen.templates import BUILTIN, Templates
 
 
 @dataclass(frozen=True)
@@ -56,5 +62,24 @@ def render_site(site: Site) -> Rendered:
     """
     cluster = plan(load(*site.configs))
     own = keys.ensure(site.output)
-    files = render(cluster, own.public, Templates(site.folder / "templates"))
-    return Rendered(cluster, with_manifest(files), own.new_private)
+    templates = Templates(site.folder / "templates")
+    files = render(cluster, own.public, templates)
+    warnings = _check_stack(files[STACK], cluster)
+    return Rendered(cluster, with_manifest(files), own.new_private, tuple(warnings))
+
+
+def _check_stack(file: File, cluster: Cluster) -> list[str]:
+    """What a site's own stack.yml has undone of what MPI and security need.
+
+    Raises InputError where `docker stack deploy` would refuse it. mpigen's own is right.
+    """
+    if file.template.startswith(BUILTIN) and not cluster.additions:
+        return []
+    document = yaml.safe_load(file.text)
+    wrong = [
+        f"{file.template} gives a {STACK} with {dotted(path)}: {message}"
+        for path, message in problems(document, "stack")
+    ]
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return undone(document, cluster)

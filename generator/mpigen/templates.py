@@ -20,7 +20,7 @@ from mpigen.errors import InputError
 
 SUFFIX = ".j2"
 
-_BUILTIN = "builtin/"
+BUILTIN = "builtin/"
 # what a template's own expressions may raise
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -90,8 +90,8 @@ class Templates:
     def _load(self, name: str) -> _Source | None:
         """Source and file of a template as Jinja asks for it; None if there is none."""
         text = {**self._builtin, **self._site}.get(name)
-        if name.startswith(_BUILTIN):
-            text = self._builtin.get(name.removeprefix(_BUILTIN), text)
+        if name.startswith(BUILTIN):
+            text = self._builtin.get(name.removeprefix(BUILTIN), text)
         if text is None:
             return None
         if not self._site:
@@ -102,12 +102,12 @@ class Templates:
     def _file(self, name: str) -> str:
         if name in self._site:
             return f"{self._site_folder}/{name}"
-        return f"{_BUILTIN}{name.removeprefix(_BUILTIN)}"
+        return f"{BUILTIN}{name.removeprefix(BUILTIN)}"
 
     def _place(self, name: str, error: BaseException) -> str:
         """FILE:LINE that `error` was raised on: Jinja rewrites tracebacks to say so."""
         files = {self._file(each) for each in (*self._builtin, *self._site)}
-        files |= {f"{_BUILTIN}{each}" for each in self._builtin}
+        files |= {f"{BUILTIN}{each}" for each in self._builtin}
         place = self._file(name)
         traceback = error.__traceback__
         while traceback:
@@ -124,7 +124,7 @@ class Templates:
         tree = environment.parse(self._site[name], name, self._file(name))
         extends = tree.find(nodes.Extends)
         base = extends.template.as_const() if extends else ""
-        if not base.startswith(_BUILTIN):
+        if not base.startswith(BUILTIN):
             return
         known = environment.get_template(base).blocks
         blocks = list(tree.find_all(nodes.Block))

@@ -1,0 +1,1 @@
+"""stack.yml: what `docker stack deploy` takes, what a site adds to it, what may not be undone."""

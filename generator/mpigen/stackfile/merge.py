@@ -1,0 +1,96 @@
+"""A site's own keys merged deeply into the text of stack.yml, its comments kept."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import yaml
+
+from mpigen.errors import InputError
+
+Path = tuple[str, ...]
+
+# command lines: what a site says replaces them
+_WHOLE = ("command", "entrypoint", "test")
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What goes into the mapping at `path` of stack.yml; `source` is the field that says it."""
+
+    path: Path
+    value: dict[str, Any]
+    source: str
+
+
+def merge(text: str, additions: Iterable[Addition]) -> str:
+    """`text` with `additions` in it.
+
+    Mappings are merged, lists get more items, all else is replaced. A list of names that meets a
+    mapping becomes one, as `networks` may be either. Raises InputError where a mapping or a list
+    meets something else, or the text lacks the mapping that an addition is for.
+    """
+    # imported here: few sites need it. It keeps comments, which PyYAML does not.
+    from ruamel.yaml import YAML
+
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 2**31
+    editor.indent(mapping=2, sequence=4, offset=2)
+    document = editor.load(text)
+    for addition in additions:
+        target = document
+        for step in addition.path:
+            target = target.get(step) if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            where = ".".join(addition.path)
+            raise InputError(f"{addition.source}: the site's own stack.yml has no {where}")
+        for key, value in addition.value.items():
+            _put(target, key, value, (*addition.path, key), addition.source)
+    merged = StringIO()
+    editor.dump(document, merged)
+    return merged.getvalue()
+
+
+def _put(target: Any, key: str, value: Any, path: Path, source: str) -> None:
+    old = None if key in _WHOLE else target.get(key)
+    if isinstance(old, list) and isinstance(value, dict) and all(isinstance(i, str) for i in old):
+        old = target[key] = {str(name): None for name in old}
+    if isinstance(old, dict) and isinstance(value, list) and not any(old.values()):
+        value = dict.fromkeys(value)
+    if isinstance(old, dict) and isinstance(value, dict):
+        for inner, added in value.items():
+            _put(old, inner, added, (*path, inner), source)
+    elif isinstance(old, list) and isinstance(value, list):
+        old.extend(item for item in map(_quoted, value) if item not in old)
+    elif isinstance(old, (dict, list)) and not isinstance(value, type(old)) and value is not None:
+        kind = "a mapping" if isinstance(old, dict) else "a list"
+        raise InputError(
+            f"{source}: {'.'.join(path)} is {kind} in stack.yml, and {value!r} is none",
+            f"Write {kind}; to replace what is there, override its block: docs/customising.md.",
+        )
+    else:
+        target[_key(key)] = _quoted(value)
+
+
+def _key(key: str) -> str:
+    """`key`, in quotes unless every reader of YAML takes it for the text that it is."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key) and yaml.safe_load(key) == key
+    return key if plain else DoubleQuotedScalarString(key)
+
+
+def _quoted(value: Any) -> Any:
+    """`value` as YAML that means it in every reader: text in double quotes, `$` doubled."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    if isinstance(value, str):
+        return DoubleQuotedScalarString(value.replace("$", "$$"))
+    if isinstance(value, list):
+        return [_quoted(item) for item in value]
+    if isinstance(value, dict):
+        return {_key(key): _quoted(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,114 @@
+"""What `docker stack deploy` takes: every problem of a stack file, or of a part of one."""
+
+import difflib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+Part = Literal["stack", "service", "network"]
+Path = tuple[str | int, ...]
+
+# docker/cli, cli/compose/types: UnsupportedProperties and DeprecatedProperties. The command
+# names them in a warning that scrolls by, and goes on without them.
+_IGNORED = {
+    "build": "the image is built by scripts/build.sh",
+    "cgroup_parent": "",
+    "container_name": "Swarm names the containers",
+    "depends_on": "services start in any order",
+    "devices": "a Swarm service has no devices of its own",
+    "domainname": "",
+    "expose": "containers of a network reach all of one another's ports",
+    "external_links": "",
+    "ipc": "",
+    "links": "names are resolved on the network",
+    "mac_address": "",
+    "network_mode": "the overlay is what joins the workers",
+    "pid": "",
+    "privileged": "a Swarm service cannot be privileged",
+    "restart": "write deploy.restart_policy",
+    "security_opt": "",
+    "shm_size": "say it as shm in the group",
+    "userns_mode": "",
+}
+
+
+def problems(value: object, part: Part) -> list[tuple[Path, str]]:
+    """What `docker stack deploy` would refuse or ignore in `value`: where, and what is wrong."""
+    found = (
+        problem for error in _validator(part).iter_errors(value) for problem in _explain(error)
+    )
+    return sorted(dict(found).items(), key=lambda problem: [str(step) for step in problem[0]])
+
+
+@cache
+def _validator(part: Part) -> "Draft202012Validator":
+    # imported here: it takes as long as a third of a render, and few sites need it
+    from jsonschema import Draft202012Validator
+
+    text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
+    return Draft202012Validator(yaml.safe_load(text) | {"$ref": f"#/$defs/{part}"})
+
+
+def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
+    path: Path = tuple(error.absolute_path)
+    given: Any = error.instance
+    rule: Any = error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            schema: Any = error.schema
+            known = list(schema["properties"])
+            for key in given:
+                if key not in known and not key.startswith("x-"):
+                    yield (*path, key), _unknown(key, known)
+        case "anyOf":
+            # the branch of the same type as what was given says best what is wrong with it
+            inner = [each for each in error.context if each.validator != "type"]
+            if inner:
+                for each in inner:
+                    yield from _explain(each)
+            else:
+                yield path, f"{given!r} is not what docker stack deploy takes here"
+        case "type":
+            kinds = [rule] if isinstance(rule, str) else rule
+            hint = ": put it in quotes" if kinds == ["string"] and _is_plain(given) else ""
+            yield path, f"{given!r} must be {' or '.join(map(_in_words, kinds))}{hint}"
+        case "enum":
+            yield path, f"{given!r} must be one of {', '.join(rule)}"
+        case "pattern" if rule.endswith("(ns|us|µs|ms|s|m|h))+$"):
+            yield path, f"{given!r} is no duration: write it as in 30s or 1m30s"
+        case "required":
+            yield path, f"lacks {', '.join(set(rule) - set(given))}"
+        case _:
+            yield path, error.message
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    if key in _IGNORED and "cap_drop" in known:
+        why = _IGNORED[key]
+        return "docker stack deploy ignores this key" + (f": {why}" if why else "")
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    return f"docker stack deploy does not know this key; {advice}"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (bool, int, float))
+
+
+def _in_words(kind: str) -> str:
+    words = {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a mapping",
+        "null": "empty",
+    }
+    return words[kind]
