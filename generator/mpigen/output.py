@@ -1,15 +1,12 @@
-"""{path: File} against a folder: what would change, and writing it without losing anything.
+"""{path: File} against a folder: what would change, and what of it somebody else has changed.
 
 The manifest says which files mpigen made and what was in them. A file that somebody changed
 since, or that mpigen never made, is not overwritten unless forced.
 """
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,15 +18,17 @@ from mpigen.keys import FOLDER as KEYS
 from mpigen.render import File
 
 MANIFEST = "manifest.json"
-_STAGING = ".mpigen-staging"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One file that differs. `edited` tells that mpigen did not write what is there now."""
+    """One file that differs. `edited` tells that mpigen did not write what is there now.
+
+    Of its mode only the executable bit counts, as in git.
+    """
 
     path: str
-    kind: Literal["new", "changed", "removed"]
+    kind: Literal["new", "changed", "mode", "removed"]
     edited: bool
 
 
@@ -58,9 +57,11 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
             changes.append(Change(path, "new", edited=False))
             continue
         text, executable = _read(target)
-        if text != file.text or executable != bool(file.mode & 0o100):
+        if text != file.text:
             ours = path == MANIFEST or (text is not None and made.get(path) == _sha256(text))
             changes.append(Change(path, "changed", edited=not ours))
+        elif executable != bool(file.mode & 0o100):
+            changes.append(Change(path, "mode", edited=False))
     for path in sorted(set(made) - set(files)):
         target = folder / path
         if _exists(target) and not _is_folder(target):
@@ -68,55 +69,6 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
             edited = text is None or made[path] != _sha256(text)
             changes.append(Change(path, "removed", edited))
     return changes
-
-
-def apply(
-    changes: list[Change], files: Mapping[str, File], private: Mapping[str, str], folder: Path
-) -> None:
-    """Write `changes` and the new private keys (mode 0600) to `folder`.
-
-    Everything is written beside its place first and then renamed, the manifest last: where the
-    disk is full or read-only, or a folder has a file's name, nothing is changed. Raises InputError
-    then.
-    """
-    writes = {c.path: files[c.path] for c in changes if c.kind != "removed"}
-    if not (changes or private):
-        return
-    staging = folder / _STAGING
-    made: list[Path] = []
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
-        _make_folder(folder, made)
-        staging.mkdir()
-        for path, text in private.items():
-            _write(staging / path, text, 0o600)
-        for path, file in writes.items():
-            _write(staging / path, file.text, file.mode)
-        for path in (*private, *writes):
-            _make_folder((folder / path).parent, made)
-            if _is_folder(folder / path):
-                raise IsADirectoryError(errno.EISDIR, "a folder is in its way", folder / path)
-        for path in sorted((*private, *writes), key=lambda path: path == MANIFEST):
-            (staging / path).replace(folder / path)
-        for change in changes:
-            if change.kind == "removed":
-                _remove(folder, change.path)
-    except OSError as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        for parent in reversed(made):
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        where = error.filename or folder
-        raise InputError(f"{where}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _make_folder(folder: Path, made: list[Path]) -> None:
-    """Make `folder` and those above it that are missing, and note them in `made`."""
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-        missing.mkdir()
-        made.append(missing)
 
 
 def _made(folder: Path) -> dict[str, str]:
@@ -168,24 +120,6 @@ def _read(target: Path) -> tuple[str | None, bool]:
         return target.read_bytes().decode(), os.access(target, os.X_OK)
     except UnicodeDecodeError:
         return None, os.access(target, os.X_OK)
-
-
-def _write(target: Path, text: str, mode: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        os.fchmod(descriptor, mode)
-        file.write(text)
-
-
-def _remove(folder: Path, path: str) -> None:
-    """Remove the file, and the folders above it that are empty then."""
-    target = folder / path
-    target.unlink()
-    for parent in target.relative_to(folder).parents:
-        if parent == Path() or any((folder / parent).iterdir()):
-            return
-        (folder / parent).rmdir()
 
 
 def _sha256(text: str) -> str:

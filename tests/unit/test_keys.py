@@ -10,8 +10,9 @@ import pytest
 
 from mpigen import keys
 from mpigen.errors import InputError
-from mpigen.output import apply, with_manifest
+from mpigen.output import with_manifest
 from mpigen.render import render
+from mpigen.swap import apply
 from mpigen.templates import Templates
 from tests import sites
 from tests.conftest import snapshot

@@ -1,47 +1,143 @@
-"""`mpigen render`: mpigen.yaml in, artifacts out."""
+"""`mpigen render`: mpigen.yaml in, artifacts out; or what is not as it would write it."""
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from mpigen.output import Change
+    from mpigen.site import Rendered, Site
+
+# what a check calls a file that a render would make, write, or remove
+_FOUND = {"new": "missing", "changed": "changed", "mode": "mode", "removed": "extra"}
 
 
 def render(
     config: list[Path] = typer.Option(
-        [Path("mpigen.yaml")], "--config", "-c", help="The site's file."
+        [Path("mpigen.yaml")],
+        *("--config", "-c"),
+        help="The site's file; several lie over one another, the last on top.",
     ),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Where to write; default output/ beside the site's file."
     ),
     force: bool = typer.Option(False, "--force", help="Overwrite files that were edited by hand."),
+    check: bool = typer.Option(
+        False, "--check", help="Write nothing; exit 1 if a render would change anything."
+    ),
+    diff: bool = typer.Option(
+        False, "--diff", help="Write nothing; show what a render would change."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Say what changes as JSON."),
 ) -> None:
-    """Write the cluster's Docker artifacts.
+    """Write the cluster's Docker artifacts: all of them, or nothing.
 
     Files that do not differ are left alone, files edited by hand are never overwritten unasked.
     """
-    from mpigen import site
-    from mpigen.errors import CheckFailed
-    from mpigen.output import apply, compare
+    from mpigen import site, swap
+    from mpigen.output import compare
 
     own = site.at(config, output)
-    folder = own.output
-    rendered = site.render_site(own)
-    changes = compare(rendered.files, folder)
+    if check or diff:
+        rendered = site.render_site(own)
+        changes = compare(rendered.files, own.output)
+        _show(own, rendered, changes, diff, as_json)
+        if check:
+            _judge(own, rendered, changes, as_json)
+        return
+    with swap.alone(own.output, lambda: typer.echo("waiting for another render", err=True)):
+        rendered = site.render_site(own)
+        changes = compare(rendered.files, own.output)
+        if not force:
+            refuse_edited(own, rendered, changes)
+        swap.apply(changes, rendered.files, rendered.private, own.output)
+    _show(own, rendered, changes, diff=False, as_json=as_json)
+    if not as_json:
+        _say(own, rendered, changes)
+
+
+def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
+    """Raise CheckFailed, after their diff, if artifacts were edited by hand."""
+    from mpigen.cli import show
+    from mpigen.diff import unified
+    from mpigen.errors import CheckFailed
+
+    edited = [change for change in changes if change.edited]
+    if not edited:
+        return
+    show.diff(unified(edited, rendered.files, own.output), err=True)
+    raise CheckFailed(
+        "edited by hand since mpigen wrote them, nothing was changed (above: what a render does):\n"
+        + "\n".join(f"  {own.output / change.path}" for change in edited),
+        _ways_out(edited[0].path),
+    )
+
+
+def _ways_out(path: str) -> str:
+    return (
+        f"Move the edit into the site's templates (`mpigen templates eject {path}` begins one), "
+        "or bring the files back with `git checkout`, "
+        "or overwrite them with `mpigen render --force`."
+    )
+
+
+def _show(
+    own: "Site", rendered: "Rendered", changes: "list[Change]", diff: bool, as_json: bool
+) -> None:
+    from mpigen.cli import show
+
+    if as_json:
+        found = [
+            {"path": change.path, "kind": _FOUND[change.kind], "edited": change.edited}
+            for change in changes
+        ]
+        report = {"cluster": rendered.cluster.name, "fresh": not changes, "changes": found}
+        typer.echo(json.dumps({**report, "warnings": rendered.warnings}, indent=2))
+    elif diff:
+        from mpigen.diff import unified
+
+        show.diff(unified(changes, rendered.files, own.output))
+    for warning in rendered.warnings:
+        show.warn(warning)
+
+
+def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: bool) -> None:
+    """Raise CheckFailed, naming each file, if there are `changes`."""
+    from mpigen.errors import CheckFailed
+    from mpigen.output import MANIFEST
+
+    if not changes:
+        if not as_json:
+            typer.echo(
+                f"{rendered.cluster.name}: {own.output} is fresh, {len(rendered.files)} files"
+            )
+        return
+    if not (own.output / MANIFEST).exists() and all(change.kind == "new" for change in changes):
+        raise CheckFailed(f"nothing has been rendered to {own.output} yet", "Run `mpigen render`.")
     edited = [change.path for change in changes if change.edited]
-    if edited and not force:
-        raise CheckFailed(
-            "edited by hand since mpigen wrote them, nothing was changed:\n"
-            + "\n".join(f"  {folder / path}" for path in edited),
-            "Move the edit into the site's templates/, or bring the files back with "
-            "`git checkout`, or overwrite them with `mpigen render --force`.",
-        )
-    apply(changes, rendered.files, rendered.private, folder)
+    raise CheckFailed(
+        f"{own.output} is not what `mpigen render` writes:\n"
+        + "\n".join(
+            f"{_FOUND[change.kind]:>9}  {own.output / change.path}"
+            + (" (edited by hand)" if change.edited else "")
+            for change in changes
+        ),
+        _ways_out(edited[0])
+        if edited
+        else "Run `mpigen render` and commit what it writes; `mpigen render --diff` shows it.",
+    )
+
+
+def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
     for change in changes:
-        typer.echo(f"{change.kind:>8}  {folder / change.path}")
+        typer.echo(f"{change.kind:>8}  {own.output / change.path}")
     for path in rendered.private:
-        typer.echo(f"     new  {folder / path} (private: git ignores it, keep a copy)")
+        typer.echo(f"     new  {own.output / path} (private: git ignores it, keep a copy)")
     same = len(rendered.files) - sum(change.kind != "removed" for change in changes)
     typer.echo(
         f"{rendered.cluster.name}: {rendered.cluster.replicas} containers, "
         f"{rendered.cluster.slots} slots; {len(changes)} files changed, {same} unchanged"
     )
-    typer.echo(f"next: sh {folder}/scripts/build.sh")
+    typer.echo(f"next: sh {own.output}/scripts/build.sh")
