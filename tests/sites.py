@@ -1,12 +1,17 @@
 """Small sites for tests: from the text of mpigen.yaml to what becomes of it."""
 
+import functools
 from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
 
 from mpigen.cluster import Cluster, plan
 from mpigen.config import Config
 from mpigen.keys import PublicKeys
 from mpigen.load import load
 from mpigen.render import File, render
+from mpigen.schema import json_schema
 from mpigen.templates import Templates
 
 # a real key pair's public half: what matters is that it is always the same
@@ -17,9 +22,20 @@ PUBLIC = PublicKeys(
 
 
 def config(folder: Path, text: str) -> Config:
-    """The config of a site in `folder` whose mpigen.yaml is `text`."""
+    """The config of a site in `folder` whose mpigen.yaml is `text`.
+
+    What can be loaded must be right by the schema too.
+    """
     (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
-    return load(folder / "mpigen.yaml")
+    loaded = load(folder / "mpigen.yaml")
+    schema().validate(yaml.safe_load(text))
+    return loaded
+
+
+@functools.cache
+def schema() -> Draft202012Validator:
+    """What checks the data of a mpigen.yaml as an editor would."""
+    return Draft202012Validator(json_schema())
 
 
 def cluster(folder: Path, text: str) -> Cluster:

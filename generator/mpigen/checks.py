@@ -6,24 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mpigen.config import Config
+from mpigen.forms import OWN_PARAMS
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 from mpigen.stackfile.schema import Part, problems
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
-
-# What mpigen finds out when a container starts; a second opinion makes Open MPI use both.
-_OWN_PARAMS = {
-    "btl_tcp_if_include",
-    "btl_tcp_if_exclude",
-    "oob_tcp_if_include",
-    "oob_tcp_if_exclude",
-    "prte_if_include",
-    "prte_if_exclude",
-    "orte_default_hostfile",
-    "prte_default_hostfile",
-}
 
 
 @dataclass(frozen=True)
@@ -142,6 +131,6 @@ def _stack(config: Config) -> Iterator[Conflict]:
 
 def _params(config: Config) -> Iterator[Conflict]:
     for name in config.mpi.params:
-        if name in _OWN_PARAMS:
+        if name in OWN_PARAMS:
             message = "is found out when a container starts, and cannot be set: leave it out"
             yield Conflict((("mpi", "params", name),), message)

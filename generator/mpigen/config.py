@@ -1,6 +1,7 @@
 """What the user writes: mpigen.yaml as pydantic models, each field with its default.
 
-What a value may be is in `fields.py`, what fields must be together in `checks.py`.
+What a value may be is in `fields.py`, what fields must be together in `checks.py`. The schema, the
+reference and the file that `mpigen init` writes are made from what stands here.
 """
 
 from typing import Annotated, Literal
@@ -40,22 +41,38 @@ class Image(_Section):
         "debian:trixie-slim",
         description="Base image, Debian or Ubuntu; its release brings the MPI version.",
     )
-    tag: ImageReference | None = Field(None, description="The image's name; default NAME:latest.")
-    packages: list[Package] = Field([], description="Packages for the runtime image.")
-    build_packages: list[Package] = Field([], description="Packages for the build stage alone.")
+    tag: ImageReference | None = Field(
+        None,
+        description="The image's name; default NAME:latest.",
+        examples=["registry.example.org/team/solver:1"],
+    )
+    packages: list[Package] = Field(
+        [],
+        description="Packages for the runtime image.",
+        examples=[["gdb", "hwloc"], ["libfftw3-double3=3.3.10-2+b1"]],
+    )
+    build_packages: list[Package] = Field(
+        [],
+        description="Packages for the build stage alone.",
+        examples=[["gfortran", "libfftw3-dev"]],
+    )
 
 
 class App(_Section):
     """The MPI program that goes into the image."""
 
-    source: SiteFolder = Field(description="Folder with the sources, beside mpigen.yaml.")
+    source: SiteFolder = Field(
+        description="Folder with the sources, beside mpigen.yaml.", examples=["app", "src/solver"]
+    )
     build: Command = Field(
         "make install",
         description="Run by sh in the copied sources; puts the programs into $BINDIR.",
     )
     bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
     check: CommandLine | None = Field(
-        None, description="Command for every rank that exits 0 if the cluster is right."
+        None,
+        description="Command for every rank that exits 0 if the cluster is right.",
+        examples=["hello"],
     )
 
 
@@ -63,7 +80,12 @@ class Mpi(_Section):
     """The MPI implementation and its parameters."""
 
     implementation: Literal["openmpi"] = Field("openmpi", description="MPI implementation.")
-    params: dict[ParamName, ParamValue] = Field({}, description="MCA parameters, name to value.")
+    params: dict[ParamName, ParamValue] = Field(
+        {},
+        description="MCA parameters, name to value.",
+        examples=[{"mpi_yield_when_idle": 1}],
+        json_schema_extra={"additionalProperties": False},
+    )
 
 
 class User(_Section):
@@ -83,14 +105,19 @@ class Network(_Section):
         "10.77.0.0/24", validate_default=True, description="Subnet of the overlay, pinned."
     )
     mtu: Annotated[StrictInt, Field(ge=626, le=65535)] | None = Field(
-        None, description="MTU of the servers' own network; the overlay gets 50 less."
+        None,
+        description="MTU of the servers' own network; the overlay gets 50 less.",
+        examples=[1500],
     )
     nodes: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None, description="Most servers that ever take part; default one a container."
+        None,
+        description="Most servers that ever take part; default one a container.",
+        examples=[16],
     )
     stack: StackKeys = Field(
         {},
-        description="More keys of the network in stack.yml, merged deeply, as in internal: true.",
+        description="More keys of the network in stack.yml, merged deeply.",
+        examples=[{"internal": True}],
     )
 
 
@@ -98,21 +125,33 @@ class Workers(_Section):
     """A group of equal worker containers: one Swarm service."""
 
     name: Label = Field("worker", description="Name of the service; hosts are NAME-1, NAME-2, ...")
-    replicas: Annotated[StrictInt, Field(ge=1)] = Field(2, description="Containers.")
+    replicas: Annotated[StrictInt, Field(ge=1)] = Field(2, description="How many containers.")
     slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None, description="Ranks a container; default the whole CPUs of `cpus`, else 1."
+        None,
+        description="Ranks a container; default the whole CPUs of `cpus`, else 1.",
+        examples=[2],
     )
-    cpus: Cpus | None = Field(None, description="CPU limit of a container.")
-    memory: Memory | None = Field(None, description="Memory limit of a container.")
+    cpus: Cpus | None = Field(None, description="CPU limit of a container.", examples=[2, 1.5])
+    memory: Memory | None = Field(
+        None, description="Memory limit of a container.", examples=["4g", "512m"]
+    )
     shm: Shm | None = Field(
-        None, description="Size of /dev/shm; default 512m, or half the memory limit if less."
+        None,
+        description="Size of /dev/shm; default 512m, or half the memory limit if less.",
+        examples=["1g"],
     )
-    constraints: list[Constraint] = Field([], description="Swarm placement constraints.")
+    constraints: list[Constraint] = Field(
+        [],
+        description="Swarm placement constraints.",
+        examples=[["node.labels.mpi==yes"], ["node.role!=manager", "node.platform.arch==x86_64"]],
+    )
     max_per_node: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None, description="Most containers of the group on one node."
+        None, description="Most containers of the group on one node.", examples=[1]
     )
     stack: StackKeys = Field(
-        {}, description="More keys of the service in stack.yml, merged deeply, as in environment."
+        {},
+        description="More keys of the service in stack.yml, merged deeply.",
+        examples=[{"environment": {"TZ": "Europe/Berlin"}}],
     )
 
 
@@ -126,9 +165,11 @@ _DEFAULTS = Field({}, validate_default=True)  # a section that is not in the fil
 
 
 class Config(_Section):
-    """mpigen.yaml."""
+    """An MPI cluster on Docker Swarm, as mpigen.yaml describes it."""
 
-    name: Label = Field(description="Name of the cluster, the image and the stack.")
+    name: Label = Field(
+        description="Name of the cluster, the image and the stack.", examples=["mycluster"]
+    )
     image: Image = _DEFAULTS
     app: App | None = None
     mpi: Mpi = _DEFAULTS
@@ -137,5 +178,7 @@ class Config(_Section):
     workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
     ssh: Ssh = _DEFAULTS
     stack: StackKeys = Field(
-        {}, description="More keys of stack.yml, merged deeply, as in volumes or a service."
+        {},
+        description="More keys of stack.yml, merged deeply, such as volumes or a service.",
+        examples=[{"volumes": {"scratch": {"driver": "local"}}}],
     )

@@ -4,6 +4,8 @@ Anything that is not an `MpigenError` is a bug. The command line prints these on
 `mpigen.cli.main`, and exits with the error's `exit_code`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -28,10 +30,35 @@ class CheckFailed(MpigenError):
     exit_code = 1
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a file; line and column are counted from 1.
+
+    `path` is the field's, as in `workers[0].replicas`, or empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        field = f"{self.path}: " if self.path else ""
+        return f"{self.file}:{self.line}:{self.column}: {field}{self.message}"
+
+
 class InputError(MpigenError):
-    """What the user wrote is wrong (exit code 2)."""
+    """What the user wrote is wrong (exit code 2).
+
+    `faults` are what the message says, where each thing that it says has a place in a file.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str = "", faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message, hint)
+        self.faults = tuple(faults)
 
 
 class ClusterError(MpigenError):

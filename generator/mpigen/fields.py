@@ -1,7 +1,7 @@
 """The kinds of value that mpigen.yaml holds, each with what Docker or MPI would refuse.
 
-Each kind is a pydantic annotation: a plain type and the check that a value must pass. A check
-raises ValueError saying what is wrong and what would be right.
+Each kind is a pydantic annotation: a plain type, the check that a value must pass, and its form
+for editors (`forms.py`). A check raises ValueError saying what is wrong and what would be right.
 """
 
 import math
@@ -9,21 +9,16 @@ import re
 from ipaddress import IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, Strict, WithJsonSchema
 
+from mpigen import forms
 from mpigen.sizes import format_bytes, parse_bytes
 
 # Swarm refuses a container below this: moby, daemon/daemon_unix.go, linuxMinMemory
 MEMORY_MINIMUM = 6 * 1024**2
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
-
-# users and groups of Debian's base-passwd and of openssh-server: useradd would refuse them
-_TAKEN_USERS = (
-    "root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|www-data|backup|list|irc|_apt|"
-    "nobody|nogroup|sshd|_ssh|adm|tty|disk|kmem|dialout|fax|voice|cdrom|floppy|tape|sudo|audio|"
-    "dip|operator|src|shadow|utmp|video|sasl|plugdev|staff|users"
-)
+SHM_MINIMUM = 4096
 
 
 def _matching(pattern: str, advice: str) -> AfterValidator:
@@ -36,16 +31,21 @@ def _matching(pattern: str, advice: str) -> AfterValidator:
 
 
 def _label(text: str) -> str:
-    label = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-    if not re.fullmatch(label, text):
-        near = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if not re.fullmatch(forms.LABEL, text):
+        near = near_label(text)
         raise ValueError(
             f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
             + (f", as in {near}" if near else "")
         )
-    if len(text) > 63:
-        raise ValueError(f"a DNS label has 63 characters at most, this has {len(text)}")
+    if len(text) > forms.LABEL_LIMIT:
+        most = f"{forms.LABEL_LIMIT} characters at most"
+        raise ValueError(f"a DNS label has {most}, this has {len(text)}")
     return text
+
+
+def near_label(text: str) -> str:
+    """The characters of `text` that a DNS label may have; none of them may be left."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _one_line(text: str) -> str:
@@ -66,11 +66,7 @@ def _command(text: str) -> str:
 
 
 def _image(text: str) -> str:
-    # distribution/reference, regexp.go: [domain/]path[:tag][@digest], in lower case but the tag
-    host = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?"
-    part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-    tag = r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-    if not re.fullmatch(f"{host}{part}(?:/{part})*{tag}", text):
+    if not re.fullmatch(forms.IMAGE, text):
         raise ValueError(
             f"{text!r} is no image reference: write [registry/]name[:tag], the name in lower case"
         )
@@ -82,7 +78,7 @@ def _cpus(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("must be a number of CPUs, as in 2 or 1.5")
     text = str(value)
-    if not re.fullmatch(r"[0-9]+(\.[0-9]{1,9})?", text):
+    if not re.fullmatch(forms.CPUS, text):
         raise ValueError(
             f"{text!r} is no number of CPUs that Docker takes: "
             "write 2 or 1.5, with 9 decimals at most"
@@ -125,11 +121,7 @@ def _subnet(value: object) -> object:
 
 
 def _constraint(text: str) -> str:
-    # swarmkit, manager/constraint/constraint.go; a key that it does not know matches no node
-    label = r"labels\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
-    key = rf"(?:node\.(?:id|hostname|ip|role|platform\.os|platform\.arch|{label})|engine\.{label})"
-    value = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
-    if not re.fullmatch(rf" *{key} *(?:==|!=) *{value}", text):
+    if not re.fullmatch(forms.CONSTRAINT, text):
         raise ValueError(
             f"{text!r} is no placement constraint: write KEY==VALUE or KEY!=VALUE, where KEY is "
             "node.labels.NAME, engine.labels.NAME, or node. and one of "
@@ -180,40 +172,49 @@ def _plain(value: object) -> object:
 
 StrictText = Annotated[str, Strict()]
 StrictInt = Annotated[int, Strict()]
-Label = Annotated[StrictText, AfterValidator(_label)]
-Command = Annotated[StrictText, AfterValidator(_command)]
-CommandLine = Annotated[StrictText, AfterValidator(_one_line)]
-ImageReference = Annotated[StrictText, AfterValidator(_image)]
-Cpus = Annotated[str, BeforeValidator(_cpus)]
-Memory = Annotated[int, _size(MEMORY_MINIMUM, "the least memory that Docker takes")]
-Shm = Annotated[int, _size(4096, "a page of memory, and the least")]
-StackKeys = Annotated[dict[str, Any], AfterValidator(_plain)]
-Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
-Constraint = Annotated[StrictText, AfterValidator(_constraint)]
-SiteFolder = Annotated[StrictText, AfterValidator(_folder)]
-ParamValue = Annotated[str, BeforeValidator(_param)]
-ParamName = Annotated[
-    StrictText, _matching(r"[a-z][a-z0-9_]*", "is no MCA parameter: use a-z, 0-9 and _")
+Label = Annotated[StrictText, AfterValidator(_label), forms.label]
+Command = Annotated[StrictText, AfterValidator(_command), forms.commands]
+CommandLine = Annotated[StrictText, AfterValidator(_one_line), forms.line]
+ImageReference = Annotated[StrictText, AfterValidator(_image), forms.image]
+Cpus = Annotated[str, BeforeValidator(_cpus), forms.cpus]
+Memory = Annotated[
+    int,
+    _size(MEMORY_MINIMUM, "the least memory that Docker takes"),
+    forms.size(MEMORY_MINIMUM),
 ]
-# deb-version(7) and the package name rules of Debian policy 5.6.1
+Shm = Annotated[int, _size(SHM_MINIMUM, "a page of memory, and the least"), forms.size(SHM_MINIMUM)]
+StackKeys = Annotated[
+    dict[str, Any],
+    AfterValidator(_plain),
+    WithJsonSchema({"title": "mapping", "type": "object"}),
+]
+Subnet = Annotated[IPv4Network, BeforeValidator(_subnet), forms.subnet]
+Constraint = Annotated[StrictText, AfterValidator(_constraint), forms.constraint]
+SiteFolder = Annotated[StrictText, AfterValidator(_folder), forms.folder]
+ParamValue = Annotated[str, BeforeValidator(_param), forms.param_value]
+ParamName = Annotated[
+    StrictText,
+    _matching(forms.PARAM, "is no MCA parameter: use a-z, 0-9 and _"),
+    forms.param,
+]
 Package = Annotated[
     StrictText,
-    _matching(
-        r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?",
-        "is no Debian package: write name or name=version, one an item",
-    ),
+    _matching(forms.PACKAGE, "is no Debian package: write name or name=version, one an item"),
+    forms.package,
 ]
 UserName = Annotated[
     StrictText,
     _matching(
-        rf"(?!(?:{_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}",
+        forms.USER,
         "is no name for the unprivileged user: use a-z, 0-9, _ and -, and none that Debian has",
     ),
+    forms.user,
 ]
 ImagePath = Annotated[
     StrictText,
     _matching(
-        r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+",
+        forms.PATH,
         "must be an absolute path of letters, digits and ._+-, as in /opt/app/bin",
     ),
+    forms.path,
 ]

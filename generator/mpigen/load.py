@@ -60,7 +60,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        hint = "Name the file with -c FILE. The least that works is one line: name: mycluster"
+        hint = "Start a site with mpigen init, or name the file with -c FILE. The least that works "
+        hint += "is one line: name: mycluster"
         raise InputError(f"{path}: no such file", hint) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].split(b"\n")

@@ -11,7 +11,9 @@ def parse_bytes(text: str) -> int:
 
     Raises ValueError where Docker would.
     """
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, re.IGNORECASE)
+    # ASCII: else the sign for kelvin is a k
+    flags = re.IGNORECASE | re.ASCII
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, flags)
     size = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else _TOO_LARGE
     if size >= _TOO_LARGE:
         raise ValueError(f"{text!r} is no size that Docker takes: write 512m or 4g")

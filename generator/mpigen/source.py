@@ -6,7 +6,7 @@ from typing import cast
 
 import yaml
 
-from mpigen.errors import InputError
+from mpigen.errors import Fault, InputError
 from mpigen.syntax import explain
 
 KeyPath = tuple[str | int, ...]
@@ -67,15 +67,11 @@ class Source:
         """All `problems` as one error, a line each, in the order of the files."""
         placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
         placed.sort(key=lambda pair: (self.files.index(pair[0].file), pair[0].line, pair[0].column))
-        return InputError(
-            "\n".join(
-                f"{mark.file}:{mark.line}:{mark.column}: "
-                + (f"{dotted(problem.path)}: " if problem.path else "")
-                + problem.message
-                for mark, problem in placed
-            ),
-            hint,
-        )
+        faults = [
+            Fault(mark.file, mark.line, mark.column, dotted(problem.path), problem.message)
+            for mark, problem in placed
+        ]
+        return InputError("\n".join(map(str, faults)), hint, faults)
 
 
 def dotted(path: KeyPath) -> str:

@@ -40,6 +40,23 @@ def test_the_installed_command_renders_what_the_checkout_renders(
     assert (tmp_path / "output/scripts/run.sh").is_file()
 
 
+def test_the_installed_command_starts_a_site_outside_of_the_checkout(
+    installed: Path, tmp_path: Path
+) -> None:
+    mpigen = installed / "mpigen"
+    run(mpigen, "init", "site", "--ci", "gitlab", cwd=tmp_path)
+    site = tmp_path / "site"
+    for name in ("Makefile", "hello.cpp"):
+        assert (site / "app" / name).read_bytes() == (ROOT / "app" / name).read_bytes()
+    assert (site / ".gitlab-ci.yml").is_file()
+    assert run(mpigen, "validate", cwd=site).startswith("site: 2 containers, 2 slots, ")
+    assert run(mpigen, "schema", cwd=site) == (site / "mpigen.schema.json").read_text()
+    fields = (ROOT / "docs" / "configuration.md").read_text()
+    assert run(mpigen, "schema", "--markdown", cwd=site) == fields
+    run(mpigen, "render", cwd=site)
+    assert "0 files changed" in run(mpigen, "render", cwd=site)
+
+
 def test_both_installed_commands_tell_the_version(installed: Path, tmp_path: Path) -> None:
     version = f"mpigen {__version__}\n"
     assert run(installed / "mpigen", "--version", cwd=tmp_path) == version

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from mpigen.cli import lab, render, verify
+from mpigen.cli import lab, render, start, verify
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(start.init)
+app.command("validate")(start.validate)
+app.command("schema")(start.schema)
 app.command("render")(render.render)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
 app.add_typer(lab.app, name="lab")

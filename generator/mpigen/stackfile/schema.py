@@ -51,8 +51,14 @@ def _validator(part: Part) -> "Draft202012Validator":
     # imported here: it takes as long as a third of a render, and few sites need it
     from jsonschema import Draft202012Validator
 
+    return Draft202012Validator({"$defs": definitions(), "$ref": f"#/$defs/{part}"})
+
+
+def definitions() -> dict[str, Any]:
+    """The parts of a stack file by name, as JSON Schema: a `Part` and what it is made of."""
     text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
-    return Draft202012Validator(yaml.safe_load(text) | {"$ref": f"#/$defs/{part}"})
+    definitions: dict[str, Any] = yaml.safe_load(text)["$defs"]
+    return definitions
 
 
 def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:

@@ -1,0 +1,105 @@
+"""`mpigen init`, `validate` and `schema`: a new site, and what is right in mpigen.yaml."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from mpigen.errors import InputError
+
+
+def init(
+    folder: Path = typer.Argument(Path(), metavar="DIR", help="Made if it is not there."),
+    ci: Literal["github", "gitlab", "none"] = typer.Option(
+        "github", "--ci", help="Whose CI is to check output/, where DIR is the whole repository."
+    ),
+) -> None:
+    """Start a site in DIR.
+
+    Writes mpigen.yaml with every field in it as a comment, its schema for editors, a first program
+    in app/, .gitignore, and a CI file. Refuses a folder that has one of them.
+    """
+    from mpigen import starter
+
+    files = starter.new_site(starter.site_name(folder), ci)
+    starter.write(files, folder)
+    for path in files:
+        typer.echo(f"     new  {folder / path}")
+    here = folder.resolve() == Path.cwd()
+    typer.echo(f"next: {'' if here else f'cd {shlex.quote(str(folder))} && '}mpigen render")
+
+
+def validate(
+    config: list[Path] = typer.Option(
+        [Path("mpigen.yaml")],
+        "--config",
+        "-c",
+        help="The site's file; again for a layer over it.",
+    ),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="The rendered folder; default output/ beside the site's file."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Say everything that is wrong with a site, and write nothing.
+
+    The artifacts are rendered in memory, so what passes can be rendered. Exits 2 if something is
+    wrong.
+    """
+    from mpigen import site
+
+    try:
+        rendered = site.render_site(site.at(config, output))
+    except InputError as error:
+        if not as_json:
+            raise
+        _print_report(errors=_as_rows(error))
+        raise typer.Exit(error.exit_code) from error
+    cluster = rendered.cluster
+    counts = {
+        "containers": cluster.replicas,
+        "slots": cluster.slots,
+        "artifacts": len(rendered.files),
+    }
+    if as_json:
+        _print_report({"name": cluster.name, **counts}, warnings=rendered.warnings)
+        return
+    for warning in rendered.warnings:
+        typer.secho(f"warning: {warning}", err=True, fg=typer.colors.YELLOW)
+    said = ", ".join(f"{count} {what}" for what, count in counts.items())
+    typer.echo(f"{cluster.name}: {said}; valid")
+
+
+def _as_rows(error: InputError) -> list[dict[str, object]]:
+    """What is wrong, one by one; an error that has no place of its own is one row without."""
+    if error.faults:
+        return [asdict(fault) for fault in error.faults]
+    return [dict.fromkeys(("file", "line", "column")) | {"path": "", "message": error.message}]
+
+
+def _print_report(
+    cluster: dict[str, object] | None = None,
+    errors: Sequence[dict[str, object]] = (),
+    warnings: Sequence[str] = (),
+) -> None:
+    report = {"valid": not errors, "errors": errors, "warnings": warnings, "cluster": cluster}
+    typer.echo(json.dumps(report, indent=2))
+
+
+def schema(
+    markdown: bool = typer.Option(
+        False, "--markdown", help="Print the reference of the fields for people instead."
+    ),
+) -> None:
+    """Print the JSON Schema of mpigen.yaml.
+
+    It is of draft 2020-12. Editors complete and check with it, as in the site that init makes.
+    """
+    from mpigen import reference
+    from mpigen.schema import schema_text
+
+    typer.echo(reference.markdown() if markdown else schema_text(), nl=False)

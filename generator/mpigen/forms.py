@@ -1,0 +1,102 @@
+"""How each kind of value in mpigen.yaml is written, as JSON Schema: what an editor can tell.
+
+`fields.py` has the last word. A form may let through what no pattern can refuse, and refuses
+nothing that would be taken. The patterns mean the same to Python and to JavaScript.
+"""
+
+from pydantic import WithJsonSchema
+
+LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+LABEL_LIMIT = 63
+
+# distribution/reference, regexp.go: [domain/]path[:tag][@digest], in lower case but the tag
+_HOST = r"([a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]+)?/)?"
+_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_TAG = r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+IMAGE = rf"{_HOST}{_PART}(/{_PART})*{_TAG}"
+
+# swarmkit, manager/constraint/constraint.go; a key that it does not know matches no node
+_NODE_LABEL = r"labels\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+_NODE_KEY = rf"node\.(id|hostname|ip|role|platform\.os|platform\.arch|{_NODE_LABEL})"
+_NODE_VALUE = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
+CONSTRAINT = rf" *({_NODE_KEY}|engine\.{_NODE_LABEL}) *(==|!=) *{_NODE_VALUE}"
+
+# deb-version(7) and the package name rules of Debian policy 5.6.1
+PACKAGE = r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?"
+
+# users and groups of Debian's base-passwd and of openssh-server: useradd would refuse them
+_TAKEN_USERS = (
+    "root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|www-data|backup|list|irc|_apt|"
+    "nobody|nogroup|sshd|_ssh|adm|tty|disk|kmem|dialout|fax|voice|cdrom|floppy|tape|sudo|audio|"
+    "dip|operator|src|shadow|utmp|video|sasl|plugdev|staff|users"
+)
+USER = rf"(?!({_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}"
+
+PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
+PARAM = r"[a-z][a-z0-9_]*"
+# What mpigen finds out when a container starts; a second opinion makes Open MPI use both.
+OWN_PARAMS = (
+    "btl_tcp_if_include",
+    "btl_tcp_if_exclude",
+    "oob_tcp_if_include",
+    "oob_tcp_if_exclude",
+    "prte_if_include",
+    "prte_if_exclude",
+    "orte_default_hostfile",
+    "prte_default_hostfile",
+)
+CPUS = r"[0-9]+(\.[0-9]{1,9})?"
+
+# characters that a line, or a line of commands, may have; and one that is not blank
+_CONTROL = r"\x00-\x08\x0a-\x1f\x7f"
+_LINE = rf"(?=.*\S)[^\t{_CONTROL}]+"
+_LINES = r"(?=[\s\S]*\S)[^\x00-\x08\x0b-\x1f\x7f]+"
+_FOLDER = rf"(?![/~-])(?!(\.?/)*\.?$)(?!(.*/)?\.\.(/|$)){_LINE}"
+_PARAM_VALUE = rf'(?!\s)(?!.*\s$)[^"#\t{_CONTROL}]+'
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PREFIX = rf"(0*([89]|[12][0-9])|{_OCTET}(\.{_OCTET}){{3}})"
+_SUBNET = rf"(?!(127|22[4-9]|23[0-9])\.){_OCTET}(\.{_OCTET}){{3}}/{_PREFIX}"
+_SIZE = r"[0-9]+(\.[0-9]+)? ?([kKmMgGtTpP]([iI]?[bB])?|[bB])?"
+_TOO_FEW_CPUS = r"0+(\.(0|00[0-9]*))?"
+
+
+def text(title: str, pattern: str, limit: int | None = None) -> WithJsonSchema:
+    """Text that `pattern` matches as a whole; `title` is what people call it."""
+    most = {} if limit is None else {"maxLength": limit}
+    return WithJsonSchema({"title": title, "type": "string", "pattern": f"^({pattern})$"} | most)
+
+
+def _either(title: str, *forms: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"title": title, "anyOf": list(forms)})
+
+
+def _matching(pattern: str) -> dict[str, object]:
+    return {"type": "string", "pattern": f"^({pattern})$"}
+
+
+label = text("DNS label", LABEL, LABEL_LIMIT)
+image = text("image reference", IMAGE)
+constraint = text("placement constraint", CONSTRAINT)
+package = text("Debian package", PACKAGE)
+user = text("user name", USER)
+path = text("absolute path", PATH)
+param = text("MCA parameter", rf"(?!({'|'.join(OWN_PARAMS)})$){PARAM}")
+folder = text("relative path", _FOLDER)
+line = text("command, one line", _LINE)
+commands = text("shell commands", _LINES)
+subnet = text("IPv4 subnet, /8 to /29", _SUBNET)
+cpus = _either(
+    "number of CPUs",
+    {"type": "number", "minimum": 0.01},
+    _matching(rf"(?!{_TOO_FEW_CPUS}$){CPUS}"),
+)
+param_value = _either(
+    "text, number or boolean",
+    {"type": ["number", "boolean"]},
+    _matching(_PARAM_VALUE),
+)
+
+
+def size(least: int) -> WithJsonSchema:
+    """A size as Docker writes it, or a number of bytes, `least` or more."""
+    return _either("size", {"type": "integer", "minimum": least}, _matching(_SIZE))
