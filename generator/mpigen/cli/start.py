@@ -51,6 +51,7 @@ def validate(
     wrong.
     """
     from mpigen import site
+    from mpigen.cli import show
 
     try:
         rendered = site.render_site(site.at(config, output))
@@ -69,7 +70,7 @@ def validate(
         _print_report({"name": cluster.name, **counts}, warnings=rendered.warnings)
         return
     for warning in rendered.warnings:
-        typer.secho(f"warning: {warning}", err=True, fg=typer.colors.YELLOW)
+        show.warn(warning)
     said = ", ".join(f"{count} {what}" for what, count in counts.items())
     typer.echo(f"{cluster.name}: {said}; valid")
 
