@@ -7,14 +7,16 @@ since, or that mpigen never made, is not overwritten unless forced.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from mpigen import __version__
 from mpigen.errors import InputError
 from mpigen.keys import FOLDER as KEYS
+from mpigen.overrides import Override
 from mpigen.render import File
 
 MANIFEST = "manifest.json"
@@ -32,14 +34,37 @@ class Change:
     edited: bool
 
 
-def with_manifest(files: Mapping[str, File]) -> dict[str, File]:
-    """`files` and the manifest that lists each with its sha256, mode and template."""
+def with_manifest(files: Mapping[str, File], overrides: Iterable[Override] = ()) -> dict[str, File]:
+    """`files` and the manifest that lists each with its sha256, mode and template.
+
+    It keeps the built-in text under each of the site's `overrides` too: an upgrade of mpigen is
+    held against that.
+    """
     listing = {
         path: {"sha256": _sha256(file.text), "mode": f"{file.mode:o}", "template": file.template}
         for path, file in files.items()
     }
-    text = json.dumps({"mpigen": __version__, "files": listing}, indent=2) + "\n"
+    manifest: dict[str, object] = {"mpigen": __version__, "files": listing}
+    under = [
+        {"path": each.path, "block": each.block, "builtin": each.builtin.splitlines()}
+        for each in overrides
+    ]
+    if under:
+        manifest["overrides"] = under
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     return {**files, MANIFEST: File(text, 0o644, "manifest")}
+
+
+def recorded_overrides(folder: Path) -> list[Override]:
+    """What the manifest of `folder` says of the built-in text under the site's overrides.
+
+    Raises InputError where it is not mpigen's.
+    """
+    with _manifest(folder) as manifest:
+        return [
+            Override(each["path"], each["block"], "".join(f"{line}\n" for line in each["builtin"]))
+            for each in manifest.get("overrides", [])
+        ]
 
 
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
@@ -73,15 +98,20 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
 
 def _made(folder: Path) -> dict[str, str]:
     """The sha256 of each file that the manifest of `folder` lists; none without a manifest."""
-    manifest = folder / MANIFEST
-    if not manifest.exists():
-        return {}
-    try:
-        listing = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    with _manifest(folder) as manifest:
+        listing = manifest["files"]
         return {path: entry["sha256"] for path, entry in listing.items() if _may_be_made(path)}
+
+
+@contextmanager
+def _manifest(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the manifest of `folder` says; whoever misses something in it need not tell."""
+    place = folder / MANIFEST
+    try:
+        yield json.loads(place.read_text(encoding="utf-8")) if place.exists() else {"files": {}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "Bring it back with git checkout, or delete it: render writes it anew."
-        raise InputError(f"{manifest} is not a manifest of mpigen's", hint) from error
+        raise InputError(f"{place} is not a manifest of mpigen's", hint) from error
 
 
 def _may_be_made(path: str) -> bool:

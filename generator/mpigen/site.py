@@ -13,7 +13,8 @@ from mpigen import keys
 from mpigen.cluster import Cluster, plan
 from mpigen.errors import InputError
 from mpigen.load import load
-from mpigen.output import with_manifest
+from mpigen.output import recorded_overrides, with_manifest
+from mpigen.overrides import moved
 from mpigen.render import STACK, File, render
 from mpigen.source import dotted
 from mpigen.stackfile.guard import undone
@@ -64,8 +65,15 @@ def render_site(site: Site) -> Rendered:
     own = keys.ensure(site.output)
     templates = Templates(site.folder / "templates")
     files = render(cluster, own.public, templates)
-    warnings = _check_stack(files[STACK], cluster)
-    return Rendered(cluster, with_manifest(files), own.new_private, tuple(warnings))
+    overrides = templates.overrides()
+    warnings = [
+        *_check_stack(files[STACK], cluster),
+        *(
+            f"mpigen has changed {now} since it was overridden here: see `mpigen templates diff`"
+            for _, now in moved(overrides, recorded_overrides(site.output))
+        ),
+    ]
+    return Rendered(cluster, with_manifest(files, overrides), own.new_private, tuple(warnings))
 
 
 def _check_stack(file: File, cluster: Cluster) -> list[str]:

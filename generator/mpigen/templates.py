@@ -1,4 +1,4 @@
-"""The Jinja environment, and where a template comes from.
+"""Where a template comes from, and what it gives.
 
 The built-in templates mirror output/: `templates/a/b.j2` becomes `output/a/b`. A site's own
 `templates/` lies over them: the same path replaces, or extends with
@@ -6,17 +6,18 @@ The built-in templates mirror output/: `templates/a/b.j2` becomes `output/a/b`. 
 """
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cache, cached_property
 from pathlib import Path
 
 import jinja2
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
-from mpigen import quote
+from mpigen import environment, overrides, quote, template_errors
+from mpigen.blocks import Block, find
 from mpigen.errors import InputError
+from mpigen.overrides import Override
+from mpigen.template_errors import explain, nearest
 
 SUFFIX = ".j2"
 
@@ -25,8 +26,6 @@ BUILTIN = "builtin/"
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 _EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
-
-_Source = tuple[str, str, Callable[[], bool] | None]
 
 
 def builtin_folder() -> Path:
@@ -39,11 +38,14 @@ class Templates:
     """The built-in templates with those of a site laid over them."""
 
     def __init__(self, site: Path | None = None) -> None:
-        self._builtin = _read(builtin_folder())
+        self._builtin = _builtin(builtin_folder())
         own = _read(site) if site and site.is_dir() else {}
         # a copy that overrides nothing is the built-in (mpigen's own checkout is such a site)
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
         self._site_folder = site
+        # compiled once: of the built-in ones in a process, of a site's own in a site
+        self._shared = _shared(builtin_folder())
+        self._own: dict[quote.Quote, jinja2.Environment] = {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -52,131 +54,142 @@ class Templates:
 
     def origin(self, name: str) -> str:
         """Where template `name` comes from: `templates/NAME` of the site, or `builtin/NAME`."""
-        return f"templates/{name}" if name in self._site else f"builtin/{name}"
+        return f"templates/{name}" if name in self._site else f"{BUILTIN}{name}"
+
+    def builtin(self, name: str) -> str | None:
+        """The text of the built-in template `name`, if there is one."""
+        return self._builtin.get(name)
+
+    def own(self, name: str) -> str | None:
+        """The text of the site's template `name`, if it has one that is not the built-in."""
+        return self._site.get(name)
+
+    def blocks(self, name: str) -> list[Block]:
+        """The blocks of the built-in template `name`."""
+        return find(self._environment(name), self._builtin[name])
+
+    def overrides(self) -> list[Override]:
+        """What of the built-in templates the site overrides, by path and in the files' order."""
+        return [override for name in self.names for override in self._overrides(name)]
+
+    def _overrides(self, name: str) -> list[Override]:
+        if name not in self._site or name not in self._builtin:
+            return []
+        tree, path = self._parse(name), name.removesuffix(SUFFIX)
+        if overrides.base(tree) != f"{BUILTIN}{name}":
+            return [Override(path, "", self._builtin[name])]
+        own = overrides.block_names(tree)
+        return [
+            Override(path, block.name, block.text)
+            for block in self.blocks(name)
+            if block.name in own
+        ]
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
         """The text that template `name` gives.
 
-        Raises InputError with the template's file and line.
+        Raises InputError with the template's file and line, and the lines around it.
         """
+        jinja = self._environment(name)
         try:
-            environment = self._environment(name)
             if name in self._site:
-                self._check_override(environment, name)
-            return environment.get_template(name).render(context)
+                self._check(jinja, name)
+            return environment.bounded(jinja.get_template(name).generate(context))
         except jinja2.TemplateSyntaxError as error:
-            where = f"{error.filename or self._file(name)}:{error.lineno}"
-            raise InputError(f"{where}: {error.message}") from error
+            file = error.filename or self._file(name)
+            text = error.source or self._texts.get(file, "")
+            raise template_errors.at(file, text, error.lineno, explain(error, jinja)) from error
         except jinja2.TemplateNotFound as error:
-            raise InputError(f"{self._place(name, error)}: no template {error.name}") from error
+            known = nearest(
+                str(error.name), [*self.names, *(f"{BUILTIN}{each}" for each in self._builtin)]
+            )
+            raise self._error(name, error, f"no template {error.name}; {known}") from error
         except RecursionError as error:
-            hint = f'To change the built-in, write {{% extends "builtin/{name}" %}}.'
+            hint = f'To change the built-in, write {{% extends "{BUILTIN}{name}" %}}.'
             raise InputError(f"{self._file(name)}: extends or includes itself", hint) from error
         except _AT_FAULT as error:
-            raise InputError(f"{self._place(name, error)}: {error}") from error
+            raise self._error(name, error, str(error)) from error
 
     def _environment(self, name: str) -> jinja2.Environment:
+        own = name in self._site
+        environments, load = (self._own, self._load) if own else (self._shared, self._load_builtin)
         path = name.removesuffix(SUFFIX)
-        quoting = quote.for_file(path, self._builtin.get(name) or self._site[name])
-        environment = self._environments.get(quoting)
-        if environment is None:
-            environment = self._environments[quoting] = _environment(quoting, self._load)
-        return environment
+        quoting = quote.for_file(path, self._builtin.get(name) or self._site.get(name, ""))
+        if quoting not in environments:
+            environments[quoting] = environment.make(quoting, load)
+        return environments[quoting]
 
-    @cached_property
-    def _environments(self) -> dict[quote.Quote, jinja2.Environment]:
-        return {}
+    def _load_builtin(self, name: str) -> environment.Source | None:
+        """A built-in template that nothing extends."""
+        text = self._builtin.get(name)
+        if text is None:
+            return None
+        # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
+        return _EMPTY_BLOCK.sub("{#\n#}\n", text), self._file(name), None
 
-    def _load(self, name: str) -> _Source | None:
+    def _load(self, name: str) -> environment.Source | None:
         """Source and file of a template as Jinja asks for it; None if there is none."""
         text = {**self._builtin, **self._site}.get(name)
         if name.startswith(BUILTIN):
             text = self._builtin.get(name.removeprefix(BUILTIN), text)
-        if text is None:
-            return None
-        if not self._site:
-            # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
-            text = _EMPTY_BLOCK.sub("{#\n#}\n", text)
-        return text, self._file(name), None
+        return None if text is None else (text, self._file(name), None)
+
+    def _parse(self, name: str) -> nodes.Template:
+        try:
+            return self._environment(name).parse(self._site[name], name, self._file(name))
+        except jinja2.TemplateSyntaxError as error:
+            message = explain(error, self._environment(name))
+            file = self._file(name)
+            raise template_errors.at(file, self._site[name], error.lineno, message) from error
 
     def _file(self, name: str) -> str:
         if name in self._site:
             return f"{self._site_folder}/{name}"
         return f"{BUILTIN}{name.removeprefix(BUILTIN)}"
 
-    def _place(self, name: str, error: BaseException) -> str:
-        """FILE:LINE that `error` was raised on: Jinja rewrites tracebacks to say so."""
-        files = {self._file(each) for each in (*self._builtin, *self._site)}
-        files |= {f"{BUILTIN}{each}" for each in self._builtin}
-        place = self._file(name)
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """The text of each template by the name of its file."""
+        builtin = {f"{BUILTIN}{name}": text for name, text in self._builtin.items()}
+        return builtin | {self._file(name): text for name, text in self._site.items()}
+
+    def _error(self, name: str, error: BaseException, message: str) -> InputError:
+        """`message` at the line that `error` was raised on: Jinja rewrites tracebacks to say so."""
+        file, line = self._file(name), 0
         traceback = error.__traceback__
         while traceback:
-            if traceback.tb_frame.f_code.co_filename in files:
-                place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+            if traceback.tb_frame.f_code.co_filename in self._texts:
+                file, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
             traceback = traceback.tb_next
-        return place
+        if not line:
+            return InputError(f"{file}: {message}")
+        return template_errors.at(file, self._texts[file], line, message)
 
-    def _check_override(self, environment: jinja2.Environment, name: str) -> None:
-        """Refuse what Jinja would drop from a template that extends a built-in one.
-
-        That is a block that the built-in does not have, and text outside of every block.
-        """
-        tree = environment.parse(self._site[name], name, self._file(name))
-        extends = tree.find(nodes.Extends)
-        base = extends.template.as_const() if extends else ""
-        if not base.startswith(BUILTIN):
-            return
-        known = environment.get_template(base).blocks
-        blocks = list(tree.find_all(nodes.Block))
-        inner = {id(nested) for block in blocks for nested in block.find_all(nodes.Block)}
-        for block in blocks:
-            if block.name not in known and id(block) not in inner:
-                message = f"{self._file(name)}:{block.lineno}: {base} has no block {block.name}"
-                raise InputError(message, f"It has {', '.join(sorted(known))}.")
-        for output in tree.body:
-            if isinstance(output, nodes.Output) and not all(map(_is_blank, output.nodes)):
-                message = f"{self._file(name)}:{_first_line(output)}: text outside of a block"
-                raise InputError(message, f"{base} has {', '.join(sorted(known))}.")
+    def _check(self, jinja: jinja2.Environment, name: str) -> None:
+        tree = self._parse(name)
+        base = overrides.base(tree)
+        if base.startswith(BUILTIN):
+            known = jinja.get_template(base).blocks
+            overrides.check(tree, known, self._file(name), self._site[name])
 
 
-def _is_blank(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.TemplateData) and not node.data.strip()
+@cache
+def _builtin(folder: Path) -> dict[str, str]:
+    return _read(folder)
 
 
-def _first_line(output: nodes.Output) -> int:
-    """The line of the first thing in `output` that is not blank."""
-    node = next(node for node in output.nodes if not _is_blank(node))
-    text = node.data if isinstance(node, nodes.TemplateData) else ""
-    return node.lineno + text[: len(text) - len(text.lstrip())].count("\n")
-
-
-def _environment(quoting: quote.Quote, load: Callable[[str], _Source | None]) -> jinja2.Environment:
-    @jinja2.pass_context  # else Jinja escapes constants as HTML before it calls this
-    def finalize(_context: jinja2.runtime.Context, value: object) -> Markup:
-        if isinstance(value, jinja2.Undefined):
-            str(value)  # raises, saying which name it is
-        return value if isinstance(value, Markup) else quoting(value)
-
-    environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.FunctionLoader(load),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # each template is rendered once: folding its constants costs more than it saves
-        optimized=False,
-        auto_reload=False,
-    )
-    environment.filters.update(quote.FILTERS)
-    return environment
+@cache
+def _shared(_folder: Path) -> dict[quote.Quote, jinja2.Environment]:
+    return {}
 
 
 def _read(folder: Path) -> dict[str, str]:
     texts = {}
     for path in folder.rglob(f"*{SUFFIX}"):
         if path.is_file():
+            if not path.resolve().is_relative_to(folder.resolve()):
+                hint = "Put a copy in its place: what is rendered is what is committed."
+                raise InputError(f"{path}: is a link out of the site's templates", hint)
             try:
                 texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:

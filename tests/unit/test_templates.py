@@ -87,7 +87,7 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n\n{{ nope }}\n", "new.txt.j2:3: 'nope' is undefined"),
         (
             "a\n{{ cluster.nope }}\n",
-            "new.txt.j2:2: 'mpigen.cluster.Cluster object' has no attribute",
+            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, base",
         ),
         ("a\n{{ 1 / 0 }}\n", "new.txt.j2:2: division by zero"),
         ("a\n{{ 'b\\nc' }}\n", "new.txt.j2:2: 'b\\nc' must be one line here"),
@@ -103,19 +103,26 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, message
 
 @pytest.mark.parametrize("name", ["a.yml.j2", "a.json.j2", "a.py.j2", "a.sh.j2", "Dockerfile.j2"])
 def test_an_undefined_name_is_told_whatever_the_quoting(tmp_path: Path, name: str) -> None:
-    assert error(tmp_path, name, "a: {{ nope }}\n").message == f"{name}:1: 'nope' is undefined"
+    told = error(tmp_path, name, "a: {{ nope }}\n").message
+    assert told.startswith(f"{name}:1: 'nope' is undefined; there are cluster, keys\n")
 
 
 def test_a_mistake_in_an_included_file_is_told_of_that_file(tmp_path: Path) -> None:
     sites.template(tmp_path, "z/part.txt.j2", "a\n{{ nope }}\n")
     text = 'a\n\n\n{% include "z/part.txt.j2" %}\n'
-    assert error(tmp_path, "a.txt.j2", text).message == "z/part.txt.j2:2: 'nope' is undefined"
+    told = error(tmp_path, "a.txt.j2", text).message
+    assert told.startswith("z/part.txt.j2:2: 'nope' is undefined; ")
 
 
 def test_a_misspelt_block_is_an_error_that_lists_those_there_are(tmp_path: Path) -> None:
     text = '{% extends "builtin/stack.yml.j2" %}\n\n{% block services %}\n{% endblock %}\n'
     told = error(tmp_path, "stack.yml.j2", text)
-    assert told.message == "stack.yml.j2:3: builtin/stack.yml.j2 has no block services"
+    assert told.message == (
+        "stack.yml.j2:3: builtin/stack.yml.j2 has no block services; did you mean service?\n"
+        "    2 |\n"
+        "  > 3 | {% block services %}\n"
+        "    4 | {% endblock %}"
+    )
     assert told.hint == "It has footer, header, service."
 
 
@@ -132,7 +139,7 @@ def test_a_block_of_ones_own_inside_of_an_overridden_one_is_no_mistake(tmp_path:
 @pytest.mark.parametrize("text", ["\n\nRUN make\n", "\n\n{{ cluster.name }}\n"])
 def test_text_that_jinja_would_drop_is_an_error(tmp_path: Path, text: str) -> None:
     told = error(tmp_path, "Dockerfile.j2", '{% extends "builtin/Dockerfile.j2" %}' + text)
-    assert told.message == "Dockerfile.j2:3: text outside of a block"
+    assert told.message.startswith("Dockerfile.j2:3: text outside of a block\n    2 |\n  > 3 | ")
     assert "packages" in told.hint
 
 
@@ -153,3 +160,63 @@ def test_a_template_that_is_no_text_is_an_error(tmp_path: Path) -> None:
 )
 def test_what_mpigen_makes_itself_has_no_template(tmp_path: Path, name: str) -> None:
     assert "is mpigen's own" in error(tmp_path, name, "mine\n").message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ clustre.name }}", "'clustre' is undefined; did you mean cluster?"),
+        ("{{ cluster.replica }}", "cluster has no 'replica'; did you mean replicas?"),
+        ("{{ cluster.groups[0].slot }}", "group has no 'slot'; did you mean slots?"),
+        ("{{ keys.users }}", "publickeys has no 'users'; did you mean user?"),
+        ("{{ 'a' | texx }}", "there is no filter 'texx'; did you mean text?"),
+        ("{{ 1 is evn }}", "there is no test 'evn'; did you mean even?"),
+        ('{% include "stak.yml.j2" %}', "no template stak.yml.j2; did you mean stack.yml.j2?"),
+    ],
+)
+def test_a_name_is_told_with_the_nearest_that_there_is(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    told = error(tmp_path, "a.txt.j2", f"first\nsecond\n{text}\nfourth\nfifth\n").message
+    assert told == (f"a.txt.j2:3: {message}\n    2 | second\n  > 3 | {text}\n    4 | fourth")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ ''.__class__ }}", "access to attribute '__class__' of 'str' object is unsafe"),
+        ("{{ cycler.__init__.__globals__ }}", "access to attribute '__init__'"),
+        ("{{ lipsum.__globals__['os'].environ }}", "access to attribute '__globals__'"),
+        ("{{ cluster.__class__ }}", "access to attribute '__class__' of 'Cluster' object"),
+        ("{{ ().__class__.__base__.__subclasses__() }}", "access to attribute '__class__'"),
+        ("{{ cluster.path.format.__globals__ }}", "access to attribute '__globals__'"),
+        ("{{ '{0.__class__}'.format(1) }}", "access to attribute '__class__'"),
+        ('{% include "/etc/passwd" %}', "no template /etc/passwd; there are "),
+        ('{% include "../mpigen.yaml" %}', "no template ../mpigen.yaml"),
+        ("{% set _ = cluster.params.update({'a': 1}) %}", "access to attribute 'update'"),
+        ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
+        ("{% for i in range(9999) %}{% for j in range(9999) %}aaaaaaaaaa{% endfor %}{% endfor %}",
+         "gives more than 10,000,000 characters"),
+        ("{{ open('/etc/passwd') }}", "'open' is undefined"),
+        ("{% import 'os' as os %}", "no template os; there are"),
+    ],
+)  # fmt: skip
+def test_a_template_runs_no_code_and_reads_no_files(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    told = error(tmp_path, "a.txt.j2", f"first\n{text}\n").message
+    assert told.startswith("a.txt.j2:") and message in told
+
+
+def test_a_link_out_of_the_site_s_templates_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.txt.j2").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match=r"a\.txt\.j2: is a link out of the site's templates"):
+        sites.artifacts(tmp_path, "name: x\n")
+
+
+def test_templates_that_extend_one_another_are_told(tmp_path: Path) -> None:
+    sites.template(tmp_path, "b.txt.j2", '{% extends "a.txt.j2" %}\n')
+    told = error(tmp_path, "a.txt.j2", '{% extends "b.txt.j2" %}\n')
+    assert told.message == "a.txt.j2: extends or includes itself"

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from mpigen.cli import lab, render, start, verify
+from mpigen.cli import lab, render, start, templates, verify
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("validate")(start.validate)
 app.command("schema")(start.schema)
 app.command("render")(render.render)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
+app.add_typer(templates.app, name="templates")
 app.add_typer(lab.app, name="lab")
 
 

@@ -1,0 +1,40 @@
+"""The named blocks of a template: where each is, and what is in it."""
+
+from dataclasses import dataclass
+
+import jinja2
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block: its first and last line, counted from 1, and the text between its two tags."""
+
+    name: str
+    first: int
+    last: int
+    text: str
+
+
+def find(environment: jinja2.Environment, source: str) -> list[Block]:
+    """Every block of a template that Jinja can read, nested ones too, in the order they begin.
+
+    The text of a block is as a site would write it, tags of nested blocks included.
+    """
+    found: list[Block] = []
+    # of each block that is open: name, first line, index in `parts` where its text begins
+    open_blocks: list[tuple[str, int, int]] = []
+    parts: list[str] = []
+    words: list[str] = []
+    begins = 0  # index in `parts` of the tag that is being read
+    for line, token, text in environment.lex(source):
+        parts.append(text)
+        if token == "block_begin":
+            words, begins = [], len(parts) - 1
+        elif token == "name":
+            words.append(text)
+        elif token == "block_end" and words[:1] == ["block"]:
+            open_blocks.append((words[1], line, len(parts)))
+        elif token == "block_end" and words[:1] == ["endblock"]:
+            name, first, start = open_blocks.pop()
+            found.append(Block(name, first, line, "".join(parts[start:begins])))
+    return sorted(found, key=lambda block: (block.first, -block.last))

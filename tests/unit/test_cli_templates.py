@@ -1,0 +1,185 @@
+"""`mpigen templates`: what is whose, the smallest override, and what an upgrade means for it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mpigen import templates
+from mpigen.templates import SUFFIX, Templates
+from tests import sites
+from tests.conftest import Mpigen
+
+# what a site with an app, limits and a second group renders of each block
+TEXT = "name: x\napp: {source: app, check: hello}\nworkers: [{memory: 1g}, {name: b}]\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A rendered site, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "mpigen.yaml").write_text(TEXT)
+    assert mpigen("render").code == 0
+    return tmp_path
+
+
+def extend(site: Path, name: str, block: str, text: str) -> None:
+    """Give the site a template that overrides one block."""
+    tags = f'{{% extends "builtin/{name}" %}}\n{{% block {block} %}}\n{text}{{% endblock %}}\n'
+    sites.template(site, name, tags)
+
+
+def override(site: Path) -> None:
+    """One block, one whole file, one file of the site's own."""
+    extend(site, "Dockerfile.j2", "packages", "{{ super() -}}\nRUN echo hi\n")
+    sites.template(site, "scripts/status.sh.j2", "#!/bin/sh\ndocker ps\n")
+    sites.template(site, "notes.md.j2", "# Notes\n")
+
+
+def test_each_artifact_is_listed_with_where_it_comes_from(site: Path, mpigen: Mpigen) -> None:
+    override(site)
+    done = mpigen("templates", "list", "--json")
+    listed = {row["path"]: row for row in json.loads(done.out)}
+    assert listed["Dockerfile"] == {
+        "path": "Dockerfile",
+        "from": "overridden",
+        "blocks": ["packages"],
+    }
+    assert listed["scripts/status.sh"]["from"] == "replaced"
+    assert listed["notes.md"]["from"] == "added"
+    assert listed["stack.yml"] == {"path": "stack.yml", "from": "built-in", "blocks": []}
+    lines = [line.split() for line in mpigen("templates", "list").out.splitlines()]
+    assert lines[0] == ["artifact", "from", "blocks"]
+    assert ["Dockerfile", "overridden", "packages"] in lines
+
+
+def test_a_template_is_shown_as_it_is_built_in(site: Path, mpigen: Mpigen) -> None:
+    override(site)
+    builtin = (templates.builtin_folder() / "Dockerfile.j2").read_text(encoding="utf-8")
+    assert mpigen("templates", "show", "Dockerfile").out == builtin
+    assert mpigen("templates", "show", "notes.md").out == "# Notes\n"
+    lines = [
+        line.split()
+        for line in mpigen("templates", "show", "Dockerfile", "--blocks").out.splitlines()
+    ]
+    assert lines[1] == ["header", "1-2", "empty"]
+    assert next(line for line in lines if line[0] == "packages")[2] == "overridden"
+
+
+def test_the_lines_of_a_block_are_where_its_tags_are() -> None:
+    every = Templates()
+    for name in every.names:
+        lines = (every.builtin(name) or "").splitlines()
+        for block in every.blocks(name):
+            assert f"block {block.name}" in lines[block.first - 1], (name, block)
+            assert "endblock" in lines[block.last - 1], (name, block)
+
+
+def test_what_is_ejected_changes_no_byte(site: Path, mpigen: Mpigen) -> None:
+    own = site / "templates"
+    built_in = Templates()
+    wanted = sites.artifacts(site, TEXT)
+    for name in built_in.names:
+        path = name.removesuffix(SUFFIX)
+        for block in built_in.blocks(name):
+            done = mpigen("templates", "eject", path, "--block", block.name)
+            assert done.code == 0, done.err
+            assert f'extends "builtin/{name}"' in (own / name).read_text()
+        given = sites.artifacts(site, TEXT)
+        # the line that says where it is from, and nothing else
+        assert {
+            path: file.text.replace("from templates/", "from builtin/")
+            for path, file in given.items()
+        } == {path: file.text for path, file in wanted.items()}
+        shutil.rmtree(own)
+        assert mpigen("templates", "eject", path).code == 0
+        assert sites.artifacts(site, TEXT) == wanted
+        shutil.rmtree(own)
+
+
+def test_nothing_is_overwritten(site: Path, mpigen: Mpigen) -> None:
+    override(site)
+    before = (site / "templates/Dockerfile.j2").read_text()
+    for words in (["Dockerfile"], ["Dockerfile", "--block", "packages"]):
+        done = mpigen("templates", "eject", *words)
+        assert (done.code, done.err.splitlines()[0]) == (
+            2,
+            "error: templates/Dockerfile.j2 is there already",
+        )
+    done = mpigen("templates", "eject", "scripts/status.sh", "--block", "header")
+    assert done.code == 2
+    assert "notes.md is the site's own already" in mpigen("templates", "eject", "notes.md").err
+    assert (site / "templates/Dockerfile.j2").read_text() == before
+    assert mpigen("templates", "eject", "Dockerfile", "--block", "user").code == 0
+    assert (site / "templates/Dockerfile.j2").read_text().startswith(before)
+
+
+@pytest.mark.usefixtures("site")
+def test_a_name_that_is_not_there_is_told_with_the_nearest(mpigen: Mpigen) -> None:
+    assert "did you mean stack.yml?" in mpigen("templates", "show", "stack.yaml").err
+    done = mpigen("templates", "eject", "Dockerfile", "--block", "package")
+    assert (done.code, done.err) == (
+        2,
+        "error: Dockerfile has no block package; did you mean packages?\n",
+    )
+
+
+def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mpigen with another packages block, and another status.sh."""
+    newer = tmp_path / "newer"
+    shutil.copytree(templates.builtin_folder(), newer)
+    for name, old, new in (
+        ("Dockerfile.j2", "/var/cache/apt/* /etc/ssh", "/var/cache/apt/* /var/log/* /etc/ssh"),
+        ("scripts/status.sh.j2", "set -eu", "set -eux"),
+    ):
+        text = (newer / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        (newer / name).write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(templates, "builtin_folder", lambda: newer)
+
+
+def test_an_upgrade_tells_which_overrides_it_concerns(
+    site: Path, mpigen: Mpigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    override(site)
+    extend(site, "stack.yml.j2", "footer", "# us\n")
+    assert mpigen("render").code == 0
+    assert mpigen("templates", "diff").out == "nothing has changed under the site's overrides\n"
+    manifest = json.loads((site / "output/manifest.json").read_text())
+    assert [(each["path"], each["block"]) for each in manifest["overrides"]] == [
+        ("Dockerfile", "packages"),
+        ("scripts/status.sh", ""),
+        ("stack.yml", "footer"),
+    ]
+    upgrade(tmp_path, monkeypatch)
+    done = mpigen("render", "--check")
+    assert [line for line in done.err.splitlines() if line.startswith("warning")] == [
+        f"warning: mpigen has changed {what} since it was overridden here: "
+        "see `mpigen templates diff`"
+        for what in ("the block packages of Dockerfile", "scripts/status.sh")
+    ]
+    done = mpigen("templates", "diff")
+    assert done.code == 0
+    assert "+++ the block packages of Dockerfile of this mpigen" in done.out
+    assert "/var/log/*" in done.out and "+set -eux" in done.out and "# us" not in done.out
+    assert [each["block"] for each in json.loads(mpigen("templates", "diff", "--json").out)] == [
+        "packages",
+        "",
+    ]
+    # a render takes note
+    assert "warning" in mpigen("render").err
+    assert "warning" not in mpigen("render").err
+    assert mpigen("templates", "diff").out == "nothing has changed under the site's overrides\n"
+
+
+def test_an_upgrade_is_silent_where_nothing_is_overridden(
+    site: Path, mpigen: Mpigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "overrides" not in (site / "output/manifest.json").read_text()
+    extend(site, "README.md.j2", "footer", "us\n")
+    assert mpigen("render").code == 0
+    upgrade(tmp_path, monkeypatch)
+    done = mpigen("render", "--check")
+    assert "warning" not in done.err and "changed  output/scripts/status.sh" in done.err
