@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mpigen import __version__
@@ -34,17 +35,25 @@ class Change:
     edited: bool
 
 
-def with_manifest(files: Mapping[str, File], overrides: Iterable[Override] = ()) -> dict[str, File]:
+def with_manifest(
+    files: Mapping[str, File],
+    fingerprints: Mapping[str, str] = MappingProxyType({}),
+    overrides: Iterable[Override] = (),
+) -> dict[str, File]:
     """`files` and the manifest that lists each with its sha256, mode and template.
 
-    It keeps the built-in text under each of the site's `overrides` too: an upgrade of mpigen is
-    held against that.
+    Of the keys it has the fingerprints, so that a review sees which they are; and under each of
+    the site's `overrides` the built-in text, against which an upgrade of mpigen is held.
     """
     listing = {
         path: {"sha256": _sha256(file.text), "mode": f"{file.mode:o}", "template": file.template}
         for path, file in files.items()
     }
-    manifest: dict[str, object] = {"mpigen": __version__, "files": listing}
+    manifest: dict[str, object] = {
+        "mpigen": __version__,
+        "keys": dict(fingerprints),
+        "files": listing,
+    }
     under = [
         {"path": each.path, "block": each.block, "builtin": each.builtin.splitlines()}
         for each in overrides

@@ -56,13 +56,13 @@ def at(configs: Sequence[Path], output: Path | None) -> Site:
     return Site(tuple(configs), output or configs[0].parent / "output")
 
 
-def render_site(site: Site) -> Rendered:
-    """Load, plan and render `site` in memory. Reads only.
+def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
+    """Load, plan and render `site` in memory, with its own keys or others. Reads only.
 
     Raises InputError for what the user wrote wrong, with file and line.
     """
     cluster = plan(load(*site.configs))
-    own = keys.ensure(site.output)
+    own = own or keys.ensure(site.output)
     templates = Templates(site.folder / "templates")
     files = render(cluster, own.public, templates)
     overrides = templates.overrides()
@@ -73,7 +73,12 @@ def render_site(site: Site) -> Rendered:
             for _, now in moved(overrides, recorded_overrides(site.output))
         ),
     ]
-    return Rendered(cluster, with_manifest(files, overrides), own.new_private, tuple(warnings))
+    return Rendered(
+        cluster,
+        with_manifest(files, own.public.fingerprints(), overrides),
+        own.new_private,
+        tuple(warnings),
+    )
 
 
 def _check_stack(file: File, cluster: Cluster) -> list[str]:

@@ -8,9 +8,21 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 for key in id_ed25519 ssh_host_ed25519_key; do
     if [ ! -f "$here/keys/$key" ]; then
         echo "build.sh: $here/keys/$key is missing: private keys are not in git." >&2
-        echo "build.sh: copy it from where the cluster was rendered first; or make new keys for" >&2
-        echo "build.sh: a new cluster: delete the files in $here/keys and run mpigen render." >&2
+        echo "build.sh: bring it from where the cluster was rendered first: mpigen keys import DIR;" >&2
+        echo "build.sh: or make new keys, for a new cluster: mpigen keys rotate" >&2
         exit 2
+    fi
+    # an image with halves that do not belong together is one that nobody can log in to
+    if command -v ssh-keygen >/dev/null 2>&1; then
+        if ! public=$(ssh-keygen -y -P '' -f "$here/keys/$key"); then
+            echo "build.sh: $here/keys/$key is refused: see mpigen keys status" >&2
+            exit 2
+        fi
+        # without the comment that either may have
+        if ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/$key.pub"; then
+            echo "build.sh: $here/keys/$key does not belong to $key.pub: see mpigen keys status" >&2
+            exit 2
+        fi
     fi
 done
 site=${SITE:-$here/..}

@@ -1,15 +1,10 @@
 """The committed output/ is what mpigen renders for the reference site now."""
 
-import os
 import subprocess
 from pathlib import Path
 
-from mpigen import keys
-from mpigen.cluster import plan
-from mpigen.load import load
-from mpigen.output import with_manifest
-from mpigen.render import render
-from mpigen.templates import Templates
+from mpigen import keys, site
+from mpigen.output import compare
 from tests.conftest import ROOT
 
 OUTPUT = ROOT / "output"
@@ -17,18 +12,11 @@ STALE = "output/ is stale: run `mpigen render` at the repository's root, and com
 
 
 def test_output_is_not_stale() -> None:
-    own = keys.ensure(OUTPUT)
-    assert (OUTPUT / "keys" / "id_ed25519.pub").is_file(), STALE
-    rendered = render(plan(load(ROOT / "mpigen.yaml")), own.public, Templates(ROOT / "templates"))
-    wanted = with_manifest(rendered)
-    stale = [
-        path
-        for path, file in wanted.items()
-        if not (OUTPUT / path).is_file()
-        or (OUTPUT / path).read_bytes() != file.text.encode()
-        or os.access(OUTPUT / path, os.X_OK) != bool(file.mode & 0o100)
-    ]
-    assert not stale, STALE
+    own = site.at([ROOT / "mpigen.yaml"], None)
+    rendered = site.render_site(own)
+    assert rendered.warnings == ()
+    assert compare(rendered.files, OUTPUT) == [], STALE
+    wanted = rendered.files
     assert committed() <= set(wanted), f"mpigen does not make these; {STALE}"
 
 

@@ -28,6 +28,7 @@ def output(tmp_path: Path) -> Path:
     for path, text in {**made.public.files(), **made.new_private}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
+        (folder / path).chmod(0o644 if path.endswith(".pub") else 0o600)
     return folder
 
 
@@ -62,7 +63,6 @@ def test_a_private_key_alone_gives_its_public_half(output: Path) -> None:
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="OpenSSH is not installed")
 def test_the_halves_belong_together_by_opensshs_word(output: Path) -> None:
     for path in PRIVATE:
-        (output / path).chmod(0o600)
         command = ["ssh-keygen", "-y", "-f", str(output / path)]
         derived = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert derived == (output / f"{path}.pub").read_text()
@@ -96,7 +96,7 @@ def test_what_is_no_public_key_is_refused_with_its_file(output: Path, text: str)
 def test_what_is_no_private_key_is_refused_with_its_file(output: Path) -> None:
     (output / "keys/id_ed25519.pub").unlink()
     (output / "keys/id_ed25519").write_text("no key\n")
-    with pytest.raises(InputError, match="keys/id_ed25519 is not an OpenSSH private key"):
+    with pytest.raises(InputError, match="keys/id_ed25519 is no OpenSSH private key"):
         keys.ensure(output)
 
 

@@ -15,8 +15,9 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from mpigen import keys
 from mpigen.errors import InputError
-from mpigen.render import File
+from mpigen.render import File, render
 from mpigen.stackfile.schema import problems
 from tests import configs, sites
 from tests.unit import test_quote
@@ -98,6 +99,7 @@ def test_any_text_in_any_field_changes_only_its_own_value(
     shutil.rmtree(folder)
 
 
+KEYS = keys.new()
 TRACER = """\
 #!/bin/sh
 printf '%s\\0' "$@" >"$TRACE"
@@ -119,15 +121,17 @@ def test_the_build_script_hands_docker_what_was_said(
     data = {"name": "x", "image": {"tag": tag}, "app": {"source": name}}
     try:
         (site / name).mkdir()
-        files = sites.artifacts(site, json.dumps(data, ensure_ascii=False))
+        cluster = sites.cluster(site, json.dumps(data, ensure_ascii=False))
     except InputError:
         return  # as a leading dash is
+    files = render(cluster, KEYS.public, test_quote.BUILTIN)
     (site / name / "main.c").touch()
     for path, file in files.items():
         (site / "output" / path).parent.mkdir(parents=True, exist_ok=True)
         (site / "output" / path).write_text(file.text, encoding="utf-8")
-    for key in ("id_ed25519", "ssh_host_ed25519_key"):
-        (site / "output" / "keys" / key).touch(mode=0o600)
+    for path, text in KEYS.new_private.items():
+        (site / "output" / path).touch(mode=0o600)
+        (site / "output" / path).write_text(text, encoding="utf-8")
     bin = site / "bin"
     bin.mkdir()
     (bin / "docker").write_text(TRACER, encoding="utf-8")

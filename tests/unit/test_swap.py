@@ -109,7 +109,7 @@ def killed_at(site: Path, event: int) -> bool:
 
 def test_killed_at_any_event_it_leaves_the_old_tree_or_the_new(site: Path) -> None:
     old, new = both(site)
-    event, step, kills = 1, 9, 0
+    event, step, kills = 1, 7, 0
     while killed_at(site, event):
         kills += 1
         now = tree(site / "output")

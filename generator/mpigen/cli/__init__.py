@@ -5,11 +5,12 @@ never loads the Docker SDK.
 """
 
 import gc
+import os
 import sys
 
 import typer
 
-from mpigen.cli import lab, render, start, templates, verify
+from mpigen.cli import keys, lab, render, start, templates, verify
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.command("schema")(start.schema)
 app.command("render")(render.render)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
 app.add_typer(templates.app, name="templates")
+app.add_typer(keys.app, name="keys")
 app.add_typer(lab.app, name="lab")
 
 
@@ -48,6 +50,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; print an `MpigenError` once and exit with its code."""
+    # nothing here plugs into pydantic, and to look for what does takes a tenth of a render
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # a render makes many objects and ends: searching them for garbage is a tenth of its time
     gc.set_threshold(50_000)
     try:

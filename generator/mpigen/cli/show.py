@@ -1,4 +1,4 @@
-"""How things look: warnings, diffs and their colours, which only a terminal gets."""
+"""How things look: warnings, diffs, tables; a terminal gets colours, and nothing else does."""
 
 import os
 import sys
@@ -27,3 +27,20 @@ def _styled(text: str, colour: str | None, terminal: bool, bold: bool = False) -
     if not terminal or os.environ.get("NO_COLOR"):
         return text
     return typer.style(text, fg=colour, bold=bold)
+
+
+def table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table on a terminal, columns of plain text off one."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*titles, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())

@@ -1,7 +1,6 @@
 """`mpigen templates`: where each artifact comes from, and how a site makes it its own."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ _PATH = typer.Argument(help="The artifact's path below output/, as in scripts/ru
 @app.command("list")
 def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
     """Say of each artifact whether it is built in, overridden, replaced or added."""
+    from mpigen.cli import show as look
     from mpigen.templates import SUFFIX
 
     templates = _templates(config)
@@ -49,7 +49,7 @@ def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
         keys = ("path", "from", "blocks")
         typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
         return
-    _table(
+    look.table(
         ("artifact", "from", "blocks"), [(path, kind, " ".join(own)) for path, kind, own in rows]
     )
     typer.echo("next: mpigen templates eject PATH, to make one your own")
@@ -62,6 +62,8 @@ def show(
     config: Path = _CONFIG,
 ) -> None:
     """Print the built-in template of an artifact, or the site's own where there is no other."""
+    from mpigen.cli import show as look
+
     templates = _templates(config)
     name = _name(templates, path)
     text = templates.builtin(name)
@@ -71,7 +73,7 @@ def show(
     if text is None:
         raise InputError(f"{path} is the site's own: there is nothing in it to override")
     own = {override.block for override in templates.overrides() if override.path == path}
-    _table(
+    look.table(
         ("block", "lines", "what"),
         [
             (
@@ -179,20 +181,3 @@ def _name(templates: "Templates", path: str) -> str:
         paths = [each.removesuffix(SUFFIX) for each in templates.names]
         raise InputError(f"no artifact {path} comes from a template; {nearest(path, paths)}")
     return name
-
-
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table on a terminal, columns of plain text off one."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*titles, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*row)
-        Console().print(table)
-        return
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())

@@ -1,0 +1,135 @@
+"""`mpigen keys`: whose SSH keys the cluster has, and how they change."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.errors import InputError
+
+if TYPE_CHECKING:
+    from mpigen.keys import Keys, Status
+    from mpigen.site import Site
+
+app = typer.Typer(
+    help="Whose SSH keys the cluster has, and how they change.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_CONFIG = typer.Option(
+    [Path("mpigen.yaml")],
+    *("--config", "-c"),
+    help="The site's file; again for a layer over it.",
+)
+_OUTPUT = typer.Option(
+    None, "--output", "-o", help="The rendered folder; default output/ beside the site's file."
+)
+
+
+@app.command("status")
+def status(
+    config: list[Path] = _CONFIG,
+    output: Path | None = _OUTPUT,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Tell both keys, and whether their private halves are here and right.
+
+    Exits 1 if something is wrong with one.
+    """
+    from mpigen import keys, site
+    from mpigen.cli import show
+    from mpigen.errors import CheckFailed
+
+    own = site.at(config, output)
+    rows = keys.status(own.output)
+    if as_json:
+        typer.echo(json.dumps([row.__dict__ for row in rows], indent=2))
+    else:
+        show.table(
+            ("key", "fingerprint", "private half"),
+            [(row.key, row.fingerprint or "none", row.problem or row.private) for row in rows],
+        )
+    wrong = [row.problem for row in rows if row.problem]
+    if wrong:
+        raise CheckFailed("\n".join(wrong))
+    if not as_json:
+        _say_next(rows)
+
+
+def _say_next(rows: "list[Status]") -> None:
+    if any(not row.fingerprint for row in rows):
+        typer.echo("next: mpigen render, which makes them")
+    elif any(row.private == "not here" for row in rows):
+        typer.echo("next: mpigen keys import DIR, with the private halves; a build needs them")
+
+
+@app.command("rotate")
+def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
+    """Make new keys, and render what holds their public halves.
+
+    The old ones are gone then. A running cluster keeps its own until it is built and deployed anew.
+    """
+    from mpigen import keys, site
+
+    own = site.at(config, output)
+    _replace(own, keys.new())
+    typer.echo(f"next: sh {own.output}/scripts/build.sh, then sh {own.output}/scripts/deploy.sh")
+
+
+@app.command("import")
+def import_(
+    folder: Path = typer.Argument(metavar="DIR", help="Holds id_ed25519, ssh_host_ed25519_key."),
+    config: list[Path] = _CONFIG,
+    output: Path | None = _OUTPUT,
+    force: bool = typer.Option(False, "--force", help="Overwrite the cluster's private keys."),
+) -> None:
+    """Take keys from DIR, once they are found right, and render what holds their public halves."""
+    from mpigen import keys, site
+
+    own = site.at(config, output)
+    given = keys.read(folder)
+    lost = [
+        path
+        for path, text in given.new_private.items()
+        if (own.output / path).exists() and (own.output / path).read_text("utf-8") != text
+    ]
+    if lost and not force:
+        files = ", ".join(str(own.output / path) for path in lost)
+        hint = "Keep a copy (mpigen keys export DIR), then say --force."
+        raise InputError(f"other private keys are there already: {files}", hint)
+    _replace(own, given)
+    typer.echo(f"next: sh {own.output}/scripts/build.sh")
+
+
+@app.command("export")
+def export(
+    folder: Path = typer.Argument(metavar="DIR", help="Made for you alone, if it is not there."),
+    config: list[Path] = _CONFIG,
+    output: Path | None = _OUTPUT,
+) -> None:
+    """Copy both pairs to DIR, for another machine or a safe. Nothing is overwritten."""
+    from mpigen import keys, site
+
+    own = site.at(config, output)
+    for path in keys.export(own.output, folder):
+        typer.echo(f"     new  {path}")
+    typer.echo(f"next, on the other machine: mpigen keys import {folder}")
+
+
+def _replace(own: "Site", given: "Keys") -> None:
+    """Render `own` with other keys, all or nothing."""
+    from mpigen import site, swap
+    from mpigen.cli.render import refuse_edited
+    from mpigen.output import compare
+
+    with swap.alone(own.output, lambda: typer.echo("waiting for another render", err=True)):
+        rendered = site.render_site(own, given)
+        changes = compare(rendered.files, own.output)
+        refuse_edited(own, rendered, changes)
+        swap.apply(changes, rendered.files, rendered.private, own.output)
+    for path in given.new_private:
+        typer.echo(f"     new  {own.output / path} (private: git ignores it, keep a copy)")
+    for change in changes:
+        typer.echo(f"{change.kind:>8}  {own.output / change.path}")

@@ -1,0 +1,63 @@
+"""An OpenSSH private key file: what a quick look tells of it, with no library that takes long.
+
+The format is that of OpenSSH's PROTOCOL.key; its header is never encrypted.
+"""
+
+import base64
+import binascii
+import re
+import stat
+from pathlib import Path
+
+from mpigen.errors import InputError
+
+
+def refuse_private(file: Path, public: str | None) -> None:
+    """Refuse a private key with a wrong mode or type, a passphrase, or another public half.
+
+    `public` is its public half, as `ssh-ed25519 BASE64`, if there is one. Raises InputError with
+    the reason and the way out.
+    """
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise InputError(f"{file} can be read by others: its mode is {mode:o}", f"chmod 600 {file}")
+    body = re.search(
+        r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END",
+        file.read_text(encoding="utf-8", errors="replace"),
+        re.DOTALL,
+    )
+    try:
+        cipher, kind, blob = _header(base64.b64decode(body[1] if body else ""))
+    except (ValueError, IndexError, binascii.Error) as error:
+        hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
+        raise InputError(f"{file} is no OpenSSH private key", hint) from error
+    if kind != "ssh-ed25519":
+        raise InputError(f"{file} is a key of type {kind}: the cluster's are ssh-ed25519")
+    if cipher != "none":
+        hint = f"Take it off: ssh-keygen -p -N '' -f {file}"
+        raise InputError(f"{file} has a passphrase, and nobody in a container can type it", hint)
+    if public and base64.b64decode(public.split()[1]) != blob:
+        hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
+        raise InputError(f"{file} does not belong to {file.name}.pub", hint)
+
+
+def _header(data: bytes) -> tuple[str, str, bytes]:
+    """Cipher, key type and public key of an openssh-key-v1 file."""
+    magic = b"openssh-key-v1\0"
+    if not data.startswith(magic):
+        raise ValueError("no openssh-key-v1")
+    fields, at = [], len(magic)
+    for _ in range(3):  # cipher, KDF and its options
+        field, at = _string(data, at)
+        fields.append(field)
+    blob, _ = _string(data, at + 4)  # past the number of keys
+    return fields[0].decode(), _string(blob, 0)[0].decode(), blob
+
+
+def _string(data: bytes, at: int) -> tuple[bytes, int]:
+    """The string at `at`, which its length precedes, and where it ends: RFC 4251, section 5."""
+    start = at + 4
+    end = start + int.from_bytes(data[at:start], "big")
+    if end > len(data):
+        raise ValueError("cut off")
+    return data[start:end], end

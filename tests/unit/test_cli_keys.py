@@ -1,0 +1,168 @@
+"""`mpigen keys`: real key files, by the hand of OpenSSH."""
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Mpigen, snapshot
+
+NAMES = ("id_ed25519", "ssh_host_ed25519_key")
+
+
+@pytest.fixture
+def site(tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A rendered site, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mpigen.yaml").write_text("name: x\n")
+    assert mpigen("render").code == 0
+    return tmp_path
+
+
+def keygen(*words: str | Path) -> str:
+    done = subprocess.run(["ssh-keygen", "-q", *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def make(file: Path, kind: str = "ed25519", passphrase: str = "") -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    keygen("-t", kind, "-N", passphrase, "-f", file)
+
+
+def fingerprints(folder: Path) -> list[str]:
+    return [keygen("-l", "-f", folder / f"{name}.pub").split()[1] for name in NAMES]
+
+
+def test_the_status_tells_what_ssh_keygen_tells(site: Path, mpigen: Mpigen) -> None:
+    rows = json.loads(mpigen("keys", "status", "--json").out)
+    assert [row["fingerprint"] for row in rows] == fingerprints(site / "output/keys")
+    assert [(row["key"], row["private"], row["problem"]) for row in rows] == [
+        ("user", "here", ""),
+        ("host", "here", ""),
+    ]
+    manifest = json.loads((site / "output/manifest.json").read_text())
+    assert list(manifest["keys"].values()) == fingerprints(site / "output/keys")
+    (site / "output/keys/id_ed25519").unlink()
+    done = mpigen("keys", "status")
+    assert done.code == 0
+    assert "next: mpigen keys import DIR" in done.out
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason", "way_out"),
+    [
+        (lambda key: key.chmod(0o640), "can be read by others: its mode is 640", "chmod 600"),
+        (lambda key: make(key, passphrase="secret"), "has a passphrase", "ssh-keygen -p -N ''"),
+        (lambda key: make(key, "rsa"), "is a key of type ssh-rsa", "the cluster's are ssh-ed25519"),
+        (lambda key: make(key, "ecdsa"), "is a key of type ecdsa-sha2-nistp256", "ssh-ed25519"),
+        (lambda key: key.write_text("no key"), "is no OpenSSH private key", "-t ed25519"),
+    ],
+    ids=["mode", "passphrase", "rsa", "ecdsa", "text"],
+)  # fmt: skip
+def test_a_private_key_that_will_not_do_is_refused_by_all(
+    site: Path, mpigen: Mpigen, damage: Callable[[Path], object], reason: str, way_out: str
+) -> None:
+    key = site / "output/keys/id_ed25519"
+    public = (site / "output/keys/id_ed25519.pub").read_text()
+    damage(key)
+    (site / "output/keys/id_ed25519.pub").write_text(public)
+    for words in (["render"], ["render", "--check"], ["keys", "export", "copy"]):
+        done = mpigen(*words)
+        assert done.code == 2, words
+        assert f"keys/id_ed25519 {reason}" in done.err and way_out in done.err
+    done = mpigen("keys", "status")
+    assert done.code == 1
+    assert reason in done.err and way_out in done.err
+    assert not (site / "copy").exists()
+
+
+def test_halves_that_do_not_belong_together_are_refused_by_all(site: Path, mpigen: Mpigen) -> None:
+    key, public = site / "output/keys/id_ed25519", site / "output/keys/id_ed25519.pub"
+    right = public.read_text()
+    make(key)
+    public.write_text(right)
+    done = mpigen("render")
+    assert (done.code, done.err.splitlines()[0]) == (
+        2,
+        "error: output/keys/id_ed25519 does not belong to id_ed25519.pub",
+    )
+    built = subprocess.run(["sh", "output/scripts/build.sh"], capture_output=True, text=True)
+    assert built.returncode == 2
+    assert "does not belong to id_ed25519.pub" in built.stderr
+    assert mpigen("keys", "status").code == 1
+
+
+def test_a_rotation_renders_all_that_holds_the_keys(site: Path, mpigen: Mpigen) -> None:
+    old = fingerprints(site / "output/keys")
+    private = (site / "output/keys/id_ed25519").read_text()
+    done = mpigen("keys", "rotate")
+    assert done.code == 0, done.err
+    new = fingerprints(site / "output/keys")
+    assert not set(old) & set(new)
+    assert (site / "output/keys/id_ed25519").read_text() != private
+    for name in NAMES:
+        file = site / "output/keys" / name
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert keygen("-y", "-f", file) == file.with_name(f"{name}.pub").read_text()
+    user, host = ((site / f"output/keys/{name}.pub").read_text().strip() for name in NAMES)
+    assert user in (site / "output/rootfs/etc/mpi/authorized_keys").read_text()
+    assert host in (site / "output/rootfs/etc/ssh/ssh_known_hosts").read_text()
+    assert mpigen("render", "--check").code == 0
+    assert "scripts/build.sh, then sh output/scripts/deploy.sh" in done.out
+
+
+def test_a_rotation_spares_what_was_edited_by_hand(site: Path, mpigen: Mpigen) -> None:
+    (site / "output/README.md").write_text("mine\n")
+    before = snapshot(site)
+    done = mpigen("keys", "rotate")
+    assert done.code == 1
+    assert "edited by hand" in done.err
+    assert snapshot(site) == before
+
+
+def test_keys_go_out_and_come_in_again_elsewhere(site: Path, mpigen: Mpigen) -> None:
+    old = os.umask(0)
+    try:
+        assert mpigen("keys", "export", "safe").code == 0
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((site / "safe").stat().st_mode) == 0o700
+    assert {stat.S_IMODE((site / "safe" / name).stat().st_mode) for name in NAMES} == {0o600}
+    before = snapshot(site / "safe")
+    done = mpigen("keys", "export", "safe")
+    assert (done.code, "there already" in done.err) == (2, True)
+    assert snapshot(site / "safe") == before
+    # a clone: the public halves alone
+    for name in NAMES:
+        (site / "output/keys" / name).unlink()
+    done = mpigen("keys", "import", "safe")
+    assert done.code == 0, done.err
+    assert "changed" not in done.out
+    assert mpigen("render", "--check").code == 0
+    assert fingerprints(site / "output/keys") == fingerprints(site / "safe")
+
+
+def test_an_import_checks_first_and_overwrites_only_when_told(site: Path, mpigen: Mpigen) -> None:
+    theirs = site / "theirs"
+    make(theirs / "id_ed25519")
+    before = snapshot(site)
+    done = mpigen("keys", "import", "theirs")
+    assert (done.code, done.err) == (2, "error: theirs/ssh_host_ed25519_key: no such file\n")
+    make(theirs / "ssh_host_ed25519_key", "rsa")
+    done = mpigen("keys", "import", "theirs", "--force")
+    assert (done.code, "is a key of type ssh-rsa" in done.err) == (2, True)
+    make(theirs / "ssh_host_ed25519_key")
+    done = mpigen("keys", "import", "theirs")
+    assert done.code == 2
+    assert "other private keys are there already: output/keys/id_ed25519" in done.err
+    assert "mpigen keys export DIR" in done.err
+    after = {path: was for path, was in snapshot(site).items() if not path.startswith("theirs")}
+    assert after.items() <= before.items()
+    assert mpigen("keys", "import", "theirs", "--force").code == 0
+    assert fingerprints(site / "output/keys") == fingerprints(theirs)
+    assert mpigen("render", "--check").code == 0
