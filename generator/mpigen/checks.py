@@ -13,6 +13,8 @@ from mpigen.stackfile.schema import Part, problems
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
+# swarmkit, manager/controlapi/secret.go: at most 64 characters
+SECRET_LIMIT = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ def _names(config: Config) -> Iterator[Conflict]:
             yield Conflict(paths, _too_long("the last host's name", host))
     at = ("network", "name")
     yield from _stack_name("the network's name", config.name, config.network.name, at)
+    longest = f"{config.name}_authorized_keys_{'0' * 12}"
+    if config.ssh.delivery == "secret" and len(longest) > SECRET_LIMIT:
+        most = SECRET_LIMIT - (len(longest) - len(config.name))
+        message = f"with ssh.delivery secret a name has {most} characters at most, so that the"
+        message += f" Swarm's names have {SECRET_LIMIT}: this has {len(config.name)}"
+        yield Conflict((("name",), ("ssh", "delivery")), message)
 
 
 def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Conflict]:

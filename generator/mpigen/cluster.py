@@ -53,6 +53,7 @@ class Cluster:
     mtu: int | None
     groups: tuple[Group, ...]
     port: int
+    delivery: str
     additions: tuple[Addition, ...]
 
     @property
@@ -97,6 +98,7 @@ def plan(config: Config) -> Cluster:
         mtu=config.network.mtu,
         groups=groups,
         port=config.ssh.port,
+        delivery=config.ssh.delivery,
         additions=_additions(config),
     )
 

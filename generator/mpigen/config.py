@@ -159,6 +159,9 @@ class Ssh(_Section):
     """How the containers reach one another."""
 
     port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(2222, description="sshd's port.")
+    delivery: Literal["image", "secret"] = Field(
+        "image", description="Where containers get private keys: the image, or Swarm secrets."
+    )
 
 
 _DEFAULTS = Field({}, validate_default=True)  # a section that is not in the file

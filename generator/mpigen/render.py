@@ -1,12 +1,13 @@
 """Cluster -> {path: File}: every artifact in memory, no side effects."""
 
+import hashlib
 from dataclasses import dataclass
 
 import yaml
 
 from mpigen.cluster import Cluster
 from mpigen.errors import InputError
-from mpigen.keys import PublicKeys
+from mpigen.keys import FOLDER, HOST_KEY, USER_KEY, PublicKeys
 from mpigen.stackfile.merge import merge
 from mpigen.templates import SUFFIX, Templates
 
@@ -14,6 +15,14 @@ STACK = "stack.yml"
 _NO_COMMENTS = (".json",)
 # made by mpigen without a template
 _OWN = ("keys/", "manifest.json")
+# what Swarm secrets and configs hold with `ssh.delivery: secret`: a private key is named after its
+# public half, since a clone has no other
+_HELD = {
+    f"{FOLDER}/{USER_KEY}.pub": "user_key",
+    f"{FOLDER}/{HOST_KEY}.pub": "host_key",
+    "rootfs/etc/mpi/authorized_keys": "authorized_keys",
+    "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
+}
 # libyaml's where PyYAML was built with it: ten times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -32,9 +41,9 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
 
     Same arguments, same bytes. Raises InputError where a template is at fault.
     """
-    context = {"cluster": cluster, "keys": keys}
+    context: dict[str, object] = {"cluster": cluster, "keys": keys}
     files = {path: File(text, 0o644, "keys") for path, text in keys.files().items()}
-    for name in templates.names:
+    for name in sorted(templates.names, key=lambda name: name.removesuffix(SUFFIX) not in _HELD):
         path, origin = name.removesuffix(SUFFIX), templates.origin(name)
         if path.startswith(_OWN):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
@@ -45,7 +54,18 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
         text = _with_header(path, text, origin)
         mode = 0o755 if text.startswith("#!") else 0o644
         files[path] = File(text, mode, origin)
+        if path in _HELD:
+            context["held"] = _held(files)
     return dict(sorted(files.items()))
+
+
+def _held(files: dict[str, File]) -> dict[str, str]:
+    """The name of each Swarm secret and config: what it is, and a hash of what is in it."""
+    return {
+        name: f"{name}_{hashlib.sha256(files[path].text.encode()).hexdigest()[:12]}"
+        for path, name in _HELD.items()
+        if path in files
+    }
 
 
 def _with_header(path: str, text: str, origin: str) -> str:

@@ -10,7 +10,7 @@ import jinja2
 from mpigen.errors import Fault, InputError
 
 # what every template is given: render.py
-CONTEXT = ("cluster", "keys")
+CONTEXT = ("cluster", "keys", "held")
 
 
 class Undefined(jinja2.StrictUndefined):

@@ -91,10 +91,11 @@ def launcher() -> "Host":
         for group in GROUPS
     )  # fmt: skip
     container = docker(
-        "run", "--detach", "--rm", "--init", "--network", NETWORK, "--cap-drop", "ALL",
+        "create", "--rm", "--init", "--network", NETWORK, "--cap-drop", "ALL",
         "--env", f"MPI_EXPECT={expect}", IMAGE, "sleep", "3600",
     )  # fmt: skip
     try:
+        docker("start", container)
         yield Host(ContainerBackend(container, ["env"]))
     finally:
         docker("rm", "--force", container)

@@ -104,7 +104,7 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, message
 @pytest.mark.parametrize("name", ["a.yml.j2", "a.json.j2", "a.py.j2", "a.sh.j2", "Dockerfile.j2"])
 def test_an_undefined_name_is_told_whatever_the_quoting(tmp_path: Path, name: str) -> None:
     told = error(tmp_path, name, "a: {{ nope }}\n").message
-    assert told.startswith(f"{name}:1: 'nope' is undefined; there are cluster, keys\n")
+    assert told.startswith(f"{name}:1: 'nope' is undefined; there are cluster, held, keys\n")
 
 
 def test_a_mistake_in_an_included_file_is_told_of_that_file(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""`ssh.delivery: secret`, as it is rendered; tests/swarm/test_secrets.py deploys it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mpigen.errors import InputError
+from mpigen.stackfile.schema import problems
+from tests import sites
+
+SECRET = "name: x\nssh: {delivery: secret}\n"
+
+
+def test_the_image_is_built_without_private_keys(tmp_path: Path) -> None:
+    files = sites.artifacts(tmp_path, SECRET)
+    for path in ("Dockerfile", ".dockerignore", "scripts/build.sh"):
+        assert "id_ed25519" not in files[path].text, path
+        assert "host_ed25519" not in files[path].text, path
+
+
+def test_the_stack_names_what_it_holds_by_content(tmp_path: Path) -> None:
+    plain = yaml.safe_load(sites.artifacts(tmp_path, SECRET)["stack.yml"].text)
+    assert problems(plain, "stack") == []
+    service = plain["services"]["worker"]
+    assert {each["source"] for each in service["secrets"]} == set(plain["secrets"])
+    assert {each["source"] for each in service["configs"]} == set(plain["configs"])
+    assert [each["target"] for each in service["secrets"]] == [
+        "/etc/mpi/id_ed25519",
+        "/etc/mpi/ssh_host_ed25519_key",
+    ]
+    # a site that changes what is in one of them changes its name, and no other's
+    name = "rootfs/etc/mpi/authorized_keys.j2"
+    text = f"{{% extends 'builtin/{name}' %}}\n{{% block footer %}}\n# us\n{{% endblock %}}\n"
+    sites.template(tmp_path, name, text)
+    changed = yaml.safe_load(sites.artifacts(tmp_path, SECRET)["stack.yml"].text)
+    assert changed["secrets"] == plain["secrets"]
+    assert len(set(changed["configs"]) & set(plain["configs"])) == 1
+
+
+def test_the_shell_of_it_is_clean(tmp_path: Path) -> None:
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    for path, file in sites.artifacts(tmp_path, SECRET).items():
+        if file.text.startswith("#!/bin/sh"):
+            done = subprocess.run(
+                [shellcheck, "-"], input=file.text, capture_output=True, text=True
+            )
+            assert done.returncode == 0, (path, done.stdout)
+
+
+def test_a_name_that_makes_too_long_a_secret_is_refused(tmp_path: Path) -> None:
+    fits = "a" * 35
+    sites.artifacts(tmp_path, SECRET.replace("x", fits))
+    with pytest.raises(InputError, match=r"1:1: name: with ssh\.delivery secret a name has 35 "):
+        sites.artifacts(tmp_path, SECRET.replace("x", fits + "a"))
