@@ -101,7 +101,7 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
             stack=some(internal=st.booleans()),
         ),
         "workers": st.lists(labels(), min_size=1, max_size=3, unique=True).flatmap(_workers),
-        "ssh": some(port=st.integers(1024, 65535)),
+        "ssh": some(port=st.integers(1024, 65535), delivery=st.sampled_from(["image", "secret"])),
         "stack": some(volumes=st.just({"data": None, "tmp": {"driver": "local"}})),
     },
 )

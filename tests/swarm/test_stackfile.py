@@ -1,14 +1,17 @@
 """What mpigen holds for a stack file that Docker takes, held against Docker's own client."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
 
 from mpigen.lab import lab
 from mpigen.stackfile import schema
-from tests.swarm.conftest import Done, call, check
+from tests import configs, sites
+from tests.swarm.conftest import ROOT, Done, call, check
 
 # every key that a service may have
 SERVICE: dict[str, Any] = {
@@ -128,9 +131,10 @@ IGNORED: dict[str, Any] = {
 }
 
 
-def docker(the_lab: lab.Lab, folder: Path, verb: str, stack: dict[str, Any]) -> Done:
+def docker(the_lab: lab.Lab, folder: Path, verb: str, stack: dict[str, Any] | str) -> Done:
     """What a node's own client says: this machine's may be too old for `stack config`."""
-    (folder / "stack.yml").write_text(yaml.safe_dump(stack), encoding="utf-8")
+    text = stack if isinstance(stack, str) else yaml.safe_dump(stack)
+    (folder / "stack.yml").write_text(text, encoding="utf-8")
     node = the_lab.nodes[0].container_id
     check("docker", "cp", folder / "stack.yml", f"{node}:/tmp/stack.yml")
     return call("docker", "exec", node, "docker", "stack", *verb.split())
@@ -170,3 +174,32 @@ def test_what_we_say_docker_ignores_it_ignores(the_lab: lab.Lab, tmp_path: Path)
         assert not_named <= {"depends_on", "network_mode"}, said
     finally:
         docker(the_lab, tmp_path, "rm ignored", stack)
+
+
+def test_docker_takes_the_stack_of_each_example(the_lab: lab.Lab, tmp_path: Path) -> None:
+    stacks = sorted(ROOT.glob("examples/*/output/stack.yml"))
+    assert stacks
+    for path in stacks:
+        stack = yaml.safe_load(path.read_text(encoding="utf-8"))
+        done = docker(the_lab, tmp_path, "config -c /tmp/stack.yml", stack)
+        assert (done.code, done.err) == (0, ""), (path, done.err)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=configs.sites)
+def test_docker_takes_the_stack_of_any_valid_site(
+    the_lab: lab.Lab, tmp_path: Path, data: configs.Data
+) -> None:
+    (tmp_path / "app").mkdir(exist_ok=True)
+    text = sites.artifacts(tmp_path, json.dumps(data, ensure_ascii=False))["stack.yml"].text
+    done = docker(the_lab, tmp_path, "config -c /tmp/stack.yml", text)
+    assert done.code == 0, (done.err, text)
+    for group in data.get("workers", []):
+        taken = yaml.safe_load(done.out)["services"][group["name"]].get("environment", {})
+        said = group.get("stack", {}).get("environment", {})
+        assert taken == {name: str(value) for name, value in said.items()}
