@@ -1,59 +1,72 @@
-"""Changes of a folder as a unified diff, in the form that git gives and takes."""
+"""Unified diffs as git writes them: `git apply` takes them, in the folder that holds output/."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import io
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mpigen.output import Change
+from mpigen.output import Blob, Change, blob, real
 from mpigen.render import File
+
+_QUOTED = re.compile(r'[\x00-\x1f"\\\x7f]')
 
 
 def unified(changes: Iterable[Change], files: Mapping[str, File], folder: Path) -> str:
-    """What writing `changes` of `files` to `folder` would do; paths are as `folder` is given."""
+    """What writing `changes` of `files` to `folder` would do."""
+    name = real(folder).name
     return "".join(
-        line for change in changes for line in _lines(change, files.get(change.path), folder)
+        _section(f"{name}/{change.path}", blob(folder / change.path), _blob(files, change))
+        for change in changes
     )
 
 
-def _lines(change: Change, file: File | None, folder: Path) -> Iterator[str]:
-    target = folder / change.path
-    path = target.as_posix().lstrip("/")
-    yield f"diff --git a/{path} b/{path}\n"
-    old, new = f"a/{path}", f"b/{path}"
-    if change.kind == "new":
-        yield f"new file mode {_git_mode(file)}\n"
-        old = "/dev/null"
-    elif file is None:
-        yield f"deleted file mode {_mode_there(target)}\n"
-        new = "/dev/null"
-    elif _mode_there(target) != _git_mode(file):
-        yield f"old mode {_mode_there(target)}\nnew mode {_git_mode(file)}\n"
-    before, after = _text(target), file.text if file else ""
-    if before is None:
-        yield f"Binary files {old} and {new} differ\n"
-        return
-    pair = (before.splitlines(keepends=True), after.splitlines(keepends=True))
-    for line in difflib.unified_diff(*pair, old, new):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+def _blob(files: Mapping[str, File], change: Change) -> Blob | None:
+    file = files.get(change.path)
+    return Blob(0o100000 | file.mode, file.text.encode()) if file else None
 
 
-def _git_mode(file: File | None) -> str:
-    return "100755" if file and file.mode & 0o100 else "100644"
+def _section(path: str, old: Blob | None, new: Blob | None) -> str:
+    """The diff of one file, either side None where there is none."""
+    if old and new and old.is_link != new.is_link:
+        return _section(path, old, None) + _section(path, None, new)
+    a, b = _quoted(f"a/{path}"), _quoted(f"b/{path}")
+    lines = [f"diff --git {a} {b}\n"]
+    if old is None and new:
+        lines.append(f"new file mode {new.mode:o}\n")
+    elif new is None and old:
+        lines.append(f"deleted file mode {old.mode:o}\n")
+    elif old and new and old.mode != new.mode:
+        lines += [f"old mode {old.mode:o}\n", f"new mode {new.mode:o}\n"]
+    before, after = _lines(old), _lines(new)
+    from_, to = a if old else "/dev/null", b if new else "/dev/null"
+    if before is None or after is None:
+        lines.append(f"Binary files {from_} and {to} differ\n")
+    else:
+        # git ends a name that has a space with a tab, for patch(1) not to cut it there
+        from_, to = (f"{name}\t" if " " in name else name for name in (from_, to))
+        for line in difflib.unified_diff(before, after, from_, to):
+            lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(lines)
 
 
-def _mode_there(target: Path) -> str:
-    if target.is_symlink():
-        return "120000"
-    return "100755" if target.exists() and target.stat().st_mode & 0o100 else "100644"
-
-
-def _text(target: Path) -> str | None:
-    """What is there: nothing if there is no file, None if it is no text."""
-    if target.is_symlink():
-        return str(target.readlink())
-    if not target.exists():
-        return ""
+def _lines(side: Blob | None) -> list[str] | None:
+    """Lines with their ends; only \\n ends one. None of what is no text."""
+    data = side.data if side else b""
     try:
-        return target.read_bytes().decode() if target.is_file() else None
+        text = data.decode()
     except UnicodeDecodeError:
         return None
+    return None if "\0" in text else list(io.StringIO(text, newline="\n"))
+
+
+def _quoted(name: str) -> str:
+    """A name as git has it: in quotes, if something in it would end the line or the quotes."""
+    if not _QUOTED.search(name):
+        return name
+    escaped = _QUOTED.sub(lambda found: _escape(found[0]), name)
+    return f'"{escaped}"'
+
+
+def _escape(character: str) -> str:
+    return f"\\{character}" if character in '"\\' else f"\\{ord(character):03o}"

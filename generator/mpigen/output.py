@@ -1,4 +1,4 @@
-"""{path: File} against a folder: what would change, and what of it somebody else has changed.
+"""{path: File} against a folder: the manifest, and what would change. Reads only.
 
 The manifest says which files mpigen made and what was in them. A file that somebody changed
 since, or that mpigen never made, is not overwritten unless forced.
@@ -7,6 +7,7 @@ since, or that mpigen never made, is not overwritten unless forced.
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,12 +28,29 @@ MANIFEST = "manifest.json"
 class Change:
     """One file that differs. `edited` tells that mpigen did not write what is there now.
 
-    Of its mode only the executable bit counts, as in git.
+    A file is `removed` that the manifest lists and that is rendered no more; of a `mode` only the
+    executable bit counts, as in git.
     """
 
     path: str
     kind: Literal["new", "changed", "mode", "removed"]
     edited: bool
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file as git stores it: mode 0o100644, 0o100755, or 0o120000 for a symlink.
+
+    A symlink's data is where it points to.
+    """
+
+    mode: int
+    data: bytes
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symlink."""
+        return stat.S_ISLNK(self.mode)
 
 
 def with_manifest(
@@ -46,7 +64,11 @@ def with_manifest(
     the site's `overrides` the built-in text, against which an upgrade of mpigen is held.
     """
     listing = {
-        path: {"sha256": _sha256(file.text), "mode": f"{file.mode:o}", "template": file.template}
+        path: {
+            "sha256": _sha256(file.text.encode()),
+            "mode": f"{file.mode:o}",
+            "template": file.template,
+        }
         for path, file in files.items()
     }
     manifest: dict[str, object] = {
@@ -77,32 +99,62 @@ def recorded_overrides(folder: Path) -> list[Override]:
 
 
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
-    """What writing `files` to `folder` would change, by path. Reads only.
+    """What writing `files` to `folder` would change, by path.
 
-    Raises InputError where the folder's manifest is not mpigen's, or where something other than a
-    folder is in the way.
+    Of a file's mode the owner's executable bit counts alone: git stores no more, so no umask
+    makes a difference. Raises InputError where the folder's manifest is not mpigen's, or where
+    something is in the way that is neither a file nor, in its place, a folder.
     """
     made = _made(folder)
     _check_folders((*files, *made), folder)
     changes = []
     for path, file in files.items():
-        target = folder / path
-        if not _exists(target):
+        there = blob(folder / path)
+        if there is None:
             changes.append(Change(path, "new", edited=False))
-            continue
-        text, executable = _read(target)
-        if text != file.text:
-            ours = path == MANIFEST or (text is not None and made.get(path) == _sha256(text))
-            changes.append(Change(path, "changed", edited=not ours))
-        elif executable != bool(file.mode & 0o100):
+        elif there.is_link or there.data != file.text.encode():
+            changes.append(Change(path, "changed", path != MANIFEST and _edited(there, made, path)))
+        elif (there.mode ^ file.mode) & stat.S_IXUSR:
             changes.append(Change(path, "mode", edited=False))
     for path in sorted(set(made) - set(files)):
         target = folder / path
-        if _exists(target) and not _is_folder(target):
-            text, _ = _read(target)
-            edited = text is None or made[path] != _sha256(text)
-            changes.append(Change(path, "removed", edited))
+        if target.is_file() or target.is_symlink():
+            there = blob(target)
+            changes.append(
+                Change(path, "removed", there is not None and _edited(there, made, path))
+            )
     return changes
+
+
+def blob(target: Path) -> Blob | None:
+    """What lies at `target`, a symlink not followed; None if nothing does.
+
+    Raises InputError where it is neither file nor symlink, or cannot be read.
+    """
+    try:
+        mode = target.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return Blob(stat.S_IFLNK, os.fsencode(target.readlink()))
+        if not stat.S_ISREG(mode):
+            hint = "Nothing was written. Move it out of the way."
+            raise InputError(f"{target} is not a file, and should be one", hint)
+        return Blob(stat.S_IFREG | (0o755 if mode & stat.S_IXUSR else 0o644), target.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"{target}: cannot be read: {error.strerror}") from error
+
+
+def real(folder: Path) -> Path:
+    """The folder that `folder` is, absolute: where it is itself a symlink, what it points to."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError up to Python 3.12
+        raise InputError(f"{folder} is a symlink that leads nowhere: {error}") from error
+
+
+def _edited(there: Blob, made: Mapping[str, str], path: str) -> bool:
+    return there.is_link or made.get(path) != _sha256(there.data)
 
 
 def _made(folder: Path) -> dict[str, str]:
@@ -116,10 +168,12 @@ def _made(folder: Path) -> dict[str, str]:
 def _manifest(folder: Path) -> Iterator[dict[str, Any]]:
     """What the manifest of `folder` says; whoever misses something in it need not tell."""
     place = folder / MANIFEST
+    hint = "Bring it back with git checkout, or delete it: render writes it anew."
+    if place.is_symlink():
+        raise InputError(f"{place} is not a manifest of mpigen's, but a symlink", hint)
     try:
         yield json.loads(place.read_text(encoding="utf-8")) if place.exists() else {"files": {}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "Bring it back with git checkout, or delete it: render writes it anew."
         raise InputError(f"{place} is not a manifest of mpigen's", hint) from error
 
 
@@ -143,23 +197,5 @@ def _check_folders(paths: Iterable[str], folder: Path) -> None:
             raise InputError(f"{place} is a file or a symlink, and should be a folder", hint)
 
 
-def _is_folder(target: Path) -> bool:
-    return target.is_dir() and not target.is_symlink()
-
-
-def _exists(target: Path) -> bool:
-    return target.exists() or target.is_symlink()
-
-
-def _read(target: Path) -> tuple[str | None, bool]:
-    """Text (None if it is no UTF-8 file) and whether the owner may execute it."""
-    if target.is_symlink() or not target.is_file():
-        return None, False
-    try:
-        return target.read_bytes().decode(), os.access(target, os.X_OK)
-    except UnicodeDecodeError:
-        return None, os.access(target, os.X_OK)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,236 +1,175 @@
-"""Writing artifacts to a folder, all or nothing: a new tree is made beside it, and the two swapped.
+"""Writing a render to its folder, all or nothing.
 
-Unchanged files, and those that mpigen did not make, are hard links in the new tree, so that nothing
-of them changes. A render that is killed leaves the old tree or the new one, and `.mpigen-staging`
-beside it, which git ignores and the next render removes. After a power cut the file system may
-have less: `mpigen render` writes it again.
+The new tree is built beside output/, with hard links to all that stays, and the two folders
+trade places in one system call. So whoever looks, and whatever is killed, finds the old tree or
+the new one. A shell or container that is inside of output/ meanwhile stays in the old one.
+
+Where that cannot be, the files are renamed one by one, the manifest last. That is: no Linux; a
+file system that cannot exchange folders or link files; output/ a mount point, or with one in it;
+a folder above it that cannot be written; files of other users; mpigen's own working directory
+inside of output/, since the user's shell would be left in a deleted folder. This way is not
+atomic: what is killed half way is finished by the next render.
+
+Nothing waits for the disk, but for private keys, which no git has: a power cut may leave other new
+files empty, which `render --check` tells, and `render --force` or git brings back.
 """
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from mpigen.errors import InputError
-from mpigen.output import MANIFEST, Change
+from mpigen.output import MANIFEST, Change, real
 from mpigen.render import File
+from mpigen.tree import exchange, link, make_folder
 
 STAGING = ".mpigen-staging"
+_PRIVATE = 0o600
+_IGNORE = ".gitignore"
 
-# renameat2(2), linux/fs.h
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
-# Folders cannot be swapped: another system or file system, a mount point, links that are
-# forbidden, a parent folder that cannot be written
-_NO_SWAP = {
-    *(errno.ENOSYS, errno.EINVAL, errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES),
-    *(errno.EROFS, errno.EMLINK, errno.EOPNOTSUPP),
-}
+# a file less or another order does not help
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
-
-@dataclass(frozen=True)
-class _Work:
-    """What is to be done to a folder: texts and modes to write, and paths to remove."""
-
-    folder: Path
-    writes: dict[str, tuple[str, int]]
-    removes: frozenset[str]
-
-
-@contextlib.contextmanager
-def alone(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Keep other renders away from `folder`, and remove what a killed one has left beside it.
-
-    Calls `wait` before it waits for another render to end.
-    """
-    parent = folder.resolve().parent
-    nearest = next(each for each in (parent, *parent.parents) if each.is_dir())
-    handle = os.open(nearest, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            wait()
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        for place in (parent, folder.resolve()):
-            _clear(place / STAGING)
-        yield
-    finally:
-        os.close(handle)
+_Writes = Mapping[str, tuple[str, int]]
 
 
 def apply(
-    changes: list[Change], files: Mapping[str, File], private: Mapping[str, str], folder: Path
+    changes: Sequence[Change], files: Mapping[str, File], private: Mapping[str, str], output: Path
 ) -> None:
-    """Write `changes` and the new private keys (mode 0600) to `folder`, all of it or nothing.
+    """Write `changes` and the new private keys (mode 0600) to `output`, and prune what is removed.
 
-    Where folders cannot be swapped (a mount point, the folder that this process is in, an old
-    file system) the files are renamed into place one by one, the manifest last: a kill in
-    between leaves some of each, and the next render the new tree. Raises InputError if the disk
-    is full or read-only; nothing is changed then.
+    The caller holds the lock of `output` (lock.py). What a killed render left is removed first;
+    without changes nothing else is touched. Raises InputError where the disk is full, or the
+    folder cannot be written: nothing is changed then, unless it says so.
     """
+    folder = real(output)
+    for place in (folder.parent, folder):
+        _discard(place / STAGING)
     if not (changes or private):
         return
-    given, folder = folder, folder.resolve()
-    writes = {path: (text, 0o600) for path, text in private.items()}
+    removed = [change.path for change in changes if change.kind == "removed"]
+    writes = {path: (text, _PRIVATE) for path, text in private.items()}
     for change in changes:
         if change.kind != "removed":
             writes[change.path] = (files[change.path].text, files[change.path].mode)
-    removes = frozenset(change.path for change in changes if change.kind == "removed")
-    work = _Work(folder, writes, removes)
     made: list[Path] = []
     try:
-        _make_folder(folder.parent, made)
+        make_folder(folder.parent, made)
         try:
-            _swap(work)
+            _at_once(writes, removed, folder)
         except OSError as error:
-            if error.errno not in _NO_SWAP or not folder.is_dir():
+            if error.errno in _DISK:
                 raise
-            _one_by_one(work)
+            # whatever was in the way: this needs less, and if it fails too, its error is told
+            _one_by_one(writes, removed, folder, made)
     except OSError as error:
         for parent in reversed(made):
             with contextlib.suppress(OSError):
                 parent.rmdir()
-        where = str(error.filename or folder).replace(f"/{STAGING}/new", f"/{folder.name}")
-        where = where.replace(str(folder), str(given)).replace(
-            str(folder.parent), str(given.parent)
-        )
-        message = f"{where}: cannot be written: {error.strerror}"
+        message = f"{_named(error, folder, output)}: cannot be written: {error.strerror}"
         raise InputError(message, "Nothing was changed.") from error
 
 
-def _swap(work: _Work) -> None:
-    folder = work.folder
+def _at_once(writes: _Writes, removed: Sequence[str], folder: Path) -> None:
+    """Build the new tree beside `folder`, and exchange them. Raises OSError if it cannot be."""
+    if Path.cwd().is_relative_to(folder):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), folder)
+    there = folder.exists()
     with _staging(folder.parent) as new:
-        _write_new(work, new)
-        if not folder.exists():
+        kept = link(folder, new, {*writes, *removed}) if there else {}
+        for path, (text, mode) in writes.items():
+            _write(new / path, text, mode)
+        for path in removed:
+            _prune(new, path)
+        touched = {above for path in (*writes, *removed) for above in PurePosixPath(path).parents}
+        for untouched in kept.keys() - touched:
+            os.utime(new / untouched, ns=kept[untouched])
+        if there:
+            exchange(new, folder)
+        else:
             new.rename(folder)
-            return
-        if Path.cwd().is_relative_to(folder):
-            # the shell that this was called from would be left in a folder that is gone
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(folder))
-        _mirror(folder, new, work)
-        _exchange(new, folder)
 
 
-def _one_by_one(work: _Work) -> None:
-    made: list[Path] = []
-    with _staging(work.folder) as new:
-        _write_new(work, new)
+def _one_by_one(writes: _Writes, removed: Sequence[str], folder: Path, made: list[Path]) -> None:
+    """Write everything inside of `folder`, then rename each file to its place."""
+    make_folder(folder, made)
+    with _staging(folder) as new:
+        for path, (text, mode) in writes.items():
+            _write(new / path, text, mode)
+            make_folder((folder / path).parent, made)
         try:
-            for path in work.writes:
-                _make_folder((work.folder / path).parent, made)
-        except OSError:
-            for parent in reversed(made):
-                parent.rmdir()
-            raise
-        try:
-            for path in sorted(work.writes, key=lambda path: path == MANIFEST):
-                (new / path).replace(work.folder / path)
-            for path in work.removes:
-                _remove(work.folder, path)
+            for path in sorted(writes, key=lambda path: _turn(path, writes[path][1])):
+                if path != MANIFEST:
+                    (new / path).replace(folder / path)
+            for path in removed:
+                (folder / path).unlink()
+                _prune(folder, path)
+            if MANIFEST in writes:
+                (new / MANIFEST).replace(folder / MANIFEST)
         except OSError as error:
             message = f"{error.filename}: {error.strerror}: some files are new, some are old"
             raise InputError(message, "Run `mpigen render` again.") from error
 
 
+def _named(error: OSError, folder: Path, output: Path) -> Path:
+    """What an error is about, as the user names it: `output` is what was said for `folder`."""
+    place = Path(os.fsdecode(error.filename or folder))
+    if STAGING in place.parts:
+        return output
+    above = folder.parent
+    return output.parent / place.relative_to(above) if place.is_relative_to(above) else place
+
+
+def _turn(path: str, mode: int) -> int:
+    """What git ignores comes before what it must not see, a private key before its public half.
+
+    A public half alone would tell the next render that the private one is somewhere else.
+    """
+    return 0 if path == _IGNORE else 1 if mode == _PRIVATE else 2
+
+
 @contextlib.contextmanager
-def _staging(place: Path) -> Iterator[Path]:
-    """A folder for the new tree, in one that git ignores: private keys pass through it."""
-    staging = place / STAGING
-    new = staging / "new"
+def _staging(beside: Path) -> Iterator[Path]:
+    """A new folder's path, in a folder of its own that git takes nothing of; gone at the end."""
+    staging = beside / STAGING
     try:
         staging.mkdir(mode=0o700)
-        (staging / ".gitignore").write_text("*\n", encoding="utf-8")
-        new.mkdir()
-        yield new
+        (staging / _IGNORE).write_text("*\n", encoding="utf-8")
+        yield staging / "new"
     finally:
-        _clear(staging)
+        _discard(staging)
 
 
-def _clear(staging: Path) -> None:
-    """Remove a staging folder; what keeps git off goes last."""
+def _discard(staging: Path) -> None:
+    """Remove a staging folder, what git ignores it by at last; leave what is not to be removed."""
     with contextlib.suppress(OSError):
         if staging.is_symlink():
             staging.unlink()
-            return
-        shutil.rmtree(staging / "new", ignore_errors=True)
-        (staging / ".gitignore").unlink(missing_ok=True)
+        elif os.path.lexists(staging / "new"):
+            shutil.rmtree(staging / "new")
+        (staging / _IGNORE).unlink(missing_ok=True)
         staging.rmdir()
 
 
-def _write_new(work: _Work, new: Path) -> None:
-    for path, (text, mode) in work.writes.items():
-        target = new / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            os.fchmod(descriptor, mode)
-            file.write(text)
-        place = work.folder / path
-        if place.is_dir() and not place.is_symlink():
-            raise IsADirectoryError(errno.EISDIR, "a folder is in its way", str(place))
+def _write(target: Path, text: str, mode: int) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        os.fchmod(descriptor, mode)
+        file.write(text)
+        if mode == _PRIVATE:
+            file.flush()
+            os.fsync(descriptor)
 
 
-def _mirror(old: Path, new: Path, work: _Work, at: str = "") -> bool:
-    """Bring what stays of `old` into `new` by hard links, and make the folders alike.
-
-    Returns whether `new` is there: it is not if all that was in it is removed.
-    """
-    new.mkdir(exist_ok=True)
-    touched = False
-    for entry in list(os.scandir(old)):
-        path = f"{at}{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            touched |= not _mirror(Path(entry.path), new / entry.name, work, f"{path}/")
-        elif path in work.writes or path in work.removes:
-            touched = True
-        else:
-            os.link(entry.path, new / entry.name, follow_symlinks=False)
-    if touched and not any(new.iterdir()):
-        new.rmdir()
-        return False
-    modified = new.stat()
-    shutil.copystat(old, new)
-    if touched or _names(old) != _names(new):
-        os.utime(new, ns=(modified.st_atime_ns, modified.st_mtime_ns))
-    if os.geteuid() == 0:
-        owner = old.stat()
-        os.chown(new, owner.st_uid, owner.st_gid)
-    return True
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def _exchange(one: Path, other: Path) -> None:
-    import ctypes  # here, since it takes a while, and most renders change nothing
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "renameat2"):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(other))
-    paths = (os.fsencode(one), os.fsencode(other))
-    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
-
-
-def _make_folder(folder: Path, made: list[Path]) -> None:
-    """Make `folder` and those above it that are missing, and note them in `made`."""
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-        missing.mkdir()
-        made.append(missing)
-
-
-def _remove(folder: Path, path: str) -> None:
-    """Remove the file, and the folders above it that are empty then."""
-    target = folder / path
-    target.unlink()
-    for parent in target.relative_to(folder).parents:
-        if parent == Path() or any((folder / parent).iterdir()):
+def _prune(root: Path, path: str) -> None:
+    """Remove the folders that held file `path` of `root` and are empty now."""
+    for parent in PurePosixPath(path).parents:
+        place = root / parent
+        if place == root or (place.exists() and any(place.iterdir())):
             return
-        (folder / parent).rmdir()
+        if place.exists():
+            place.rmdir()

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mpigen import keys
 from tests.conftest import Mpigen, snapshot
 
 TEXT = "name: x\n"
@@ -55,7 +56,7 @@ def test_each_kind_of_drift_is_named_with_what_mends_it(site: Path, mpigen: Mpig
     assert done.code == 1
     for line in (
         "  missing  output/scripts/down.sh",
-        "     mode  output/scripts/run.sh",
+        "     mode  output/scripts/run.sh (should be executable)",
         "  changed  output/rootfs/etc/mpi/sshd_config",
         "    extra  output/notes.md",
     ):
@@ -76,30 +77,66 @@ def test_a_hand_edit_is_told_with_the_ways_out(site: Path, mpigen: Mpigen) -> No
     done = mpigen("render")
     assert done.code == 1
     assert "\n-# mine\n" in done.err
-    for way in ("mpigen templates eject stack.yml", "git checkout", "mpigen render --force"):
-        assert way in done.err
+    assert done.err.endswith(
+        "What was edited by hand has three ways out:\n"
+        "  move the edit into the site's templates:\n"
+        "    mpigen templates eject stack.yml   (makes templates/stack.yml.j2)\n"
+        "  overwrite it: mpigen render --force\n"
+        "  take back what git has: git checkout -- output/stack.yml\n"
+    )
     assert snapshot(site) == before
 
 
-def test_the_diff_is_one_that_git_takes(site: Path, mpigen: Mpigen) -> None:
-    copy = clone(site)
-    (site / "mpigen.yaml").write_text("name: x\nworkers: [{replicas: 3}]\n")
-    (site / "templates/notes.md.j2").unlink()
-    (site / "templates/new file.txt.j2").write_text("no newline at the end")
-    (site / "output/scripts/run.sh").chmod(0o644)
-    (copy / "output/scripts/run.sh").chmod(0o644)
+def test_the_ways_out_name_every_file_and_this_site(site: Path, mpigen: Mpigen) -> None:
+    done = mpigen("render", "-c", site / "mpigen.yaml", "-o", "other place")
+    assert done.code == 0
+    for path in ("notes.md", "stack.yml"):
+        (site / "other place" / path).write_text("mine\n")
+    done = mpigen("render", "-c", site / "mpigen.yaml", "-o", "other place")
+    assert done.code == 1
+    for way in (
+        f"    edit {site}/templates/notes.md.j2\n",
+        f"    mpigen templates eject -c {site}/mpigen.yaml stack.yml   "
+        f"(makes {site}/templates/stack.yml.j2)\n",
+        f"  overwrite it: mpigen render -c {site}/mpigen.yaml -o 'other place' --force\n",
+        "git checkout -- 'other place/notes.md' 'other place/stack.yml'\n",
+    ):
+        assert way in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [("--force", "--check"), ("--force", "--diff"), ("--diff", "--json")]
+)
+def test_options_that_exclude_each_other_are_refused(
+    site: Path, mpigen: Mpigen, words: tuple[str, str]
+) -> None:
+    before = snapshot(site)
+    done = mpigen("render", *words)
+    assert (done.code, done.out) == (2, "")
+    assert all(word in done.err for word in words)
+    assert snapshot(site) == before
+
+
+def test_a_diff_is_coloured_on_a_terminal_alone(site: Path) -> None:
+    with (site / "output/stack.yml").open("a") as file:
+        file.write("-- mine\n")
+    command = [sys.executable, "-m", "mpigen", "render", "--diff"]
+    plain = subprocess.run(command, cwd=site, capture_output=True, text=True, check=True)
+    assert "\x1b" not in plain.stdout
+    terminal = ["script", "-qec", shlex.join(command), "/dev/null"]
+    for more, colours in (({}, True), ({"NO_COLOR": "1"}, False)):
+        shown = subprocess.run(
+            terminal, cwd=site, env={**os.environ, "TERM": "xterm", **more}, capture_output=True
+        ).stdout.decode()
+        assert ("\x1b[31m--- mine" in shown) == colours
+        assert ("\x1b" in shown) == colours
+
+
+def test_a_diff_of_new_keys_says_that_they_are_not_kept(site: Path, mpigen: Mpigen) -> None:
+    shutil.rmtree(site / "output/keys")
     done = mpigen("render", "--diff")
-    assert (done.code, done.err) == (0, "")
-    assert "\x1b" not in done.out
-    assert "+      replicas: 3\n" in done.out
-    subprocess.run(["git", "apply", "-"], cwd=copy, input=done.out, text=True, check=True)
-    assert mpigen("render").code == 0
-    for path in (site / "output").rglob("*"):
-        if path.is_file() and path.name not in (keys.USER_KEY, keys.HOST_KEY):
-            twin = copy / path.relative_to(site)
-            assert twin.read_bytes() == path.read_bytes()
-            assert twin.stat().st_mode == path.stat().st_mode
-    assert not (copy / "output/notes.md").exists()
+    assert done.code == 0
+    assert done.err == "note: render makes new keys; those in this diff are thrown away\n"
 
 
 def test_check_and_diff_together_show_and_judge(site: Path, mpigen: Mpigen) -> None:
@@ -144,7 +181,10 @@ def test_before_the_first_render_the_check_says_so_and_makes_no_keys(
     (tmp_path / "mpigen.yaml").write_text(TEXT)
     done = mpigen("render", "--check")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "error: nothing has been rendered to output yet\nRun `mpigen render`.\n"
+    assert done.err == (
+        "error: nothing has been rendered to output yet\n"
+        "Run `mpigen render`, and commit what it writes.\n"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["mpigen.yaml"]
 
 
@@ -169,7 +209,7 @@ def test_a_clone_is_fresh_and_renders_the_same_bytes_wherever_it_is(
     copy = clone(site)
     surroundings = {
         "cwd": "/",
-        "env": {"PATH": os.environ["PATH"], **env},
+        "env": {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **env},
         "umask": umask,
         "capture_output": True,
     }

@@ -181,7 +181,7 @@ def test_a_folder_in_a_files_place_stops_everything(output: Path) -> None:
     (output / "sub/c").unlink()
     (output / "sub/c").mkdir()
     before = content(output)
-    with pytest.raises(InputError, match="sub/c: cannot be written: a folder is in its way"):
+    with pytest.raises(InputError, match="sub/c is not a file, and should be one"):
         write(changed("a", "new\n"), output, {"keys/id_ed25519": "secret\n"})
     assert content(output) == before
 

@@ -1,12 +1,11 @@
-"""All or nothing: killed or run twice at once, a render leaves the old tree or the new."""
+"""Writing to a folder: what stays, stays as it is; what is in the way is told or gone round."""
 
 import os
-import random
-import signal
+import shutil
+import stat
 import subprocess
-import sys
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,188 +13,9 @@ import pytest
 from mpigen.errors import InputError
 from mpigen.output import MANIFEST, compare, with_manifest
 from mpigen.render import File
-from mpigen.swap import STAGING, alone, apply
+from mpigen.swap import STAGING, apply
 from tests.conftest import snapshot
-
-OLD = "name: x\n"
-NEW = "name: y\nworkers: [{replicas: 3}]\n"
-
-Tree = dict[str, tuple[int, bytes]]
-
-
-def tree(folder: Path) -> Tree:
-    """Mode and content of every file."""
-    return {
-        path: (mode, text) for path, (mode, _, text) in snapshot(folder).items() if mode & 0o100000
-    }
-
-
-def render(site: Path, *, env: dict[str, str] | None = None) -> None:
-    mpigen = [sys.executable, "-m", "mpigen", "render", "-c", str(site / "mpigen.yaml")]
-    subprocess.run(mpigen, check=True, capture_output=True, env={**os.environ, **(env or {})})
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A site in git, rendered, with a file of the user's own and a template that goes."""
-    (tmp_path / "mpigen.yaml").write_text(OLD)
-    (tmp_path / "templates/gone").mkdir(parents=True)
-    (tmp_path / "templates/gone/notes.txt.j2").write_text("mine\n")
-    render(tmp_path)
-    (tmp_path / "output/results").mkdir()
-    (tmp_path / "output/results/run 1.txt").write_text("42\n")
-    (tmp_path / "output/link").symlink_to("stack.yml")
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    return tmp_path
-
-
-def both(site: Path) -> tuple[Tree, Tree]:
-    """The tree as it is, and as it is after a render of what mpigen.yaml is made to say now."""
-    old = tree(site / "output")
-    (site / "mpigen.yaml").write_text(NEW)
-    (site / "templates/gone/notes.txt.j2").unlink()
-    render(site)
-    new = tree(site / "output")
-    assert old != new and "gone/notes.txt" in old and not (site / "output/gone").exists()
-    assert old["results/run 1.txt"] == new["results/run 1.txt"]
-    back(site)
-    assert tree(site / "output") == old
-    (site / "mpigen.yaml").write_text(NEW)
-    (site / "templates/gone/notes.txt.j2").unlink()
-    return old, new
-
-
-def back(site: Path) -> None:
-    (site / "mpigen.yaml").write_text(OLD)
-    (site / "templates/gone/notes.txt.j2").write_text("mine\n")
-    render(site)
-
-
-def private_keys_that_git_sees(site: Path) -> list[str]:
-    status = ["git", "-C", str(site), "status", "--porcelain", "-uall"]
-    listed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if line.endswith(("id_ed25519", "host_ed25519_key"))]
-
-
-# Runs a render and kills itself at the n-th event that has to do with files.
-KILLED = """
-import os, signal, sys
-left = int(os.environ["KILL_AT"])
-from mpigen.cli import main
-import mpigen.swap, mpigen.site, ctypes
-events = ("open", "os.", "shutil.", "ctypes.", "pathlib.", "fcntl.")
-def hook(event, args):
-    global left
-    if event.startswith(events):
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-sys.argv = ["mpigen", "render", "-c", sys.argv[1]]
-main()
-"""
-
-
-def killed_at(site: Path, event: int) -> bool:
-    """Whether the render was killed, and not over before that event."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, site / "mpigen.yaml"],
-        env={**os.environ, "KILL_AT": str(event)},
-        capture_output=True,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
-
-
-def test_killed_at_any_event_it_leaves_the_old_tree_or_the_new(site: Path) -> None:
-    old, new = both(site)
-    event, step, kills = 1, 7, 0
-    while killed_at(site, event):
-        kills += 1
-        now = tree(site / "output")
-        assert now in (old, new), event
-        assert private_keys_that_git_sees(site) == [], event
-        if kills % 10 == 0 or now == new:
-            render(site)
-            assert tree(site / "output") == new, event
-            assert not list(site.rglob(STAGING)), event
-            back(site)
-            (site / "mpigen.yaml").write_text(NEW)
-            (site / "templates/gone/notes.txt.j2").unlink()
-        event += step
-    assert kills >= 50
-    assert tree(site / "output") == new
-    assert not list(site.rglob(STAGING))
-
-
-def test_killed_at_50_random_moments_it_leaves_the_old_tree_or_the_new(site: Path) -> None:
-    old, new = both(site)
-    started = time.monotonic()
-    render(site)
-    whole = time.monotonic() - started
-    pick = random.Random(1)
-    for _ in range(50):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mpigen", "render", "-c", site / "mpigen.yaml"],
-            stdout=subprocess.DEVNULL,
-        )
-        time.sleep(pick.uniform(0, whole))
-        process.kill()
-        process.wait()
-        now = tree(site / "output")
-        assert now in (old, new)
-        assert private_keys_that_git_sees(site) == []
-        if now == new:
-            # the other way round
-            old, new = new, old
-            if (site / "mpigen.yaml").read_text() == NEW:
-                (site / "mpigen.yaml").write_text(OLD)
-                (site / "templates/gone/notes.txt.j2").write_text("mine\n")
-            else:
-                (site / "mpigen.yaml").write_text(NEW)
-                (site / "templates/gone/notes.txt.j2").unlink()
-    render(site)
-    assert tree(site / "output") == new
-    assert not list(site.rglob(STAGING))
-
-
-def test_renders_at_once_do_not_mix(tmp_path: Path) -> None:
-    (tmp_path / "app").mkdir()
-    texts = [f"name: x{index}\nworkers: [{{replicas: {index + 1}}}]\n" for index in range(8)]
-    for index, text in enumerate(texts):
-        (tmp_path / f"{index}.yaml").write_text(text)
-    command = [sys.executable, "-m", "mpigen", "render", "-o", tmp_path / "output"]
-    together = [
-        subprocess.Popen([*command, "-c", tmp_path / f"{index}.yaml"], stdout=subprocess.DEVNULL)
-        for index in range(len(texts))
-    ]
-    assert [each.wait() for each in together] == [0] * len(texts)
-    last = tree(tmp_path / "output")
-    assert not (tmp_path / STAGING).exists()
-    fresh = [
-        subprocess.run([*command, "-c", tmp_path / f"{index}.yaml", "--check"], capture_output=True)
-        for index in range(len(texts))
-    ]
-    assert sorted(done.returncode for done in fresh) == [0] + [1] * (len(texts) - 1)
-    assert tree(tmp_path / "output") == last
-
-
-def test_who_waits_for_another_render_says_so(tmp_path: Path) -> None:
-    (tmp_path / "mpigen.yaml").write_text(OLD)
-    with alone(tmp_path / "output", lambda: None):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mpigen", "render", "-c", tmp_path / "mpigen.yaml"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr and process.stderr.readline() == "waiting for another render\n"
-        assert not (tmp_path / "output").exists()
-    assert process.wait() == 0
-    process.stderr.close()
-
-
-# The folder itself
+from tests.unit.test_killed import forked, tree
 
 FILES = with_manifest(
     {"a": File("a\n", 0o644, "t"), "sub/deep/b": File("b\n", 0o755, "t"), "c": File("", 0o644, "t")}
@@ -232,8 +52,7 @@ def test_what_stays_is_the_same_file_with_its_times(output: Path) -> None:
 
 def test_nothing_to_do_touches_nothing(output: Path) -> None:
     before = snapshot(output.parent)
-    with alone(output, lambda: None):
-        write(FILES, output)
+    write(FILES, output)
     assert snapshot(output.parent) == before
 
 
@@ -303,8 +122,7 @@ def test_a_link_in_the_stagings_place_is_not_followed(
     (outside / "new/precious").write_text("x")
     (place(output) / STAGING).symlink_to(outside)
     before = tree(outside)
-    with alone(output, lambda: None):
-        write(OTHER, output)
+    write(OTHER, output)
     assert tree(outside) == before
     assert compare(OTHER, output) == []
 
@@ -314,3 +132,138 @@ def test_a_link_to_the_folder_is_followed_once(output: Path) -> None:
     link.symlink_to(output)
     write(OTHER, link)
     assert link.is_symlink() and compare(OTHER, output) == []
+
+
+def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "output").symlink_to("output")
+    with pytest.raises(InputError, match="Too many levels of symbolic links"):
+        write(FILES, tmp_path / "output")
+
+
+def test_what_is_new_belongs_to_the_group_of_its_folder(output: Path) -> None:
+    os.chown(output, -1, 100)
+    output.chmod(0o2775)
+    write(with_manifest({"new/d": File("d\n", 0o644, "t")}), output)
+    assert stat.S_IMODE(output.stat().st_mode) == 0o2775
+    assert {path.stat().st_gid for path in (output, output / "new", output / "new/d")} == {100}
+
+
+def test_a_file_too_large_for_the_user_changes_nothing(output: Path) -> None:
+    before = snapshot(output.parent)
+
+    def work() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        with pytest.raises(InputError, match="cannot be written: File too large"):
+            write(with_manifest({"a": File("x" * 20_000, 0o644, "t")}), output)
+
+    assert forked(work) == 0
+    after = snapshot(output.parent)
+    after["output"] = before["output"]  # a staging folder was beside it for a while
+    assert after == before
+
+
+@pytest.fixture
+def anybody() -> Iterator[Callable[[Callable[[], None]], int]]:
+    """Run something as a user who is not root: it is given nothing but /tmp."""
+    assert os.geteuid() == 0, "this test needs root, to become somebody else"
+
+    def run(work: Callable[[], None]) -> int:
+        def dropped() -> None:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            work()
+
+        return forked(dropped)
+
+    return run
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may write to."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+Anybody = Callable[[Callable[[], None]], int]
+
+
+def test_a_folder_of_the_users_that_is_read_only_stays_so(public: Path, anybody: Anybody) -> None:
+    def work() -> None:
+        write(FILES, public / "output")
+        (public / "output/mine").mkdir()
+        (public / "output/mine/x").write_text("x")
+        (public / "output/mine").chmod(0o555)
+        write(OTHER, public / "output")
+        write(FILES, public / "output")
+        assert compare(FILES, public / "output") == []
+
+    assert anybody(work) == 0
+    assert (public / "output/mine/x").read_text() == "x"
+    assert stat.S_IMODE((public / "output/mine").stat().st_mode) == 0o555
+    assert not list(public.rglob(STAGING))
+
+
+def test_a_folder_of_somebody_else_stays_theirs(public: Path, anybody: Anybody) -> None:
+    write(FILES, public / "output")
+    for path in (public / "output", *(public / "output").rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    assert anybody(lambda: write(OTHER, public / "output")) == 0
+    assert compare(OTHER, public / "output") == []
+    assert (public / "output").stat().st_uid == 0
+    assert stat.S_IMODE((public / "output").stat().st_mode) == 0o777
+
+
+def test_a_folder_above_that_cannot_be_written_is_gone_round(
+    public: Path, anybody: Anybody
+) -> None:
+    assert anybody(lambda: write(FILES, public / "output")) == 0
+    public.chmod(0o755)
+    assert anybody(lambda: write(OTHER, public / "output")) == 0
+    assert compare(OTHER, public / "output") == []
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(public: Path, anybody: Anybody) -> None:
+    write(FILES, public / "output")
+    public.chmod(0o755)
+    before = snapshot(public)
+
+    def work() -> None:
+        with pytest.raises(InputError, match="output: cannot be written: Permission denied"):
+            write(OTHER, public / "output")
+
+    assert anybody(work) == 0
+    assert snapshot(public) == before
+
+
+def test_a_file_that_cannot_be_read_is_an_error(public: Path, anybody: Anybody) -> None:
+    write(FILES, public / "output")
+    (public / "output/a").chmod(0o600)
+
+    def work() -> None:
+        with pytest.raises(InputError, match="a: cannot be read: Permission denied"):
+            compare(FILES, public / "output")
+
+    assert anybody(work) == 0
+
+
+def test_what_cannot_be_removed_stays_hidden_from_git(output: Path) -> None:
+    left = output.parent / STAGING
+    (left / "new/keys").mkdir(parents=True)
+    (left / ".gitignore").write_text("*\n")
+    (left / "new/keys/id_ed25519").write_text("secret\n")
+    fixed = subprocess.run(["chattr", "+i", left / "new/keys/id_ed25519"], capture_output=True)
+    assert fixed.returncode == 0, "this test needs root, to make a file immutable"
+    try:
+        write(OTHER, output)
+        assert compare(OTHER, output) == []
+        assert (left / ".gitignore").read_text() == "*\n"
+    finally:
+        subprocess.run(["chattr", "-i", left / "new/keys/id_ed25519"], check=True)
+    write(FILES, output)
+    assert not left.exists()

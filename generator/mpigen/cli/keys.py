@@ -122,9 +122,10 @@ def _replace(own: "Site", given: "Keys") -> None:
     """Render `own` with other keys, all or nothing."""
     from mpigen import site, swap
     from mpigen.cli.render import refuse_edited
+    from mpigen.lock import alone
     from mpigen.output import compare
 
-    with swap.alone(own.output, lambda: typer.echo("waiting for another render", err=True)):
+    with alone(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own, given)
         changes = compare(rendered.files, own.output)
         refuse_edited(own, rendered, changes)

@@ -1,6 +1,7 @@
 """`mpigen render`: mpigen.yaml in, artifacts out; or what is not as it would write it."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,14 @@ def render(
 
     Files that do not differ are left alone, files edited by hand are never overwritten unasked.
     """
-    from mpigen import site, swap
+    from mpigen import site
+    from mpigen.errors import InputError
     from mpigen.output import compare
 
+    if force and (check or diff):
+        raise InputError("--force is for writing; --check and --diff write nothing")
+    if diff and as_json:
+        raise InputError("--diff and --json print different things: choose one")
     own = site.at(config, output)
     if check or diff:
         rendered = site.render_site(own)
@@ -47,7 +53,10 @@ def render(
         if check:
             _judge(own, rendered, changes, as_json)
         return
-    with swap.alone(own.output, lambda: typer.echo("waiting for another render", err=True)):
+    from mpigen import swap
+    from mpigen.lock import alone
+
+    with alone(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own)
         changes = compare(rendered.files, own.output)
         if not force:
@@ -71,16 +80,41 @@ def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") ->
     raise CheckFailed(
         "edited by hand since mpigen wrote them, nothing was changed (above: what a render does):\n"
         + "\n".join(f"  {own.output / change.path}" for change in edited),
-        _ways_out(edited[0].path),
+        _ways_out(own, rendered, edited),
     )
 
 
-def _ways_out(path: str) -> str:
-    return (
-        f"Move the edit into the site's templates (`mpigen templates eject {path}` begins one), "
-        "or bring the files back with `git checkout`, "
-        "or overwrite them with `mpigen render --force`."
+def _ways_out(own: "Site", rendered: "Rendered", edited: "list[Change]") -> str:
+    """The three things to do about files that were edited by hand."""
+    site = [] if own.configs[0] == Path("mpigen.yaml") else ["-c", str(own.configs[0])]
+    move = []
+    for path in (change.path for change in edited):
+        origin = rendered.files[path].template if path in rendered.files else ""
+        template = own.folder / "templates" / f"{path}.j2"
+        if origin.startswith("templates/"):
+            move.append(f"    edit {template}")
+        elif origin.startswith("builtin/"):
+            command = shlex.join(["mpigen", "templates", "eject", *site, path])
+            move.append(f"    {command}   (makes {template})")
+    files = shlex.join(str(own.output / change.path) for change in edited)
+    return "\n".join(
+        [
+            "What was edited by hand has three ways out:",
+            *(["  move the edit into the site's templates:", *move] if move else []),
+            f"  overwrite it: {_command(own)} --force",
+            f"  take back what git has: git checkout -- {files}",
+        ]
     )
+
+
+def _command(own: "Site") -> str:
+    """The command that renders this site to this folder."""
+    words = ["mpigen", "render"]
+    if own.configs != (Path("mpigen.yaml"),):
+        words += [word for config in own.configs for word in ("-c", str(config))]
+    if own.output != own.folder / "output":
+        words += ["-o", str(own.output)]
+    return shlex.join(words)
 
 
 def _show(
@@ -98,6 +132,8 @@ def _show(
     elif diff:
         from mpigen.diff import unified
 
+        if rendered.private:
+            show.note("render makes new keys; those in this diff are thrown away")
         show.diff(unified(changes, rendered.files, own.output))
     for warning in rendered.warnings:
         show.warn(warning)
@@ -115,19 +151,25 @@ def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: 
             )
         return
     if not (own.output / MANIFEST).exists() and all(change.kind == "new" for change in changes):
-        raise CheckFailed(f"nothing has been rendered to {own.output} yet", "Run `mpigen render`.")
-    edited = [change.path for change in changes if change.edited]
+        hint = f"Run `{_command(own)}`, and commit what it writes."
+        raise CheckFailed(f"nothing has been rendered to {own.output} yet", hint)
+    edited = [change for change in changes if change.edited]
+    mend = f"run `{_command(own)}` and commit what it writes; with --diff it shows it."
     raise CheckFailed(
         f"{own.output} is not what `mpigen render` writes:\n"
         + "\n".join(
-            f"{_FOUND[change.kind]:>9}  {own.output / change.path}"
-            + (" (edited by hand)" if change.edited else "")
+            f"{_FOUND[change.kind]:>9}  {own.output / change.path}{_note(change, rendered)}"
             for change in changes
         ),
-        _ways_out(edited[0])
-        if edited
-        else "Run `mpigen render` and commit what it writes; `mpigen render --diff` shows it.",
+        f"{_ways_out(own, rendered, edited)}\nThen {mend}" if edited else f"R{mend[1:]}",
     )
+
+
+def _note(change: "Change", rendered: "Rendered") -> str:
+    if change.kind == "mode":
+        executable = rendered.files[change.path].mode & 0o100
+        return f" (should {'' if executable else 'not '}be executable)"
+    return " (edited by hand)" if change.edited else ""
 
 
 def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:

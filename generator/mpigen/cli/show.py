@@ -5,28 +5,50 @@ import sys
 
 import typer
 
-_COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
+_COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED}
 
 
 def warn(sentence: str) -> None:
     """A warning, on standard error."""
-    typer.echo(_styled("warning: ", typer.colors.YELLOW, sys.stderr.isatty()) + sentence, err=True)
+    mark = "warning: "
+    if _wants_colour(err=True):
+        mark = typer.style(mark, fg=typer.colors.YELLOW)
+    typer.echo(mark + sentence, err=True)
+
+
+def note(sentence: str) -> None:
+    """What one should know about what is printed, on standard error."""
+    typer.echo(f"note: {sentence}", err=True)
 
 
 def diff(text: str, err: bool = False) -> None:
-    """A unified diff, on standard output unless it explains an error."""
-    terminal = (sys.stderr if err else sys.stdout).isatty()
-    for line in text.splitlines():
-        heading = line.startswith(("+++", "---", "diff "))
-        colour = None if heading else _COLOURS.get(line[:1])
-        typer.echo(_styled(line, colour, terminal, bold=heading), err=err)
+    """A unified diff, on standard output unless it explains an error.
+
+    It is printed as the bytes that it is, whatever the locale can say.
+    """
+    text = _coloured(text) if _wants_colour(err) else text
+    typer.echo(text.encode(errors="surrogateescape"), nl=False, err=err)
 
 
-def _styled(text: str, colour: str | None, terminal: bool, bold: bool = False) -> str:
+def _coloured(text: str) -> str:
+    """A unified diff with the colours that git gives it."""
+    lines = []
+    in_hunk = False
+    for line in text.split("\n"):
+        # each line of a hunk begins with one of " +-" or a backslash
+        in_hunk = line.startswith("@@") or (in_hunk and not line.startswith("diff "))
+        colour = typer.colors.CYAN if line.startswith("@@") else _COLOURS.get(line[:1])
+        if in_hunk and colour:
+            line = typer.style(line, fg=colour)
+        elif line and not in_hunk:
+            line = typer.style(line, bold=True)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _wants_colour(err: bool) -> bool:
     # https://no-color.org
-    if not terminal or os.environ.get("NO_COLOR"):
-        return text
-    return typer.style(text, fg=colour, bold=bold)
+    return (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 
 
 def table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
