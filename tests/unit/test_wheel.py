@@ -57,6 +57,24 @@ def test_the_installed_command_starts_a_site_outside_of_the_checkout(
     assert "0 files changed" in run(mpigen, "render", cwd=site)
 
 
+def test_the_installed_command_does_all_that_a_site_needs(installed: Path, tmp_path: Path) -> None:
+    mpigen = installed / "mpigen"
+    text = "name: x\nssh: {delivery: secret}\nworkers: [{stack: {stop_signal: SIGINT}}]\n"
+    (tmp_path / "mpigen.yaml").write_text(text)
+    (tmp_path / "more.yaml").write_text("image: {packages: !append [vim]}\n")
+    layers = ("-c", "mpigen.yaml", "-c", "more.yaml")
+    run(mpigen, "templates", "eject", "stack.yml", "--block", "footer", cwd=tmp_path)
+    run(mpigen, "render", *layers, cwd=tmp_path)
+    assert "is fresh" in run(mpigen, "render", *layers, "--check", cwd=tmp_path)
+    assert "openssh-server vim" in run(mpigen, "render", "--diff", cwd=tmp_path)
+    assert "overridden" in run(mpigen, "templates", "list", cwd=tmp_path)
+    assert "nothing has changed" in run(mpigen, "templates", "diff", cwd=tmp_path)
+    run(mpigen, "keys", "export", "safe", cwd=tmp_path)
+    run(mpigen, "keys", "rotate", *layers, cwd=tmp_path)
+    run(mpigen, "keys", "import", "safe", "--force", *layers, cwd=tmp_path)
+    assert "SHA256:" in run(mpigen, "keys", "status", cwd=tmp_path)
+
+
 def test_both_installed_commands_tell_the_version(installed: Path, tmp_path: Path) -> None:
     version = f"mpigen {__version__}\n"
     assert run(installed / "mpigen", "--version", cwd=tmp_path) == version
