@@ -147,6 +147,44 @@ def test_the_build_script_hands_docker_what_was_said(
     shutil.rmtree(site)
 
 
+CALLS = """\
+#!/bin/sh
+printf '%s\\0' "$@" >>"$TRACE"
+printf '\\001' >>"$TRACE"
+[ "$1" != service ] || echo group=1
+"""
+
+
+@settings(many, max_examples=25)
+@given(
+    stack=configs.labels(),
+    network=configs.labels(),
+    words=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\1"))),
+)
+def test_the_run_script_hands_docker_what_was_said(
+    stack: str, network: str, words: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site = tmp_path_factory.mktemp("site")
+    data = {"name": stack, "network": {"name": network}, "image": {"tag": "r:5000/x:1"}}
+    (site / "run.sh").write_text(artifacts(site, data)["scripts/run.sh"].text, encoding="utf-8")
+    (site / "bin").mkdir()
+    (site / "bin/docker").write_text(CALLS, encoding="utf-8")
+    (site / "bin/docker").chmod(0o755)
+    subprocess.run(
+        ["sh", site / "run.sh", "first", *words],
+        env={"PATH": f"{site / 'bin'}:/usr/bin:/bin", "TRACE": str(site / "trace")},
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    *_, run, _ = (site / "trace").read_bytes().decode().split("\1")
+    called = run.split("\0")[:-1]
+    assert called[0] == "run"
+    assert called[called.index("--network") + 1] == f"{stack}_{network}"
+    at = called.index("r:5000/x:1")
+    assert called[at + 1 :] == ["mpirun", "first", *words]
+    shutil.rmtree(site)
+
+
 # 300 mistakes in a file that uses every kind of value
 
 VALID = """\
