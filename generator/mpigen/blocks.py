@@ -18,23 +18,24 @@ class Block:
 def find(environment: jinja2.Environment, source: str) -> list[Block]:
     """Every block of a template that Jinja can read, nested ones too, in the order they begin.
 
-    The text of a block is as a site would write it, tags of nested blocks included.
+    The text of a block is as it is in `source`, tags of nested blocks included.
     """
     found: list[Block] = []
-    # of each block that is open: name, first line, index in `parts` where its text begins
+    # of each block that is open: name, first line, where in `source` its text begins
     open_blocks: list[tuple[str, int, int]] = []
-    parts: list[str] = []
     words: list[str] = []
-    begins = 0  # index in `parts` of the tag that is being read
+    begins = position = 0
     for line, token, text in environment.lex(source):
-        parts.append(text)
+        # what the lexer leaves out is white space, which no other token begins with by chance
+        start = source.index(text, position)
+        position = start + len(text)
         if token == "block_begin":
-            words, begins = [], len(parts) - 1
+            words, begins = [], start
         elif token == "name":
             words.append(text)
         elif token == "block_end" and words[:1] == ["block"]:
-            open_blocks.append((words[1], line, len(parts)))
+            open_blocks.append((words[1], line, position))
         elif token == "block_end" and words[:1] == ["endblock"]:
-            name, first, start = open_blocks.pop()
-            found.append(Block(name, first, line, "".join(parts[start:begins])))
+            name, first, inside = open_blocks.pop()
+            found.append(Block(name, first, line, source[inside:begins]))
     return sorted(found, key=lambda block: (block.first, -block.last))

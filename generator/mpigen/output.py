@@ -98,6 +98,12 @@ def recorded_overrides(folder: Path) -> list[Override]:
         ]
 
 
+def recorded_version(folder: Path) -> str:
+    """Which mpigen wrote the manifest of `folder`; empty if that is not known."""
+    with _manifest(folder) as manifest:
+        return str(manifest.get("mpigen", ""))
+
+
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
     """What writing `files` to `folder` would change, by path.
 

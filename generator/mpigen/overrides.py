@@ -1,13 +1,13 @@
 """A site's template over a built-in one: what it overrides, and what of it Jinja would drop."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import jinja2
 from jinja2 import nodes
 
-from mpigen import template_errors
+from mpigen.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,12 @@ def moved(now: Iterable[Override], recorded: Iterable[Override]) -> list[tuple[O
     """Each override under which the built-in is not as it was recorded: then, and now."""
     then = {(each.path, each.block): each for each in recorded}
     pairs = ((then.get((each.path, each.block)), each) for each in now)
-    return [(was, each) for was, each in pairs if was and was.builtin != each.builtin]
+    # by lines, as the manifest keeps them
+    return [
+        (was, each)
+        for was, each in pairs
+        if was and was.builtin.splitlines() != each.builtin.splitlines()
+    ]
 
 
 def eject(extended: str, builtin: str, block: str, there: str | None) -> str | None:
@@ -46,17 +51,21 @@ def eject(extended: str, builtin: str, block: str, there: str | None) -> str | N
     added = f"{{% block {block} %}}\n{{{{ super() -}}}}\n{{% endblock %}}\n"
     if there is None:
         return extends + added
-    tree = jinja2.Environment().parse(there)
+    try:
+        tree = jinja2.Environment().parse(there)
+    except jinja2.TemplateSyntaxError as error:
+        message = f"the site's template is wrong, line {error.lineno}: {error.message}"
+        raise InputError(message, "Mend it first.") from error
     if base(tree) != extended or block in block_names(tree):
         return None
     return there + ("" if there.endswith("\n") else "\n") + added
 
 
 def base(tree: nodes.Template) -> str:
-    """The name of the template that `tree` extends; empty if it extends none."""
-    extends = tree.find(nodes.Extends)
-    if extends and isinstance(extends.template, nodes.Const):
-        return str(extends.template.value)
+    """The name of the template that `tree` extends; empty if it extends none, or not always one."""
+    for node in tree.body:
+        if isinstance(node, nodes.Extends) and isinstance(node.template, nodes.Const):
+            return str(node.template.value)
     return ""
 
 
@@ -65,27 +74,42 @@ def block_names(tree: nodes.Template) -> set[str]:
     return {block.name for block in tree.find_all(nodes.Block)}
 
 
-def check(tree: nodes.Template, known: Collection[str], file: str, text: str) -> None:
-    """Refuse what Jinja would drop from a template that extends one with the blocks `known`.
+def dropped(
+    tree: nodes.Template, known: Collection[str], before: Mapping[str, str]
+) -> Iterator[tuple[int, str, str]]:
+    """What Jinja would drop of a template that extends one with the blocks `known`.
 
-    That is a block that the other does not have, and text outside of every block. Raises
-    InputError with the line in `file`, whose text is `text`.
+    That is a block that the other does not have, and what is outside of every block. `before` are
+    blocks that it once had, and the version of mpigen then. Gives line, message and hint of each.
     """
     extended = base(tree)
-    every = f"It has {', '.join(sorted(known))}."
+    every = f"{extended} has {', '.join(sorted(known)) or 'no block'}."
     blocks = list(tree.find_all(nodes.Block))
     inner = {id(nested) for block in blocks for nested in block.find_all(nodes.Block)}
     for block in blocks:
         if block.name not in known and id(block) not in inner:
             near = difflib.get_close_matches(block.name, known, n=1, cutoff=0.6)
             message = f"{extended} has no block {block.name}"
+            if block.name in before:
+                message += f" any more: mpigen {before[block.name]} had it"
             message += f"; did you mean {near[0]}?" if near else ""
-            raise template_errors.at(file, text, block.lineno, message, every)
-    for output in tree.body:
-        if isinstance(output, nodes.Output) and not all(map(_is_blank, output.nodes)):
-            hint = every.replace("It has", f"{extended} has")
-            message = "text outside of a block"
-            raise template_errors.at(file, text, _first_line(output), message, hint)
+            yield block.lineno, message, every
+    for line in _outside(tree.body):
+        yield line, "text outside of a block", every
+
+
+def _outside(body: list[nodes.Node]) -> Iterator[int]:
+    """The line of each thing in `body` that prints."""
+    for node in body:
+        if isinstance(node, nodes.Output):
+            if not all(map(_is_blank, node.nodes)):
+                yield _first_line(node)
+        elif isinstance(node, (nodes.Include, nodes.CallBlock, nodes.FilterBlock)):
+            yield node.lineno
+        elif isinstance(node, (nodes.If, nodes.For)):
+            yield from _outside([*node.body, *getattr(node, "elif_", ()), *node.else_])
+        elif isinstance(node, (nodes.With, nodes.Scope, nodes.ScopedEvalContextModifier)):
+            yield from _outside(node.body)
 
 
 def _is_blank(node: nodes.Node) -> bool:

@@ -9,7 +9,7 @@ and no value can end its line, its string or its word.
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from markupsafe import Markup
@@ -36,7 +36,7 @@ def yaml(value: object) -> Markup:
 
 def json_text(value: object) -> Markup:
     """A JSON value in one line."""
-    return Markup(json.dumps(value, ensure_ascii=False))
+    return Markup(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def dockerfile(value: object) -> Markup:
@@ -49,7 +49,7 @@ def dockerfile(value: object) -> Markup:
 
 def python(value: object) -> Markup:
     """A Python literal."""
-    return Markup(ascii(value))
+    return Markup(ascii(_plain(value)))
 
 
 def text(value: object) -> Markup:
@@ -60,7 +60,24 @@ def text(value: object) -> Markup:
 def _given(value: object) -> str:
     if value is None:
         raise ValueError("there is no value for this: put it in {% if %}")
-    return str(value)
+    return str(_plain(value))
+
+
+def _plain(value: object) -> object:
+    """`value`, if it is text, a number, nothing, or a list or mapping of such.
+
+    Others would print where they lie in memory, or the order of a set: other bytes each time.
+    """
+    if isinstance(value, dict):
+        _plain([*value, *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _plain(item)
+    elif value is not None and not isinstance(value, (str, int, float)):
+        str(value)  # raises where it is a name that is not there
+        hint = ": write | list" if isinstance(value, Iterator) else ""
+        raise ValueError(f"a {type(value).__name__} cannot be printed{hint}")
+    return value
 
 
 def _line(value: object) -> str:

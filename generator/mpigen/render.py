@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import yaml
 
 from mpigen.cluster import Cluster
+from mpigen.compiled import SUFFIX
 from mpigen.errors import InputError
 from mpigen.keys import FOLDER, HOST_KEY, USER_KEY, PublicKeys
 from mpigen.stackfile.merge import merge
-from mpigen.templates import SUFFIX, Templates
+from mpigen.template_checks import check
+from mpigen.template_errors import together
+from mpigen.templates import Templates
 
 STACK = "stack.yml"
 _NO_COMMENTS = (".json",)
@@ -41,14 +44,22 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
 
     Same arguments, same bytes. Raises InputError where a template is at fault.
     """
+    check(templates)
     context: dict[str, object] = {"cluster": cluster, "keys": keys}
     files = {path: File(text, 0o644, "keys") for path, text in keys.files().items()}
+    wrong: list[InputError] = []
     for name in sorted(templates.names, key=lambda name: name.removesuffix(SUFFIX) not in _HELD):
         path, origin = name.removesuffix(SUFFIX), templates.origin(name)
         if path.startswith(_OWN):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
-        text = templates.render(name, context)
-        _check(path, text, origin)
+        try:
+            text = templates.render(name, context)
+            _check(path, text, origin)
+        except InputError as error:
+            wrong.append(error)
+            if path in _HELD:  # the others are given names of these
+                break
+            continue
         if path == STACK and cluster.additions:
             text = merge(text, cluster.additions)
         text = _with_header(path, text, origin)
@@ -56,6 +67,8 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
         files[path] = File(text, mode, origin)
         if path in _HELD:
             context["held"] = _held(files)
+    if wrong:
+        raise together(wrong)
     return dict(sorted(files.items()))
 
 

@@ -11,15 +11,16 @@ import yaml
 
 from mpigen import keys
 from mpigen.cluster import Cluster, plan
+from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
 from mpigen.load import load
-from mpigen.output import recorded_overrides, with_manifest
+from mpigen.output import recorded_overrides, recorded_version, with_manifest
 from mpigen.overrides import moved
 from mpigen.render import STACK, File, render
 from mpigen.source import dotted
 from mpigen.stackfile.guard import undone
 from mpigen.stackfile.schema import problems
-from mpigen.templates import BUILTIN, Templates
+from mpigen.templates import Templates
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,15 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
     """
     cluster = plan(load(*site.configs))
     own = own or keys.ensure(site.output)
-    templates = Templates(site.folder / "templates")
+    recorded = recorded_overrides(site.output)
+    templates = Templates(site.folder / "templates", recorded, recorded_version(site.output))
     files = render(cluster, own.public, templates)
     overrides = templates.overrides()
     warnings = [
         *_check_stack(files[STACK], cluster),
         *(
             f"mpigen has changed {now} since it was overridden here: see `mpigen templates diff`"
-            for _, now in moved(overrides, recorded_overrides(site.output))
+            for _, now in moved(overrides, recorded)
         ),
     ]
     return Rendered(

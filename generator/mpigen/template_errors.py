@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 import jinja2
@@ -11,6 +12,11 @@ from mpigen.errors import Fault, InputError
 
 # what every template is given: render.py
 CONTEXT = ("cluster", "keys", "held")
+
+# more names than these are no help
+_MANY = 30
+# as Jinja counts lines
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class Undefined(jinja2.StrictUndefined):
@@ -22,19 +28,24 @@ class Undefined(jinja2.StrictUndefined):
     def _undefined_message(self) -> str:
         if self._undefined_hint:  # the sandbox's, for what is forbidden
             return self._undefined_hint
-        name = str(self._undefined_name)
-        if self._undefined_obj is jinja2.utils.missing:
-            return f"{name!r} is undefined; {nearest(name, CONTEXT)}"
-        of = self._undefined_obj
-        kind = type(of).__name__.lower()
-        return f"{kind} has no {name!r}; {nearest(name, _names(of))}"
+        of, name = self._undefined_obj, self._undefined_name
+        if of is jinja2.utils.missing:
+            return f"{name!r} is undefined; {nearest(str(name), CONTEXT)}"
+        if isinstance(of, (list, tuple)) and isinstance(name, int):
+            return f"there is no item {name} in a list of {len(of)}"
+        kind = "keys" if type(of).__name__ == "PublicKeys" else type(of).__name__.lower()
+        return f"{kind} has no {str(name)!r}; {nearest(str(name), _names(of))}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like `name`, or all of them."""
+    """The known name that is most like `name`, or all of them if that is no long list."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+    if near:
+        return f"did you mean {near[0]}?"
+    if len(names) > _MANY:
+        return f"none of the {len(names)} that there are is like it"
+    return f"there are {', '.join(names) or 'none'}"
 
 
 def at(file: str, source: str, line: int, message: str, hint: str = "") -> InputError:
@@ -46,26 +57,37 @@ def at(file: str, source: str, line: int, message: str, hint: str = "") -> Input
     )
 
 
-def explain(error: jinja2.TemplateError, environment: jinja2.Environment) -> str:
-    """Jinja's message; where it is about a filter or a test, with the nearest that there is."""
-    message = error.message or str(error)
-    unknown = re.match(r"No (filter|test) named '(\w+)'", message)
-    if unknown:
-        known = environment.filters if unknown[1] == "filter" else environment.tests
-        return f"there is no {unknown[1]} {unknown[2]!r}; {nearest(unknown[2], known)}"
-    return message
+def together(errors: Sequence[InputError]) -> InputError:
+    """All of `errors`, at least one, as one."""
+    return InputError(
+        "\n".join(error.message for error in errors),
+        "\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
+        # a list of faults that leaves something out would be wrong
+        [fault for error in errors for fault in error.faults]
+        if all(error.faults for error in errors)
+        else (),
+    )
+
+
+def missing(name: str, known: Iterable[str]) -> str:
+    """What to say of a template that is not there."""
+    if name.startswith(("/", "~")) or ".." in name.split("/"):
+        return f"no template {name}: only those in the site's templates/ and builtin/ can be read"
+    return f"no template {name}; {nearest(name, known)}"
 
 
 def _names(of: Any) -> list[str]:
+    """What `of` has; the methods only of what is not mpigen's own."""
     if isinstance(of, dict):
         return [str(key) for key in of]
-    return [
-        name for name in dir(of) if not name.startswith("_") and not callable(getattr(of, name))
-    ]
+    names = [name for name in dir(of) if not name.startswith("_")]
+    return [name for name in names if not (is_dataclass(of) and callable(getattr(of, name)))]
 
 
 def _excerpt(source: str, line: int) -> str:
-    lines = source.splitlines() or [""]
+    lines = _NEWLINE.split(source)
+    if not lines[-1]:
+        lines.pop()
     shown = range(max(1, line - 1), min(len(lines), line + 1) + 1)
     width = len(str(shown[-1])) if shown else 1
     return "\n".join(

@@ -5,27 +5,24 @@ The built-in templates mirror output/: `templates/a/b.j2` becomes `output/a/b`. 
 `{% extends "builtin/a/b.j2" %}`; a new path adds an artifact.
 """
 
-import re
-from collections.abc import Mapping
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
+from types import CodeType
 
 import jinja2
 from jinja2 import nodes
 
-from mpigen import environment, overrides, quote, template_errors
-from mpigen.blocks import Block, find
+from mpigen import compiled, environment, limits, overrides, quote, template_errors
+from mpigen.blocks import Block
+from mpigen.compiled import BUILTIN, SUFFIX
 from mpigen.errors import InputError
 from mpigen.overrides import Override
-from mpigen.template_errors import explain, nearest
+from mpigen.template_errors import missing
 
-SUFFIX = ".j2"
-
-BUILTIN = "builtin/"
 # what a template's own expressions may raise
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
-
-_EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
 
 
 def builtin_folder() -> Path:
@@ -35,22 +32,36 @@ def builtin_folder() -> Path:
 
 
 class Templates:
-    """The built-in templates with those of a site laid over them."""
+    """The built-in templates with those of a site laid over them.
 
-    def __init__(self, site: Path | None = None) -> None:
-        self._builtin = _builtin(builtin_folder())
-        own = _read(site) if site and site.is_dir() else {}
+    `recorded` is what the last render noted of the site's overrides, and `version` of which mpigen.
+    """
+
+    def __init__(
+        self, site: Path | None = None, recorded: Iterable[Override] = (), version: str = ""
+    ) -> None:
+        self._builtin = compiled.read_builtin(builtin_folder())
+        own = compiled.read(site) if site and site.is_dir() else {}
         # a copy that overrides nothing is the built-in (mpigen's own checkout is such a site)
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
         self._site_folder = site
-        # compiled once: of the built-in ones in a process, of a site's own in a site
-        self._shared = _shared(builtin_folder())
-        self._own: dict[quote.Quote, jinja2.Environment] = {}
+        self._recorded: dict[str, dict[str, str]] = {}
+        for each in recorded:
+            self._recorded.setdefault(each.path, {})[each.block] = version
+        # of a site's own templates; what is built in is shared by all sites of a process
+        self._trees: dict[str, nodes.Template] = {}
+        self._codes: dict[str, CodeType] = {}
+        self._environments: dict[quote.Quote, jinja2.Environment] = {}
 
     @cached_property
     def names(self) -> list[str]:
         """Every template that makes an artifact, as `a/b.j2`, sorted."""
         return sorted({*self._builtin, *self._site})
+
+    @property
+    def of_site(self) -> list[str]:
+        """The site's own templates, sorted."""
+        return sorted(self._site)
 
     def origin(self, name: str) -> str:
         """Where template `name` comes from: `templates/NAME` of the site, or `builtin/NAME`."""
@@ -66,132 +77,151 @@ class Templates:
 
     def blocks(self, name: str) -> list[Block]:
         """The blocks of the built-in template `name`."""
-        return find(self._environment(name), self._builtin[name])
+        return compiled.blocks(self._builtin[name])
 
     def overrides(self) -> list[Override]:
         """What of the built-in templates the site overrides, by path and in the files' order."""
-        return [override for name in self.names for override in self._overrides(name)]
+        return [override for name in self.of_site for override in self._overrides(name)]
 
     def _overrides(self, name: str) -> list[Override]:
-        if name not in self._site or name not in self._builtin:
-            return []
-        tree, path = self._parse(name), name.removesuffix(SUFFIX)
-        if overrides.base(tree) != f"{BUILTIN}{name}":
-            return [Override(path, "", self._builtin[name])]
-        own = overrides.block_names(tree)
+        path = name.removesuffix(SUFFIX)
+        *own, last = self.lineage(name)
+        if not self.is_builtin(last):
+            return [Override(path, "", self._builtin[name])] if name in self._builtin else []
+        redefined = {block for each in own for block in overrides.block_names(self.tree(each))}
         return [
             Override(path, block.name, block.text)
-            for block in self.blocks(name)
-            if block.name in own
+            for block in self.blocks(last.removeprefix(BUILTIN))
+            if block.name in redefined
         ]
 
+    def recorded(self, name: str) -> dict[str, str]:
+        """The blocks that the site's template `name` overrode, and which mpigen had each."""
+        return self._recorded.get(name.removesuffix(SUFFIX), {})
+
     def render(self, name: str, context: Mapping[str, object]) -> str:
-        """The text that template `name` gives.
+        """The text that template `name` gives; the site's have passed template_checks.check.
 
         Raises InputError with the template's file and line, and the lines around it.
         """
-        jinja = self._environment(name)
+        own = name in self._site
         try:
-            if name in self._site:
-                self._check(jinja, name)
-            return environment.bounded(jinja.get_template(name).generate(context))
-        except jinja2.TemplateSyntaxError as error:
-            file = error.filename or self._file(name)
-            text = error.source or self._texts.get(file, "")
-            raise template_errors.at(file, text, error.lineno, explain(error, jinja)) from error
+            with limits.limited() if own else nullcontext():
+                template = self._environment(name).get_template(name)
+                return environment.bounded(template.generate(context))
         except jinja2.TemplateNotFound as error:
-            known = nearest(
-                str(error.name), [*self.names, *(f"{BUILTIN}{each}" for each in self._builtin)]
-            )
-            raise self._error(name, error, f"no template {error.name}; {known}") from error
+            message = missing(str(error.name), self.every_name)
+            raise self._error(name, error, message) from error
+        except MemoryError as error:
+            message = f"needs more than {limits.MEBIBYTES} MiB of memory"
+            raise self._error(name, error, message) from error
         except RecursionError as error:
-            hint = f'To change the built-in, write {{% extends "{BUILTIN}{name}" %}}.'
-            raise InputError(f"{self._file(name)}: extends or includes itself", hint) from error
+            message = "extends, includes or calls itself without end"
+            raise self._error(name, error, message) from error
         except _AT_FAULT as error:
             raise self._error(name, error, str(error)) from error
+        except Exception as error:
+            if not own:
+                raise
+            # Jinja's filters take any value, and fail in their own ways
+            raise self._error(name, error, f"{type(error).__name__}: {error}") from error
+
+    def lineage(self, name: str) -> list[str]:
+        """Template `name`, what it extends, what that extends, and so on."""
+        names = [name]
+        while names[-1] in self._site and not self.is_builtin(names[-1]):
+            base = overrides.base(self.tree(names[-1]))
+            if not base or base in names:
+                break
+            names.append(base)
+        return names
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether `name`, as a template names another, is a built-in one."""
+        if name.startswith(BUILTIN) and name.removeprefix(BUILTIN) in self._builtin:
+            return True
+        return name in self._builtin and name not in self._site
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a template `name`, as a template names another."""
+        return self.is_builtin(name) or name in self._site
+
+    @property
+    def every_name(self) -> list[str]:
+        """All that a template may name."""
+        return [*self.names, *(f"{BUILTIN}{each}" for each in self._builtin)]
 
     def _environment(self, name: str) -> jinja2.Environment:
-        own = name in self._site
-        environments, load = (self._own, self._load) if own else (self._shared, self._load_builtin)
         path = name.removesuffix(SUFFIX)
         quoting = quote.for_file(path, self._builtin.get(name) or self._site.get(name, ""))
-        if quoting not in environments:
-            environments[quoting] = environment.make(quoting, load)
-        return environments[quoting]
+        if name not in self._site:
+            return compiled.shared(builtin_folder(), quoting)
+        if quoting not in self._environments:
+            self._environments[quoting] = environment.make(quoting, self.code)
+        return self._environments[quoting]
 
-    def _load_builtin(self, name: str) -> environment.Source | None:
-        """A built-in template that nothing extends."""
-        text = self._builtin.get(name)
-        if text is None:
-            return None
-        # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
-        return _EMPTY_BLOCK.sub("{#\n#}\n", text), self._file(name), None
+    def tree(self, name: str) -> nodes.Template:
+        """Template `name` as a tree. Raises InputError where it cannot be read."""
+        if self.is_builtin(name):
+            return compiled.tree(self._builtin[name.removeprefix(BUILTIN)])
+        if name not in self._trees:
+            with self._told(name):
+                self._trees[name] = compiled.compiler().parse(
+                    self._site[name], name, self.file(name)
+                )
+        return self._trees[name]
 
-    def _load(self, name: str) -> environment.Source | None:
-        """Source and file of a template as Jinja asks for it; None if there is none."""
-        text = {**self._builtin, **self._site}.get(name)
-        if name.startswith(BUILTIN):
-            text = self._builtin.get(name.removeprefix(BUILTIN), text)
-        return None if text is None else (text, self._file(name), None)
+    def code(self, name: str) -> CodeType | None:
+        """Template `name` compiled; None if there is none."""
+        if self.is_builtin(name):
+            file = f"{BUILTIN}{name.removeprefix(BUILTIN)}"
+            return compiled.code(self._builtin[name.removeprefix(BUILTIN)], file)
+        if name in self._site and name not in self._codes:
+            with self._told(name):
+                self._codes[name] = compiled.compiler().compile(
+                    self.tree(name), name, self.file(name)
+                )
+        return self._codes.get(name)
 
-    def _parse(self, name: str) -> nodes.Template:
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Tell what Jinja finds wrong when it reads the site's template `name`."""
+        file = self.file(name)
         try:
-            return self._environment(name).parse(self._site[name], name, self._file(name))
+            yield
         except jinja2.TemplateSyntaxError as error:
-            message = explain(error, self._environment(name))
-            file = self._file(name)
+            message = error.message or str(error)
             raise template_errors.at(file, self._site[name], error.lineno, message) from error
+        except RecursionError as error:
+            raise InputError(f"{file}: has too many brackets or tags in one another") from error
+        except SyntaxError as error:  # in the Python code that Jinja makes of it
+            raise InputError(f"{file}: {error.msg}") from error
 
-    def _file(self, name: str) -> str:
-        if name in self._site:
-            return f"{self._site_folder}/{name}"
-        return f"{BUILTIN}{name.removeprefix(BUILTIN)}"
+    def file(self, name: str) -> str:
+        return f"{self._site_folder}/{name}" if name in self._site else f"{BUILTIN}{name}"
 
     @cached_property
     def _texts(self) -> dict[str, str]:
         """The text of each template by the name of its file."""
         builtin = {f"{BUILTIN}{name}": text for name, text in self._builtin.items()}
-        return builtin | {self._file(name): text for name, text in self._site.items()}
+        return builtin | {self.file(name): text for name, text in self._site.items()}
 
     def _error(self, name: str, error: BaseException, message: str) -> InputError:
-        """`message` at the line that `error` was raised on: Jinja rewrites tracebacks to say so."""
-        file, line = self._file(name), 0
+        """`message` at the line that `error` was raised on: Jinja rewrites tracebacks to say so.
+
+        Where that is in a built-in template, at the line of the site's that led there.
+        """
+        places = []
         traceback = error.__traceback__
         while traceback:
             if traceback.tb_frame.f_code.co_filename in self._texts:
-                file, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+                places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
             traceback = traceback.tb_next
-        if not line:
-            return InputError(f"{file}: {message}")
+        if not places:
+            return InputError(f"{self.file(name)}: {message}")
+        file, line = last = places[-1]
+        own = [place for place in places if not place[0].startswith(BUILTIN)]
+        if own and own[-1] != last:
+            message = f"{message} (in {file}:{line})"
+            file, line = own[-1]
         return template_errors.at(file, self._texts[file], line, message)
-
-    def _check(self, jinja: jinja2.Environment, name: str) -> None:
-        tree = self._parse(name)
-        base = overrides.base(tree)
-        if base.startswith(BUILTIN):
-            known = jinja.get_template(base).blocks
-            overrides.check(tree, known, self._file(name), self._site[name])
-
-
-@cache
-def _builtin(folder: Path) -> dict[str, str]:
-    return _read(folder)
-
-
-@cache
-def _shared(_folder: Path) -> dict[quote.Quote, jinja2.Environment]:
-    return {}
-
-
-def _read(folder: Path) -> dict[str, str]:
-    texts = {}
-    for path in folder.rglob(f"*{SUFFIX}"):
-        if path.is_file():
-            if not path.resolve().is_relative_to(folder.resolve()):
-                hint = "Put a copy in its place: what is rendered is what is committed."
-                raise InputError(f"{path}: is a link out of the site's templates", hint)
-            try:
-                texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    return texts

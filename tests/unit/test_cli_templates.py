@@ -2,12 +2,16 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mpigen import templates
-from mpigen.templates import SUFFIX, Templates
+from mpigen import __version__, compiled, templates
+from mpigen.blocks import find
+from mpigen.compiled import SUFFIX, compiler
+from mpigen.templates import Templates
 from tests import sites
 from tests.conftest import Mpigen
 
@@ -183,3 +187,80 @@ def test_an_upgrade_is_silent_where_nothing_is_overridden(
     upgrade(tmp_path, monkeypatch)
     done = mpigen("render", "--check")
     assert "warning" not in done.err and "changed  output/scripts/status.sh" in done.err
+
+
+def test_a_block_that_an_upgrade_takes_away_is_told_with_the_version_that_had_it(
+    site: Path, mpigen: Mpigen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extend(site, "Dockerfile.j2", "packages", "RUN true\n")
+    extend(site, "scripts/status.sh.j2", "footer", "true\n")
+    assert mpigen("render").code == 0
+    newer = tmp_path / "newer"
+    shutil.copytree(templates.builtin_folder(), newer)
+    text = (newer / "Dockerfile.j2").read_text(encoding="utf-8")
+    text = text.replace("{% block packages %}", "{% block software %}")
+    (newer / "Dockerfile.j2").write_text(text, encoding="utf-8")
+    (newer / "scripts/status.sh.j2").unlink()
+    monkeypatch.setattr(templates, "builtin_folder", lambda: newer)
+    done = mpigen("render")
+    assert done.code == 2
+    told = [line for line in done.err.splitlines() if line[0] != " "]
+    assert told[0] == (
+        "error: templates/Dockerfile.j2:2: builtin/Dockerfile.j2 has no block packages any more: "
+        f"mpigen {__version__} had it"
+    )
+    assert told[1].startswith("templates/scripts/status.sh.j2:1: no template builtin/scripts/sta")
+    assert told[1].endswith(f"(mpigen {__version__} had it)")
+
+
+def test_the_text_of_a_block_is_as_it_is_in_the_file() -> None:
+    every = Templates()
+    for name in every.names:
+        source = every.builtin(name) or ""
+        for block in every.blocks(name):
+            assert f"%}}\n{block.text}{{% endblock %}}" in source, (name, block)
+    text = "{% block a %}\nx\n{%- for i in y %}\n  {% block b scoped %}{% endblock %}\n"
+    text += (
+        "{%- endfor %}\n{% raw %}{% endblock %}{% endraw %}{# {% endblock %} #}\n{% endblock a %}\n"
+    )
+    outer, inner = find(compiler(), text)
+    assert (outer.name, outer.first, outer.last) == ("a", 1, 7)
+    assert outer.text == text.removeprefix("{% block a %}\n").removesuffix("{% endblock a %}\n")
+    assert (inner.name, inner.first, inner.last, inner.text) == ("b", 4, 4, "")
+
+
+@pytest.mark.usefixtures("site")
+def test_what_cannot_be_ejected_is_told(mpigen: Mpigen) -> None:
+    done = mpigen("templates", "eject", "Dockerfile", "-c", "nope/mpigen.yaml")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: nope/mpigen.yaml: no such file")
+    Path("templates").write_text("a file\n")
+    done = mpigen("templates", "eject", "Dockerfile")
+    assert (done.code, done.err) == (2, "error: templates: cannot be written: File exists\n")
+    Path("templates").unlink()
+    sites.template(Path(), "Dockerfile.j2", "{% if %}\n")
+    done = mpigen("templates", "eject", "Dockerfile", "--block", "user")
+    assert done.code == 2 and "the site's template is wrong, line 1" in done.err
+    for words in (["list"], ["diff"], ["show", "Dockerfile", "--blocks"]):
+        assert (
+            "templates/Dockerfile.j2:1: Expected an expression" in mpigen("templates", *words).err
+        )
+
+
+@pytest.mark.usefixtures("site")
+def test_what_is_printed_may_be_cut_off_by_a_pipe() -> None:
+    command = f"{sys.executable} -m mpigen templates show verify/test_cluster.py | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("{% block header %}\n", "")
+
+
+def test_sites_of_one_process_share_what_is_built_in(tmp_path: Path) -> None:
+    caches = (compiled.tree, compiled.code, compiled.blocks, compiled.shared)
+    held = []
+    for index in range(3):
+        site = tmp_path / str(index)
+        site.mkdir()
+        extend(site, "Dockerfile.j2", "footer", f"# {index}\n")
+        assert f"# {index}\n" in sites.artifacts(site, f"name: x{index}\n")["Dockerfile"].text
+        Templates(site / "templates").overrides()
+        held.append([cache.cache_info().currsize for cache in caches])
+    assert held[0] == held[1] == held[2]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import InputError
+from mpigen.templates import Templates
 from tests import sites
 
 
@@ -94,7 +95,7 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n{{ cluster.mtu }}\n", "new.txt.j2:2: there is no value for this"),
         ("a\n{{ ().__class__.__mro__ }}\n", "new.txt.j2:2: access to attribute '__class__'"),
         ('a\n{% include "other.j2" %}\n', "new.txt.j2:2: no template other.j2"),
-        ('{% include "new.txt.j2" %}\n', "new.txt.j2: extends or includes itself"),
+        ('{% include "new.txt.j2" %}\n', "new.txt.j2:1: includes itself"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -123,7 +124,7 @@ def test_a_misspelt_block_is_an_error_that_lists_those_there_are(tmp_path: Path)
         "  > 3 | {% block services %}\n"
         "    4 | {% endblock %}"
     )
-    assert told.hint == "It has footer, header, service."
+    assert told.hint == "builtin/stack.yml.j2 has footer, header, service."
 
 
 def test_a_block_of_ones_own_inside_of_an_overridden_one_is_no_mistake(tmp_path: Path) -> None:
@@ -136,10 +137,19 @@ def test_a_block_of_ones_own_inside_of_an_overridden_one_is_no_mistake(tmp_path:
     assert sites.artifacts(tmp_path, "name: x\n")["README.md"].text.endswith("by us")
 
 
-@pytest.mark.parametrize("text", ["\n\nRUN make\n", "\n\n{{ cluster.name }}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\nRUN make\n",
+        "\n\n{{ cluster.name }}\n",
+        "\n{% if cluster.app %}\nRUN make\n{% endif %}\n",
+        '\n\n{% include "builtin/.gitignore.j2" %}\n',
+    ],
+)
 def test_text_that_jinja_would_drop_is_an_error(tmp_path: Path, text: str) -> None:
     told = error(tmp_path, "Dockerfile.j2", '{% extends "builtin/Dockerfile.j2" %}' + text)
-    assert told.message.startswith("Dockerfile.j2:3: text outside of a block\n    2 |\n  > 3 | ")
+    assert told.message.startswith("Dockerfile.j2:3: text outside of a block\n    2 |")
+    assert "\n  > 3 | " in told.message
     assert "packages" in told.hint
 
 
@@ -168,7 +178,7 @@ def test_what_mpigen_makes_itself_has_no_template(tmp_path: Path, name: str) -> 
         ("{{ clustre.name }}", "'clustre' is undefined; did you mean cluster?"),
         ("{{ cluster.replica }}", "cluster has no 'replica'; did you mean replicas?"),
         ("{{ cluster.groups[0].slot }}", "group has no 'slot'; did you mean slots?"),
-        ("{{ keys.users }}", "publickeys has no 'users'; did you mean user?"),
+        ("{{ keys.users }}", "keys has no 'users'; did you mean user?"),
         ("{{ 'a' | texx }}", "there is no filter 'texx'; did you mean text?"),
         ("{{ 1 is evn }}", "there is no test 'evn'; did you mean even?"),
         ('{% include "stak.yml.j2" %}', "no template stak.yml.j2; did you mean stack.yml.j2?"),
@@ -191,14 +201,14 @@ def test_a_name_is_told_with_the_nearest_that_there_is(
         ("{{ ().__class__.__base__.__subclasses__() }}", "access to attribute '__class__'"),
         ("{{ cluster.path.format.__globals__ }}", "access to attribute '__globals__'"),
         ("{{ '{0.__class__}'.format(1) }}", "access to attribute '__class__'"),
-        ('{% include "/etc/passwd" %}', "no template /etc/passwd; there are "),
-        ('{% include "../mpigen.yaml" %}', "no template ../mpigen.yaml"),
+        ('{% include "/etc/passwd" %}', "only those in the site's templates/ and builtin/"),
+        ('{% include "../mpigen.yaml" %}', "no template ../mpigen.yaml: only those in the site's"),
         ("{% set _ = cluster.params.update({'a': 1}) %}", "access to attribute 'update'"),
         ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
         ("{% for i in range(9999) %}{% for j in range(9999) %}aaaaaaaaaa{% endfor %}{% endfor %}",
          "gives more than 10,000,000 characters"),
         ("{{ open('/etc/passwd') }}", "'open' is undefined"),
-        ("{% import 'os' as os %}", "no template os; there are"),
+        ("{% import 'os' as os %}", "no template os; none of the "),
     ],
 )  # fmt: skip
 def test_a_template_runs_no_code_and_reads_no_files(
@@ -219,4 +229,120 @@ def test_a_link_out_of_the_site_s_templates_is_refused(tmp_path: Path) -> None:
 def test_templates_that_extend_one_another_are_told(tmp_path: Path) -> None:
     sites.template(tmp_path, "b.txt.j2", '{% extends "a.txt.j2" %}\n')
     told = error(tmp_path, "a.txt.j2", '{% extends "b.txt.j2" %}\n')
-    assert told.message == "a.txt.j2: extends or includes itself"
+    assert told.message == (
+        'a.txt.j2:1: extends itself, by way of b.txt.j2\n  > 1 | {% extends "b.txt.j2" %}'
+    )
+    sites.template(tmp_path, "b.txt.j2", '\n{% include "c.txt.j2" %}\n')
+    sites.template(tmp_path, "c.txt.j2", '{% if 0 %}{% import "a.txt.j2" as a %}{% endif %}\n')
+    told = error(tmp_path, "a.txt.j2", '{% extends "b.txt.j2" %}\n')
+    assert told.message.startswith("a.txt.j2:1: extends itself, by way of b.txt.j2, c.txt.j2\n")
+
+
+def test_what_can_be_told_without_rendering_is_told_of_all_templates_at_once(
+    tmp_path: Path,
+) -> None:
+    sites.template(tmp_path, "a.txt.j2", "one\n{% if %}\nthree\n")
+    sites.template(
+        tmp_path,
+        "Dockerfile.j2",
+        '{% extends "builtin/Dockerfile.j2" %}\n{% block package %}\n{% endblock %}\nRUN make\n',
+    )
+    told = error(tmp_path, "b.txt.j2", "{{ 'a' | texx }}\n{{ 1 is evn }}\n")
+    assert [line for line in told.message.splitlines() if line[0] != " "] == [
+        "Dockerfile.j2:2: builtin/Dockerfile.j2 has no block package; did you mean packages?",
+        "Dockerfile.j2:4: text outside of a block",
+        "a.txt.j2:2: Expected an expression, got 'end of statement block'",
+        "b.txt.j2:1: there is no filter 'texx'; did you mean text?",
+        "b.txt.j2:2: there is no test 'evn'; did you mean even?",
+    ]
+    assert told.hint.count("builtin/Dockerfile.j2 has app, base,") == 1
+
+
+def test_what_a_render_finds_is_told_of_all_templates_at_once(tmp_path: Path) -> None:
+    sites.template(tmp_path, "a.txt.j2", "{{ nope }}\n")
+    sites.template(tmp_path, "b.yml.j2", "a: [\n")
+    told = error(tmp_path, "c.txt.j2", "\n{{ 1 / 0 }}\n").message
+    assert "a.txt.j2:1: 'nope' is undefined" in told
+    assert "templates/b.yml.j2 does not give valid YAML" in told
+    assert "c.txt.j2:2: division by zero" in told
+
+
+def test_a_mistake_that_shows_in_a_built_in_template_is_told_of_the_site_s(tmp_path: Path) -> None:
+    text = '\n{% set cluster = {} %}\n{% include "builtin/README.md.j2" %}\n'
+    told = error(tmp_path, "a.txt.j2", text).message
+    assert told.startswith(
+        "a.txt.j2:3: dict has no 'name'; there are none (in builtin/README.md.j2:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ 5 | dictsort }}", "a.txt.j2:1: AttributeError: 'int' object has no attribute 'items'"),
+        ("{% macro f(a, a) %}{% endmacro %}", "a.txt.j2: duplicate argument"),
+        ("{% for i in [1] %}" * 30 + "{% endfor %}" * 30, "a.txt.j2: too many statically nested"),
+        ("{{ " + "(" * 2000 + ")" * 2000 + " }}", "a.txt.j2: has too many brackets or tags"),
+        (
+            "{% set n = 'a.txt.j2' %}{% include n %}",
+            "a.txt.j2:1: extends, includes or calls itself",
+        ),
+        ("{{ cluster.groups[7] }}", "a.txt.j2:1: there is no item 7 in a list of 1"),
+    ],
+)
+def test_nothing_that_a_template_does_is_a_traceback(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    assert error(tmp_path, "a.txt.j2", text).message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ range(9) | random }}", "random is forbidden: the same site must give the same bytes"),
+        ("{{ lipsum() }}", "lipsum is forbidden"),
+        ("{{ range }}", "a function cannot be printed"),
+        ("{{ [range] | text }}", "a function cannot be printed"),
+        (
+            "{{ cluster.groups | map(attribute='name') }}",
+            "a generator cannot be printed: write | l",
+        ),
+        ("{{ cluster }}", "a Cluster cannot be printed"),
+        ("{{ cluster.params.keys() - [] }}", "a set cannot be printed"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt.j2", "a.yml.j2", "a.py.j2", "a.sh.j2", "Dockerfile.j2"])
+def test_what_would_give_other_bytes_each_time_is_refused(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    assert error(tmp_path, name, text).message.startswith(f"{name}:1: {message}")
+
+
+def test_a_link_to_a_folder_is_refused_and_one_within_is_read(tmp_path: Path) -> None:
+    sites.template(tmp_path, "a.txt.j2", "{{ cluster.name }}\n")
+    (tmp_path / "templates/b.txt.j2").symlink_to("a.txt.j2")
+    (tmp_path / "templates/notes").symlink_to("nowhere")  # no template
+    assert sites.artifacts(tmp_path, "name: x\n")["b.txt"].text.endswith("\nx\n")
+    (tmp_path / "templates/scripts").symlink_to(tmp_path)
+    with pytest.raises(InputError, match=r"templates/scripts: is a link to a folder"):
+        sites.artifacts(tmp_path, "name: x\n")
+
+
+def test_blocks_are_overridden_through_a_template_of_the_site(tmp_path: Path) -> None:
+    sites.template(
+        tmp_path,
+        "base.j2",
+        '{% extends "builtin/Dockerfile.j2" %}\n{% block header %}# base\n{% endblock %}\n',
+    )
+    sites.template(
+        tmp_path,
+        "gpu/Dockerfile.j2",
+        '{% extends "base.j2" %}\n{% block footer %}# gpu\n{% endblock %}\n',
+    )
+    text = sites.artifacts(tmp_path, "name: x\n")["gpu/Dockerfile"].text
+    assert "# base\n" in text and text.endswith("# gpu\n")
+    overridden = [(each.path, each.block) for each in Templates(tmp_path / "templates").overrides()]
+    assert overridden == [
+        ("base", "header"),
+        ("gpu/Dockerfile", "header"),
+        ("gpu/Dockerfile", "footer"),
+    ]

@@ -28,7 +28,7 @@ _PATH = typer.Argument(help="The artifact's path below output/, as in scripts/ru
 def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
     """Say of each artifact whether it is built in, overridden, replaced or added."""
     from mpigen.cli import show as look
-    from mpigen.templates import SUFFIX
+    from mpigen.compiled import SUFFIX
 
     templates = _templates(config)
     blocks: dict[str, list[str]] = {}
@@ -99,8 +99,8 @@ def eject(
     Nothing is overwritten.
     """
     from mpigen import overrides
+    from mpigen.compiled import BUILTIN
     from mpigen.template_errors import nearest
-    from mpigen.templates import BUILTIN
 
     templates = _templates(config)
     name = _name(templates, path)
@@ -117,8 +117,11 @@ def eject(
     if text is None:
         hint = "Edit it, or move it away first." if there else ""
         raise InputError(f"{file} is there already", hint)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be written: {error.strerror}") from error
     typer.echo(f"     new  {file}{f' (block {block})' if block else ''}")
     typer.echo(f"next: edit it, then mpigen render --diff -c {config}")
 
@@ -168,13 +171,15 @@ def diff(
 def _templates(config: Path) -> "Templates":
     from mpigen.templates import Templates
 
+    if not config.is_file():
+        raise InputError(f"{config}: no such file", "Name the site's file with -c FILE.")
     return Templates(config.parent / "templates")
 
 
 def _name(templates: "Templates", path: str) -> str:
     """The template of an artifact. Raises InputError, with the nearest, if there is none."""
+    from mpigen.compiled import SUFFIX
     from mpigen.template_errors import nearest
-    from mpigen.templates import SUFFIX
 
     name = f"{path.removesuffix(SUFFIX)}{SUFFIX}"
     if name not in templates.names:

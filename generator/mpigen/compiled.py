@@ -1,0 +1,89 @@
+"""What is read and compiled once a process, however many sites it renders.
+
+That is mpigen's own templates, by their text: a site's differ, and are forgotten with it.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from types import CodeType
+
+import jinja2
+from jinja2 import nodes
+
+from mpigen import environment, quote
+from mpigen.blocks import Block, find
+from mpigen.errors import InputError
+
+SUFFIX = ".j2"
+BUILTIN = "builtin/"
+
+_EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
+
+
+@cache
+def compiler() -> jinja2.Environment:
+    """What reads and compiles templates of every kind."""
+    return environment.make(quote.text)
+
+
+@cache
+def tree(text: str) -> nodes.Template:
+    """A built-in template as a tree."""
+    return compiler().parse(text)
+
+
+@cache
+def blocks(text: str) -> list[Block]:
+    """The blocks of a built-in template."""
+    return find(compiler(), text)
+
+
+@cache
+def code(text: str, file: str) -> CodeType:
+    """A built-in template as code; `file` is what errors call it."""
+    return compiler().compile(text, file, file)
+
+
+@cache
+def shared(folder: Path, quoting: quote.Quote) -> jinja2.Environment:
+    """What renders the built-in templates that a site leaves as they are."""
+
+    def compiled(name: str) -> CodeType | None:
+        text = read_builtin(folder).get(name)
+        # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
+        return None if text is None else code(_EMPTY_BLOCK.sub("{#\n#}\n", text), BUILTIN + name)
+
+    return environment.make(quoting, compiled)
+
+
+@cache
+def read_builtin(folder: Path) -> dict[str, str]:
+    """mpigen's own templates, in `folder`, by name."""
+    return read(folder)
+
+
+def read(folder: Path) -> dict[str, str]:
+    """The templates in `folder` by name, as `a/b.j2`.
+
+    Raises InputError for what is no text, and for links that lead out of it.
+    """
+    texts = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            _refuse_link(path, folder)
+        if path.suffix == SUFFIX and path.is_file():
+            try:
+                texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    return texts
+
+
+def _refuse_link(path: Path, folder: Path) -> None:
+    """Raise InputError if the link `path` is one that a template must not be read through."""
+    hint = "Put a copy in its place: what is rendered is what is committed."
+    if path.is_dir():
+        raise InputError(f"{path}: is a link to a folder, and would not be looked into", hint)
+    if path.suffix == SUFFIX and not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{path}: is a link out of the site's templates", hint)
