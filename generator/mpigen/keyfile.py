@@ -18,19 +18,12 @@ def refuse_private(file: Path, public: str | None) -> None:
     `public` is its public half, as `ssh-ed25519 BASE64`, if there is one. Raises InputError with
     the reason and the way out.
     """
+    if not file.is_file():
+        raise InputError(f"{file} is no file", "Move it out of the way.")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
         raise InputError(f"{file} can be read by others: its mode is {mode:o}", f"chmod 600 {file}")
-    body = re.search(
-        r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END",
-        file.read_text(encoding="utf-8", errors="replace"),
-        re.DOTALL,
-    )
-    try:
-        cipher, kind, blob = _header(base64.b64decode(body[1] if body else ""))
-    except (ValueError, IndexError, binascii.Error) as error:
-        hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
-        raise InputError(f"{file} is no OpenSSH private key", hint) from error
+    cipher, kind, blob = _read(file)
     if kind != "ssh-ed25519":
         raise InputError(f"{file} is a key of type {kind}: the cluster's are ssh-ed25519")
     if cipher != "none":
@@ -39,6 +32,27 @@ def refuse_private(file: Path, public: str | None) -> None:
     if public and base64.b64decode(public.split()[1]) != blob:
         hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
         raise InputError(f"{file} does not belong to {file.name}.pub", hint)
+
+
+def belongs(file: Path, public: str) -> bool:
+    """Whether `file` is a private key whose header names that public half."""
+    try:
+        return _read(file)[2] == base64.b64decode(public.split()[1])
+    except InputError:
+        return False
+
+
+def _read(file: Path) -> tuple[str, str, bytes]:
+    """Cipher, key type and public key of a private key file."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+        body = re.search(r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", text, re.DOTALL)
+        return _header(base64.b64decode(body[1] if body else ""))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError, binascii.Error) as error:
+        hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
+        raise InputError(f"{file} is no OpenSSH private key", hint) from error
 
 
 def _header(data: bytes) -> tuple[str, str, bytes]:

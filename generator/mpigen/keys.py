@@ -6,13 +6,14 @@ by git (output/.gitignore), and are never in the manifest.
 
 import base64
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mpigen.errors import InputError
-from mpigen.keyfile import refuse_private
+from mpigen.keyfile import belongs, refuse_private
 
 FOLDER = "keys"
 USER_KEY = "id_ed25519"
@@ -112,7 +113,10 @@ def _public(private_file: Path, new: dict[str, str]) -> str:
 
 
 def _read_public(public_file: Path) -> str:
-    key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
+    try:
+        key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise InputError(f"{public_file}: cannot be read: {error.strerror}") from error
     if not key:
         hint = "Bring it back with git checkout, or delete both halves: render makes new keys."
         raise InputError(f"{public_file} is not an ed25519 public key", hint)
@@ -150,6 +154,14 @@ def _halves(key: Any) -> tuple[str, str]:
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return private.decode(), public.decode()
+
+
+def lost(output: Path, given: Keys) -> list[Path]:
+    """The private keys in folder `output` that `given` would overwrite with other ones."""
+    pairs = ((USER_KEY, given.public.user), (HOST_KEY, given.public.host))
+    files = [(output / FOLDER / name, public) for name, public in pairs]
+    # by their public halves: the text of one key differs each time that it is written
+    return [file for file, public in files if os.path.lexists(file) and not belongs(file, public)]
 
 
 @dataclass(frozen=True)

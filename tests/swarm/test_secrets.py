@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -77,14 +79,49 @@ def in_layers(tag: str, output: Path) -> bool:
     return False
 
 
+def jobs(cluster: Cluster) -> set[str]:
+    """The containers of jobs on the manager, ended ones too: those that are no task's."""
+    ours = ("docker", "ps", "-aq", "--filter", "ancestor=sec:latest")
+    tasks = check(*ours, "--filter", "label=com.docker.swarm.task", env=cluster.env)
+    return set(check(*ours, env=cluster.env).split()) - set(tasks.split())
+
+
 def test_a_job_runs_across_nodes(cluster: Cluster) -> None:
     assert sorted(cluster.run("uname", "-n").split()) == ["worker-1", "worker-2", "worker-3"]
     assert cluster.run("hello").count("Size: 3") == 3
     assert cluster.script("run.sh", "sh", "-c", "exit 7").code == 7
-    assert (
-        check("docker", "ps", "-aq", "--filter", "ancestor=sec:latest", env=cluster.env).count("\n")
-        <= 1
+    assert jobs(cluster) == set()
+
+
+def test_a_job_reads_standard_input(cluster: Cluster) -> None:
+    done = subprocess.run(
+        ["sh", cluster.output / "scripts/run.sh", "-n", "1", "cat"],
+        env={**os.environ, **cluster.env},
+        input="read by rank 0\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
+    assert (done.returncode, done.stdout) == (0, "read by rank 0\n"), done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_interrupted_ends_and_leaves_nothing(cluster: Cluster, number: int) -> None:
+    job = subprocess.Popen(
+        ["sh", cluster.output / "scripts/run.sh", "-n", "1", "sh", "-c", "echo up; sleep 600"],
+        env={**os.environ, **cluster.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert job.stdout
+        assert job.stdout.readline() == "up\n"
+        job.send_signal(number)
+        assert job.wait(timeout=60) != 0
+    finally:
+        job.kill()
+    assert jobs(cluster) == set()
 
 
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:
@@ -129,14 +166,18 @@ def test_new_keys_move_a_running_cluster_without_a_new_image(cluster: Cluster) -
         )
     assert cluster.run("hello").count("Size: 3") == 3
     # what the old key is worth now: a job that is given it
-    now = cluster.output / "keys/id_ed25519"
-    kept = now.read_text()
+    kept = {}
     try:
-        now.write_text((old_key / "id_ed25519").read_text())
+        for name in ("id_ed25519", "id_ed25519.pub"):
+            now = cluster.output / "keys" / name
+            kept[now] = now.read_text()
+            now.write_text((old_key / name).read_text())
         done = cluster.script("run.sh", "hello", MPI_WAIT="8")
-        assert done.code != 0 and "Size: 3" not in done.out
+        assert (done.code, done.out) == (1, "")
+        assert "0 of 3 containers answer" in done.err
     finally:
-        now.write_text(kept)
+        for now, text in kept.items():
+            now.write_text(text)
 
 
 def test_without_the_private_keys_each_script_says_what_to_do(cluster: Cluster) -> None:

@@ -45,12 +45,17 @@ def test_the_status_tells_what_ssh_keygen_tells(site: Path, mpigen: Mpigen) -> N
         ("user", "here", ""),
         ("host", "here", ""),
     ]
+    assert {row["delivery"] for row in rows} == {"image"}
     manifest = json.loads((site / "output/manifest.json").read_text())
     assert list(manifest["keys"].values()) == fingerprints(site / "output/keys")
     (site / "output/keys/id_ed25519").unlink()
     done = mpigen("keys", "status")
     assert done.code == 0
-    assert "next: mpigen keys import DIR" in done.out
+    assert "next: mpigen keys import DIR, with the private halves; a build needs them" in done.out
+    (site / "mpigen.yaml").write_text("name: x\nssh: {delivery: secret}\n")
+    done = mpigen("keys", "status")
+    assert done.out.count("  secret  ") == 2
+    assert "; a deploy needs them" in done.out
 
 
 @pytest.mark.parametrize(
@@ -61,8 +66,9 @@ def test_the_status_tells_what_ssh_keygen_tells(site: Path, mpigen: Mpigen) -> N
         (lambda key: make(key, "rsa"), "is a key of type ssh-rsa", "the cluster's are ssh-ed25519"),
         (lambda key: make(key, "ecdsa"), "is a key of type ecdsa-sha2-nistp256", "ssh-ed25519"),
         (lambda key: key.write_text("no key"), "is no OpenSSH private key", "-t ed25519"),
+        (lambda key: key.write_bytes(b"\xff\xfe"), "is no OpenSSH private key", "-t ed25519"),
     ],
-    ids=["mode", "passphrase", "rsa", "ecdsa", "text"],
+    ids=["mode", "passphrase", "rsa", "ecdsa", "text", "bytes"],
 )  # fmt: skip
 def test_a_private_key_that_will_not_do_is_refused_by_all(
     site: Path, mpigen: Mpigen, damage: Callable[[Path], object], reason: str, way_out: str
@@ -97,6 +103,16 @@ def test_halves_that_do_not_belong_together_are_refused_by_all(site: Path, mpige
     assert mpigen("keys", "status").code == 1
 
 
+@pytest.mark.parametrize("name", ["id_ed25519", "id_ed25519.pub"])
+def test_a_folder_in_the_place_of_a_key_is_an_error(site: Path, mpigen: Mpigen, name: str) -> None:
+    (site / "output/keys" / name).unlink()
+    (site / "output/keys" / name).mkdir(mode=0o700)
+    done = mpigen("render")
+    assert done.code == 2
+    assert done.err.startswith(f"error: output/keys/{name}")
+    assert mpigen("keys", "status").code == 1
+
+
 def test_a_rotation_renders_all_that_holds_the_keys(site: Path, mpigen: Mpigen) -> None:
     old = fingerprints(site / "output/keys")
     private = (site / "output/keys/id_ed25519").read_text()
@@ -113,7 +129,11 @@ def test_a_rotation_renders_all_that_holds_the_keys(site: Path, mpigen: Mpigen) 
     assert user in (site / "output/rootfs/etc/mpi/authorized_keys").read_text()
     assert host in (site / "output/rootfs/etc/ssh/ssh_known_hosts").read_text()
     assert mpigen("render", "--check").code == 0
-    assert "scripts/build.sh, then sh output/scripts/deploy.sh" in done.out
+    last = "next: sh output/scripts/build.sh, the image to every node, sh output/scripts/deploy.sh"
+    assert done.out.splitlines()[-1] == last
+    (site / "mpigen.yaml").write_text("name: x\nssh: {delivery: secret}\n")
+    done = mpigen("keys", "rotate")
+    assert done.out.splitlines()[-1] == "next: sh output/scripts/deploy.sh"
 
 
 def test_a_rotation_spares_what_was_edited_by_hand(site: Path, mpigen: Mpigen) -> None:
@@ -137,6 +157,8 @@ def test_keys_go_out_and_come_in_again_elsewhere(site: Path, mpigen: Mpigen) -> 
     done = mpigen("keys", "export", "safe")
     assert (done.code, "there already" in done.err) == (2, True)
     assert snapshot(site / "safe") == before
+    # the same keys are no other keys, though each file is another text
+    assert mpigen("keys", "import", "safe").code == 0
     # a clone: the public halves alone
     for name in NAMES:
         (site / "output/keys" / name).unlink()
@@ -166,3 +188,39 @@ def test_an_import_checks_first_and_overwrites_only_when_told(site: Path, mpigen
     assert mpigen("keys", "import", "theirs", "--force").code == 0
     assert fingerprints(site / "output/keys") == fingerprints(theirs)
     assert mpigen("render", "--check").code == 0
+
+
+@pytest.mark.parametrize("there", [b"\xff\xfe", b"", b"-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+def test_an_import_takes_the_place_of_a_damaged_key_when_told(
+    site: Path, mpigen: Mpigen, there: bytes
+) -> None:
+    key = site / "output/keys/id_ed25519"
+    assert mpigen("keys", "export", "safe").code == 0
+    key.write_bytes(there)
+    done = mpigen("keys", "import", "safe")
+    assert done.code == 2
+    assert "error: other private keys are there already: output/keys/id_ed25519\n" in done.err
+    assert key.read_bytes() == there
+    assert mpigen("keys", "import", "safe", "--force").code == 0
+    assert mpigen("keys", "status").code == 0
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "run.sh"])
+def test_a_clone_with_keys_of_before_a_rotation_deploys_and_runs_nothing(
+    site: Path, mpigen: Mpigen, script: str
+) -> None:
+    """They would become secrets under the names of the new ones, which Swarm does not change."""
+    (site / "mpigen.yaml").write_text("name: x\nssh: {delivery: secret}\n")
+    assert mpigen("keys", "export", "old").code == 0
+    assert mpigen("keys", "rotate").code == 0
+    key = site / "output/keys/id_ed25519"
+    key.write_bytes((site / "old/id_ed25519").read_bytes())
+    nowhere = {**os.environ, "DOCKER_HOST": f"unix://{site}/none"}
+    command = ["sh", f"output/scripts/{script}", "hostname"]
+    done = subprocess.run(command, env=nowhere, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "keys/id_ed25519 does not belong to id_ed25519.pub" in done.stderr
+    assert "mpigen keys import DIR --force" in done.stderr
+    key.unlink()
+    done = subprocess.run(command, env=nowhere, capture_output=True, text=True)
+    assert (done.returncode, "mpigen keys import DIR" in done.stderr) == (2, True)

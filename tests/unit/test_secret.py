@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mpigen import site
 from mpigen.errors import InputError
 from mpigen.stackfile.schema import problems
 from tests import sites
@@ -55,3 +56,23 @@ def test_a_name_that_makes_too_long_a_secret_is_refused(tmp_path: Path) -> None:
     sites.artifacts(tmp_path, SECRET.replace("x", fits))
     with pytest.raises(InputError, match=r"1:1: name: with ssh\.delivery secret a name has 35 "):
         sites.artifacts(tmp_path, SECRET.replace("x", fits + "a"))
+
+
+def test_a_stack_file_of_the_site_that_leaves_the_keys_out_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mpigen.yaml").write_text(
+        SECRET
+        + "workers: [{stack: {secrets: [{source: token, target: /t}]}}]\n"
+        + "stack: {secrets: {token: {external: true}}}\n"
+    )
+    here = site.at([tmp_path / "mpigen.yaml"], None)
+    assert site.render_site(here).warnings == ()
+    own = 'version: "3.8"\nservices: {worker: {image: x, secrets: [token]}}\n'
+    sites.template(tmp_path, "stack.yml.j2", own + "networks: {mpi: {}}\nsecrets: {}\n")
+    warnings = site.render_site(here).warnings
+    assert (
+        "stack.yml: services.worker.secrets is ['token', {'source': 'token', 'target': '/t'}]; "
+        "the image has no private keys" in warnings
+    )
+    assert any(
+        warning.startswith("stack.yml: services.worker.configs is not") for warning in warnings
+    )

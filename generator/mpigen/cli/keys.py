@@ -10,7 +10,7 @@ from mpigen.errors import InputError
 
 if TYPE_CHECKING:
     from mpigen.keys import Keys, Status
-    from mpigen.site import Site
+    from mpigen.site import Rendered, Site
 
 app = typer.Typer(
     help="Whose SSH keys the cluster has, and how they change.",
@@ -41,41 +41,50 @@ def status(
     from mpigen import keys, site
     from mpigen.cli import show
     from mpigen.errors import CheckFailed
+    from mpigen.load import load
 
     own = site.at(config, output)
+    delivery = load(*own.configs).ssh.delivery
     rows = keys.status(own.output)
     if as_json:
-        typer.echo(json.dumps([row.__dict__ for row in rows], indent=2))
+        listing = [{**row.__dict__, "delivery": delivery} for row in rows]
+        typer.echo(json.dumps(listing, indent=2))
     else:
         show.table(
-            ("key", "fingerprint", "private half"),
-            [(row.key, row.fingerprint or "none", row.problem or row.private) for row in rows],
+            ("key", "fingerprint", "delivery", "private half"),
+            [
+                (row.key, row.fingerprint or "none", delivery, row.problem or row.private)
+                for row in rows
+            ],
         )
     wrong = [row.problem for row in rows if row.problem]
     if wrong:
         raise CheckFailed("\n".join(wrong))
     if not as_json:
-        _say_next(rows)
+        _say_next(rows, "a build" if delivery == "image" else "a deploy")
 
 
-def _say_next(rows: "list[Status]") -> None:
+def _say_next(rows: "list[Status]", wants: str) -> None:
     if any(not row.fingerprint for row in rows):
         typer.echo("next: mpigen render, which makes them")
     elif any(row.private == "not here" for row in rows):
-        typer.echo("next: mpigen keys import DIR, with the private halves; a build needs them")
+        typer.echo(f"next: mpigen keys import DIR, with the private halves; {wants} needs them")
 
 
 @app.command("rotate")
 def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
     """Make new keys, and render what holds their public halves.
 
-    The old ones are gone then. A running cluster keeps its own until it is built and deployed anew.
+    The old ones are gone then. A running cluster keeps its own until it is deployed anew.
     """
     from mpigen import keys, site
 
     own = site.at(config, output)
-    _replace(own, keys.new())
-    typer.echo(f"next: sh {own.output}/scripts/build.sh, then sh {own.output}/scripts/deploy.sh")
+    scripts = own.output / "scripts"
+    if _replace(own, keys.new()).cluster.delivery == "image":
+        typer.echo(f"next: sh {scripts}/build.sh, the image to every node, sh {scripts}/deploy.sh")
+    else:
+        typer.echo(f"next: sh {scripts}/deploy.sh")
 
 
 @app.command("import")
@@ -90,17 +99,14 @@ def import_(
 
     own = site.at(config, output)
     given = keys.read(folder)
-    lost = [
-        path
-        for path, text in given.new_private.items()
-        if (own.output / path).exists() and (own.output / path).read_text("utf-8") != text
-    ]
+    lost = keys.lost(own.output, given)
     if lost and not force:
-        files = ", ".join(str(own.output / path) for path in lost)
+        files = ", ".join(map(str, lost))
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
         raise InputError(f"other private keys are there already: {files}", hint)
-    _replace(own, given)
-    typer.echo(f"next: sh {own.output}/scripts/build.sh")
+    delivery = _replace(own, given).cluster.delivery
+    script = "build.sh" if delivery == "image" else "deploy.sh"
+    typer.echo(f"next: sh {own.output}/scripts/{script}")
 
 
 @app.command("export")
@@ -118,9 +124,10 @@ def export(
     typer.echo(f"next, on the other machine: mpigen keys import {folder}")
 
 
-def _replace(own: "Site", given: "Keys") -> None:
-    """Render `own` with other keys, all or nothing."""
+def _replace(own: "Site", given: "Keys") -> "Rendered":
+    """Render `own` with other keys, all or nothing; what was rendered."""
     from mpigen import site, swap
+    from mpigen.cli import show
     from mpigen.cli.render import refuse_edited
     from mpigen.lock import alone
     from mpigen.output import compare
@@ -134,3 +141,6 @@ def _replace(own: "Site", given: "Keys") -> None:
         typer.echo(f"     new  {own.output / path} (private: git ignores it, keep a copy)")
     for change in changes:
         typer.echo(f"{change.kind:>8}  {own.output / change.path}")
+    for warning in rendered.warnings:
+        show.warn(warning)
+    return rendered

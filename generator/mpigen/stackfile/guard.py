@@ -48,11 +48,24 @@ def _service(group: Group, cluster: Cluster) -> list[_Need]:
         _Need("command", _is(None), start),
         _Need("healthcheck.test", _is(["CMD", "/usr/local/bin/mpi-health"]), login),
         _Need("healthcheck.disable", _is(None, False), login),
+        *_keys(cluster),
         _Need("networks", lambda it: cluster.network in (it or ()), "MPI talks over it"),
         _Need("volumes", _has_shm, "ranks of a container talk over /dev/shm"),
         _Need("deploy.mode", _is("replicated"), "hosts are numbered"),
         _Need("deploy.replicas", _is(group.replicas), count),
         _Need("deploy.endpoint_mode", _is("dnsrr"), "a virtual address hides the hosts"),
+    ]
+
+
+def _keys(cluster: Cluster) -> list[_Need]:
+    """Where the containers find their keys, if the image has none."""
+    if cluster.delivery == "image":
+        return []
+    private = {"/etc/mpi/id_ed25519", "/etc/mpi/ssh_host_ed25519_key"}
+    public = {"/etc/mpi/authorized_keys", "/etc/ssh/ssh_known_hosts"}
+    return [
+        _Need("secrets", _has_targets(private), "the image has no private keys"),
+        _Need("configs", _has_targets(public), "the image may have the public halves of old keys"),
     ]
 
 
@@ -84,6 +97,12 @@ def _has_shm(volumes: Any) -> bool:
     return any(
         isinstance(each, dict) and each.get("type") == "tmpfs" and each.get("target") == "/dev/shm"
         for each in volumes or ()
+    )
+
+
+def _has_targets(targets: set[str]) -> Callable[[Any], bool]:
+    return lambda held: (
+        targets <= {each.get("target") for each in held or () if isinstance(each, dict)}
     )
 
 

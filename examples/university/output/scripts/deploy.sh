@@ -10,10 +10,22 @@ stack=${STACK:-physics}
 wait=${WAIT:-120}
 
 for key in id_ed25519 ssh_host_ed25519_key; do
-    if [ ! -f "$here/keys/$key" ]; then
-        echo "deploy.sh: $here/keys/$key is missing, and becomes a Swarm secret: bring it with" >&2
+    if [ ! -r "$here/keys/$key" ]; then
+        echo "deploy.sh: $here/keys/$key cannot be read, and becomes a Swarm secret: bring it with" >&2
         echo "deploy.sh: mpigen keys import DIR; or make new keys with mpigen keys rotate" >&2
         exit 2
+    fi
+    # the secret is named after the public half: another key would take that name, and keep it
+    if command -v ssh-keygen >/dev/null 2>&1; then
+        if ! public=$(ssh-keygen -y -P '' -f "$here/keys/$key"); then
+            echo "deploy.sh: $here/keys/$key is refused: see mpigen keys status" >&2
+            exit 2
+        fi
+        if ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/$key.pub"; then
+            echo "deploy.sh: $here/keys/$key does not belong to $key.pub: bring the one that does with" >&2
+            echo "deploy.sh: mpigen keys import DIR --force; or make new keys with mpigen keys rotate" >&2
+            exit 2
+        fi
     fi
 done
 docker stack deploy --with-registry-auth -c "$here/stack.yml" "$stack"

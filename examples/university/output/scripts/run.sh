@@ -26,8 +26,15 @@ if [ -t 0 ] && [ -t 1 ]; then
     terminal=--tty
 fi
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-if [ ! -f "$here/keys/id_ed25519" ]; then
-    echo "run.sh: $here/keys/id_ed25519 is missing: bring it with mpigen keys import DIR" >&2
+if [ ! -r "$here/keys/id_ed25519" ]; then
+    echo "run.sh: $here/keys/id_ed25519 cannot be read: bring it with mpigen keys import DIR" >&2
+    exit 2
+fi
+# one of before a rotation: no worker takes it, and the job would wait for them in vain
+if command -v ssh-keygen >/dev/null 2>&1 && public=$(ssh-keygen -y -P '' -f "$here/keys/id_ed25519") \
+    && ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/id_ed25519.pub"; then
+    echo "run.sh: $here/keys/id_ed25519 does not belong to id_ed25519.pub: bring the one that does" >&2
+    echo "run.sh: with mpigen keys import DIR --force" >&2
     exit 2
 fi
 # give FOLDER FILE TARGET: a file of this folder goes into the container, for the user that it runs as
