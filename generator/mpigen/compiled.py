@@ -9,7 +9,6 @@ from pathlib import Path
 from types import CodeType
 
 import jinja2
-from jinja2 import nodes
 
 from mpigen import environment, quote
 from mpigen.blocks import Block, find
@@ -25,12 +24,6 @@ _EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILIN
 def compiler() -> jinja2.Environment:
     """What reads and compiles templates of every kind."""
     return environment.make(quote.text)
-
-
-@cache
-def tree(text: str) -> nodes.Template:
-    """A built-in template as a tree."""
-    return compiler().parse(text)
 
 
 @cache

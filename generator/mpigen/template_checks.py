@@ -7,7 +7,6 @@ from jinja2 import nodes
 from mpigen import compiled, overrides, template_errors
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
-from mpigen.overrides import block_names
 from mpigen.references import Reference, references, way_back
 from mpigen.template_errors import missing, nearest
 from mpigen.templates import Templates
@@ -95,7 +94,7 @@ def _dropped(templates: Templates, name: str, tree: nodes.Template) -> _Found:
     try:
         above = templates.lineage(name)[1:]
         if above and all(map(templates.exists, above)):
-            known = {block for each in above for block in block_names(templates.tree(each))}
+            known = {block for each in above for block in templates.block_names(each)}
             yield from overrides.dropped(tree, known, templates.recorded(name))
     except InputError:  # of another template, and told there
         return

@@ -40,7 +40,8 @@ class Templates:
     def __init__(
         self, site: Path | None = None, recorded: Iterable[Override] = (), version: str = ""
     ) -> None:
-        self._builtin = compiled.read_builtin(builtin_folder())
+        self._builtin_folder = builtin_folder()
+        self._builtin = compiled.read_builtin(self._builtin_folder)
         own = compiled.read(site) if site and site.is_dir() else {}
         # a copy that overrides nothing is the built-in (mpigen's own checkout is such a site)
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
@@ -79,6 +80,12 @@ class Templates:
         """The blocks of the built-in template `name`."""
         return compiled.blocks(self._builtin[name])
 
+    def block_names(self, name: str) -> set[str]:
+        """The names of the blocks of template `name`, as a template names another."""
+        if self.is_builtin(name):
+            return {block.name for block in self.blocks(name.removeprefix(BUILTIN))}
+        return overrides.block_names(self.tree(name))
+
     def overrides(self) -> list[Override]:
         """What of the built-in templates the site overrides, by path and in the files' order."""
         return [override for name in self.of_site for override in self._overrides(name)]
@@ -88,7 +95,7 @@ class Templates:
         *own, last = self.lineage(name)
         if not self.is_builtin(last):
             return [Override(path, "", self._builtin[name])] if name in self._builtin else []
-        redefined = {block for each in own for block in overrides.block_names(self.tree(each))}
+        redefined = {block for each in own for block in self.block_names(each)}
         return [
             Override(path, block.name, block.text)
             for block in self.blocks(last.removeprefix(BUILTIN))
@@ -155,15 +162,13 @@ class Templates:
         path = name.removesuffix(SUFFIX)
         quoting = quote.for_file(path, self._builtin.get(name) or self._site.get(name, ""))
         if name not in self._site:
-            return compiled.shared(builtin_folder(), quoting)
+            return compiled.shared(self._builtin_folder, quoting)
         if quoting not in self._environments:
             self._environments[quoting] = environment.make(quoting, self.code)
         return self._environments[quoting]
 
     def tree(self, name: str) -> nodes.Template:
-        """Template `name` as a tree. Raises InputError where it cannot be read."""
-        if self.is_builtin(name):
-            return compiled.tree(self._builtin[name.removeprefix(BUILTIN)])
+        """The site's template `name` as a tree. Raises InputError where it cannot be read."""
         if name not in self._trees:
             with self._told(name):
                 self._trees[name] = compiled.compiler().parse(

@@ -254,7 +254,7 @@ def test_what_is_printed_may_be_cut_off_by_a_pipe() -> None:
 
 
 def test_sites_of_one_process_share_what_is_built_in(tmp_path: Path) -> None:
-    caches = (compiled.tree, compiled.code, compiled.blocks, compiled.shared)
+    caches = (compiled.code, compiled.blocks, compiled.shared)
     held = []
     for index in range(3):
         site = tmp_path / str(index)
