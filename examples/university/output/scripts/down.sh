@@ -8,13 +8,22 @@ set -eu
 stack=${STACK:-physics}
 network=${stack}_mpi
 wait=${WAIT:-60}
-docker stack rm "$stack"
-deadline=$(($(date +%s) + wait))
-while docker network inspect "$network" > /dev/null 2>&1; do
+# waits a moment, or gives up, saying who may hold the network
+later() {
     if [ "$(date +%s)" -ge "$deadline" ]; then
         echo "down.sh: the network $network is still there after $wait s; a job may be on it:" >&2
         docker ps --filter "network=$network" --format '{{.ID}} {{.Image}} {{.Command}}' >&2
         exit 3
     fi
     sleep 1
+}
+# what is wrong with Docker or the Swarm itself is told at once
+docker stack ls > /dev/null
+deadline=$(($(date +%s) + wait))
+# Swarm keeps a network as long as it knows of a task on it, and may take a moment to forget one
+until docker stack rm "$stack"; do
+    later
+done
+while docker network inspect "$network" > /dev/null 2>&1; do
+    later
 done
