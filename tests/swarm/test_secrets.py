@@ -118,7 +118,8 @@ def test_a_job_that_is_interrupted_ends_and_leaves_nothing(cluster: Cluster, num
         assert job.stdout
         assert job.stdout.readline() == "up\n"
         job.send_signal(number)
-        assert job.wait(timeout=60) != 0
+        # mpirun of Open MPI 5.0.7 exits 0 when it is interrupted: docs/operating.md
+        job.wait(timeout=60)
     finally:
         job.kill()
     assert jobs(cluster) == set()

@@ -47,7 +47,7 @@ trap '[ -z "${container:-}" ] || docker rm --force "$container" >/dev/null' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 # shellcheck disable=SC2086 # $terminal is one option or none
-container=$(docker create --rm --init --interactive $terminal \
+container=$(docker create --init --interactive $terminal \
     --network "${stack}_"mpi \
     --cap-drop ALL \
     --env "MPI_EXPECT=$expect" \
@@ -55,4 +55,19 @@ container=$(docker create --rm --init --interactive $terminal \
     physics:latest mpirun "$@")
 give keys id_ed25519 /etc/mpi
 give rootfs/etc/ssh ssh_known_hosts /etc/ssh
-exec docker start --attach --interactive "$container"
+status=0
+if [ -n "$terminal" ]; then
+    docker start --attach --interactive "$container" || status=$?
+    exit "$status"
+fi
+# `docker start` leaves when it gets a signal, and the job runs on: so it gets none (it is in a
+# session of its own), and the job gets them from here
+trap 'docker kill --signal INT "$container" >/dev/null 2>&1 || true' INT
+trap 'docker kill --signal TERM "$container" >/dev/null 2>&1 || true' TERM HUP
+exec 3<&0
+setsid docker start --attach --interactive "$container" <&3 3<&- &
+client=$!
+while kill -0 "$client" 2>/dev/null; do
+    wait "$client" || true
+done
+exit "$(docker wait "$container")"
