@@ -4,10 +4,12 @@ import base64
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +127,54 @@ def test_a_job_that_is_interrupted_ends_and_leaves_nothing(cluster: Cluster, num
     assert jobs(cluster) == set()
 
 
+@pytest.mark.parametrize("end", ["a byte", signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_job_on_a_terminal_ends_and_leaves_nothing(
+    cluster: Cluster, end: signal.Signals | str
+) -> None:
+    ours, theirs = pty.openpty()
+    job = subprocess.Popen(
+        ["sh", cluster.output / "scripts/run.sh", "-n", "1", "sh", "-c", "echo up; sleep 600"],
+        env={**os.environ, **cluster.env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    try:
+        said = b""
+        while b"up" not in said:
+            said += os.read(ours, 1024)
+        if isinstance(end, signal.Signals):
+            job.send_signal(end)
+        else:
+            os.write(ours, b"\x03")
+        assert job.wait(timeout=60) != 0
+    finally:
+        job.kill()
+        os.close(theirs)
+        os.close(ours)
+    assert jobs(cluster) == set()
+
+
+def test_a_job_whose_script_was_killed_takes_its_key_along_when_it_ends(cluster: Cluster) -> None:
+    job = subprocess.Popen(
+        ["sh", cluster.output / "scripts/run.sh", "-n", "1", "sh", "-c", "echo up; sleep 3"],
+        env={**os.environ, **cluster.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout
+    assert job.stdout.readline() == "up\n"
+    job.kill()
+    job.wait()
+    assert jobs(cluster) != set()
+    deadline = time.monotonic() + 60
+    while jobs(cluster) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert jobs(cluster) == set()
+
+
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:
     done = cluster.verify()
     assert done.code == 0, done.out + done.err
@@ -181,13 +231,38 @@ def test_new_keys_move_a_running_cluster_without_a_new_image(cluster: Cluster) -
             now.write_text(text)
 
 
-def test_without_the_private_keys_each_script_says_what_to_do(cluster: Cluster) -> None:
-    hidden = cluster.output / "hidden"
-    (cluster.output / "keys/id_ed25519").rename(hidden)
+def test_a_server_without_the_private_keys_deploys_what_the_swarm_has(cluster: Cluster) -> None:
+    hidden = {}
+    for name in NAMES:
+        key = cluster.output / "keys" / name
+        hidden[key] = key.rename(cluster.output / f"hidden-{name}")
     try:
-        for script in ("deploy.sh", "run.sh"):
-            done = call("sh", cluster.output / "scripts" / script, "hello", env=cluster.env)
+        before = cluster.tasks()
+        done = cluster.script("deploy.sh")
+        assert done.code == 0, done.out + done.err
+        assert cluster.tasks() == before
+        for script, stack in (("deploy.sh", "other"), ("run.sh", "sec")):
+            done = cluster.script(script, "hello", STACK=stack)
             assert done.code == 2
             assert "mpigen keys import DIR" in done.err
     finally:
-        hidden.rename(cluster.output / "keys/id_ed25519")
+        for key, where in hidden.items():
+            where.rename(key)
+
+
+def test_the_same_key_in_other_bytes_is_deployed(cluster: Cluster) -> None:
+    """Docker alone refuses it: a secret of the name is there, and is not changed."""
+    key = cluster.output / "keys/id_ed25519"
+    before, public = key.read_text(), key.with_name("id_ed25519.pub").read_text()
+    try:
+        check("ssh-keygen", "-q", "-c", "-C", "a comment", "-f", key)
+        key.with_name("id_ed25519.pub").write_text(public)
+        plain = ("docker", "stack", "deploy", "-c", cluster.output / "stack.yml", "sec")
+        done = call(*plain, env=cluster.env)
+        assert done.code != 0
+        assert "only updates to Labels are allowed" in done.err
+        done = cluster.script("deploy.sh")
+        assert done.code == 0, done.out + done.err
+        assert cluster.run("hello").count("Size: 3") == 3
+    finally:
+        key.write_text(before)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.conftest import Mpigen, snapshot
+from tests.conftest import Done, Mpigen, snapshot
 
 NAMES = ("id_ed25519", "ssh_host_ed25519_key")
 
@@ -205,6 +206,32 @@ def test_an_import_takes_the_place_of_a_damaged_key_when_told(
     assert mpigen("keys", "status").code == 0
 
 
+# a Swarm that has the secrets SECRETS; what is deployed lies in the folder STATE
+DOCKER = """\
+#!/bin/sh
+case "$1 $2" in
+    "secret ls") printf '%s\\n' $SECRETS ;;
+    "stack deploy") echo "$*" >"$STATE/call"; case $* in *" -c - "*) cat >"$STATE/over" ;; esac ;;
+    "stack services") echo "x_worker 1/1" ;;
+esac
+"""
+
+
+def deploy(site: Path, script: str = "deploy.sh", secrets: str = "") -> Done:
+    """Run a script against that Swarm."""
+    (site / "bin").mkdir(exist_ok=True)
+    (site / "bin/docker").write_text(DOCKER)
+    (site / "bin/docker").chmod(0o755)
+    path = f"{site}/bin:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", f"output/scripts/{script}", "hostname"],
+        env={**os.environ, "PATH": path, "STATE": str(site), "SECRETS": secrets},
+        capture_output=True,
+        text=True,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize("script", ["deploy.sh", "run.sh"])
 def test_a_clone_with_keys_of_before_a_rotation_deploys_and_runs_nothing(
     site: Path, mpigen: Mpigen, script: str
@@ -215,12 +242,35 @@ def test_a_clone_with_keys_of_before_a_rotation_deploys_and_runs_nothing(
     assert mpigen("keys", "rotate").code == 0
     key = site / "output/keys/id_ed25519"
     key.write_bytes((site / "old/id_ed25519").read_bytes())
-    nowhere = {**os.environ, "DOCKER_HOST": f"unix://{site}/none"}
-    command = ["sh", f"output/scripts/{script}", "hostname"]
-    done = subprocess.run(command, env=nowhere, capture_output=True, text=True)
-    assert done.returncode == 2, done.stderr
-    assert "keys/id_ed25519 does not belong to id_ed25519.pub" in done.stderr
-    assert "mpigen keys import DIR --force" in done.stderr
+    done = deploy(site, script)
+    assert done.code == 2, done.err
+    assert "keys/id_ed25519 does not belong to id_ed25519.pub" in done.err
+    assert "mpigen keys import DIR --force" in done.err
     key.unlink()
-    done = subprocess.run(command, env=nowhere, capture_output=True, text=True)
-    assert (done.returncode, "mpigen keys import DIR" in done.stderr) == (2, True)
+    done = deploy(site, script)
+    assert (done.code, "mpigen keys import DIR" in done.err) == (2, True)
+    assert not (site / "call").exists()
+
+
+def test_what_the_swarm_has_already_is_deployed_without_its_private_key(
+    site: Path, mpigen: Mpigen
+) -> None:
+    (site / "mpigen.yaml").write_text("name: x\nssh: {delivery: secret}\n")
+    assert mpigen("render").code == 0
+    assert deploy(site).code == 0
+    assert "-c -" not in (site / "call").read_text()
+    user, host = yaml.safe_load((site / "output/stack.yml").read_text())["secrets"]
+    assert (user[:9], host[:9]) == ("user_key_", "host_key_")
+    (site / "output/keys/id_ed25519").unlink()
+    done = deploy(site, secrets=f"y_{user} x_{user}0 x_{host}")
+    assert done.code == 2
+    assert "output/keys/id_ed25519 cannot be read, and the Swarm has no secret of it" in done.err
+    done = deploy(site, secrets=f"x_{user}")
+    assert done.code == 0, done.err
+    assert yaml.safe_load((site / "over").read_text()) == {
+        "version": "3.8",
+        "secrets": {user: {"external": True, "name": f"x_{user}"}},
+    }
+    (site / "output/keys/ssh_host_ed25519_key").unlink()
+    assert deploy(site, secrets=f"x_{user} x_{host}").code == 0
+    assert set(yaml.safe_load((site / "over").read_text())["secrets"]) == {user, host}

@@ -9,26 +9,55 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-physics}
 wait=${WAIT:-120}
 
-for key in id_ed25519 ssh_host_ed25519_key; do
-    if [ ! -r "$here/keys/$key" ]; then
-        echo "deploy.sh: $here/keys/$key cannot be read, and becomes a Swarm secret: bring it with" >&2
-        echo "deploy.sh: mpigen keys import DIR; or make new keys with mpigen keys rotate" >&2
+# What the Swarm has already is taken as it is, and needs no private key here. Docker would hold
+# it against the file, and refuse other bytes even of the same key.
+there=$(docker secret ls --format '{{.Name}}')
+has() {
+    printf '%s\n' "$there" | grep -qxF "${stack}_$1"
+}
+# usable KEY: its private half can become a secret
+usable() {
+    if [ ! -r "$here/keys/$1" ]; then
+        echo "deploy.sh: $here/keys/$1 cannot be read, and the Swarm has no secret of it yet: bring it" >&2
+        echo "deploy.sh: with mpigen keys import DIR; or make new keys with mpigen keys rotate" >&2
         exit 2
     fi
     # the secret is named after the public half: another key would take that name, and keep it
     if command -v ssh-keygen >/dev/null 2>&1; then
-        if ! public=$(ssh-keygen -y -P '' -f "$here/keys/$key"); then
-            echo "deploy.sh: $here/keys/$key is refused: see mpigen keys status" >&2
+        if ! public=$(ssh-keygen -y -P '' -f "$here/keys/$1"); then
+            echo "deploy.sh: $here/keys/$1 is refused: see mpigen keys status" >&2
             exit 2
         fi
-        if ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/$key.pub"; then
-            echo "deploy.sh: $here/keys/$key does not belong to $key.pub: bring the one that does with" >&2
+        if ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/$1.pub"; then
+            echo "deploy.sh: $here/keys/$1 does not belong to $1.pub: bring the one that does with" >&2
             echo "deploy.sh: mpigen keys import DIR --force; or make new keys with mpigen keys rotate" >&2
             exit 2
         fi
     fi
-done
-docker stack deploy --with-registry-auth -c "$here/stack.yml" "$stack"
+}
+external=
+if has user_key_d4227a97631c; then
+    external="$external
+  user_key_d4227a97631c: {external: true, name: \"${stack}_user_key_d4227a97631c\"}"
+else
+    usable id_ed25519
+fi
+if has host_key_5873bb5b1b1d; then
+    external="$external
+  host_key_5873bb5b1b1d: {external: true, name: \"${stack}_host_key_5873bb5b1b1d\"}"
+else
+    usable ssh_host_ed25519_key
+fi
+if [ -n "$external" ]; then
+    # over stack.yml, and of its version: Docker merges no others
+    version=$(grep '^version:' "$here/stack.yml") || true
+    docker stack deploy --with-registry-auth -c "$here/stack.yml" -c - "$stack" <<EOF
+$version
+secrets:$external
+EOF
+else
+    docker stack deploy --with-registry-auth -c "$here/stack.yml" "$stack"
+fi
 
 # every service has all of its containers healthy, and is not in the middle of an update
 settled() {
@@ -71,7 +100,13 @@ for kind in secret config; do
         esac
         case $current in
             *" $name "*) ;;
-            *) docker $kind rm "$name" >/dev/null && echo "removed the $kind $name of earlier keys" ;;
+            *)
+                if docker $kind rm "$name" >/dev/null; then
+                    echo "removed the $kind $name of earlier keys"
+                else
+                    echo "deploy.sh: the $kind $name of earlier keys is left" >&2
+                fi
+                ;;
         esac
     done
 done

@@ -37,37 +37,52 @@ if command -v ssh-keygen >/dev/null 2>&1 && public=$(ssh-keygen -y -P '' -f "$he
     echo "run.sh: with mpigen keys import DIR --force" >&2
     exit 2
 fi
-# give FOLDER FILE TARGET: a file of this folder goes into the container, for the user that it runs as
+# give FOLDER FILE MODE TARGET: a file of this folder goes into the container, for its user
 give() {
     tar -C "$here/$1" --numeric-owner --owner 1000 --group 1000 \
-        --mode 600 -cf - "$2" | docker cp - "$container:$3"
+        --mode "$3" -cf - "$2" | docker cp - "$container:$4"
 }
 # a container of one's own gets no Swarm secrets, so its keys are copied in before it starts
-trap '[ -z "${container:-}" ] || docker rm --force "$container" >/dev/null' EXIT
+trap '[ -z "${container:-}" ] || docker rm --force "$container" >/dev/null 2>&1' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 # shellcheck disable=SC2086 # $terminal is one option or none
-container=$(docker create --init --interactive $terminal \
+container=$(docker create --rm --init --interactive $terminal \
     --network "${stack}_"mpi \
     --cap-drop ALL \
     --env "MPI_EXPECT=$expect" \
     --env "MPI_WAIT=${MPI_WAIT:-60}" \
     physics:latest mpirun "$@")
-give keys id_ed25519 /etc/mpi
-give rootfs/etc/ssh ssh_known_hosts /etc/ssh
-status=0
-if [ -n "$terminal" ]; then
-    docker start --attach --interactive "$container" || status=$?
-    exit "$status"
-fi
-# `docker start` leaves when it gets a signal, and the job runs on: so it gets none (it is in a
-# session of its own), and the job gets them from here
-trap 'docker kill --signal INT "$container" >/dev/null 2>&1 || true' INT
-trap 'docker kill --signal TERM "$container" >/dev/null 2>&1 || true' TERM HUP
+give keys id_ed25519 400 /etc/mpi
+give rootfs/etc/ssh ssh_known_hosts 644 /etc/ssh
+
+# `docker start` leaves when it gets a signal, and the job runs on: so the job gets them from here,
+# and docker has a session of its own. It stays in that of a terminal, to follow its size; there
+# Ctrl-C is a byte, which docker hands on.
+told=0
+# shellcheck disable=SC2329 # the traps call it
+tell() {
+    told=$((told + 1))
+    # what does not run yet cannot be told, and must not begin
+    docker kill --signal "$1" "$container" || docker rm --force "$container" || true
+} >/dev/null 2>&1
+trap 'tell INT' INT
+trap 'tell TERM' TERM
+trap 'tell HUP' HUP
+session=setsid
+[ -z "$terminal" ] || session=
 exec 3<&0
-setsid docker start --attach --interactive "$container" <&3 3<&- &
+$session docker start --attach --interactive "$container" <&3 3<&- &
 client=$!
-while kill -0 "$client" 2>/dev/null; do
-    wait "$client" || true
+while :; do
+    before=$told
+    status=0
+    wait "$client" || status=$?
+    # a signal ends the wait, not the job
+    [ "$told" != "$before" ] || break
 done
-exit "$(docker wait "$container")"
+# where docker left before the job, the job's own end counts
+if [ "$told" != 0 ] && ended=$(docker wait "$container" 2>/dev/null); then
+    status=$ended
+fi
+exit "$status"

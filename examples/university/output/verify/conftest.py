@@ -34,14 +34,14 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def give(container: str, path: str, folder: str) -> None:
+def give(container: str, path: str, folder: str, mode: int) -> None:
     """Copy a file of the rendered folder into a container, for the user that it runs as.
 
     A container of one's own gets no Swarm secrets.
     """
 
     def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry.uid, entry.gid, entry.mode = 1000, 1000, 0o600
+        entry.uid, entry.gid, entry.mode = 1000, 1000, mode
         return entry
 
     file, archive = Path(__file__).parents[1] / path, io.BytesIO()
@@ -118,8 +118,8 @@ def launcher() -> "Host":
         "--env", f"MPI_EXPECT={expect}", IMAGE, "sleep", "3600",
     )  # fmt: skip
     try:
-        give(container, "keys/id_ed25519", "/etc/mpi")
-        give(container, "rootfs/etc/ssh/ssh_known_hosts", "/etc/ssh")
+        give(container, "keys/id_ed25519", "/etc/mpi", 0o400)
+        give(container, "rootfs/etc/ssh/ssh_known_hosts", "/etc/ssh", 0o644)
         docker("start", container)
         yield Host(ContainerBackend(container, ["env"]))
     finally:

@@ -64,7 +64,7 @@ def test_key_files_are_private(workers):
         for key in ("id_ed25519", "ssh_host_ed25519_key"):
             file = host.file(f"/etc/mpi/{key}")
             assert file.exists, f"{name}: {key}"
-            assert (file.mode, file.uid) == (0o600, UID), f"{name}: {key}"
+            assert (file.mode, file.uid) == (0o400, UID), f"{name}: {key}"
         for public in ("/etc/mpi/authorized_keys", "/etc/ssh/ssh_known_hosts"):
             file = host.file(public)
             assert (file.mode, file.uid) == (0o644, 0), f"{name}: {public}"
