@@ -11,6 +11,10 @@ from pathlib import Path
 
 from mpigen.errors import InputError
 
+_ARMOR = re.compile(
+    r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL
+)
+
 
 def refuse_private(file: Path, public: str | None) -> None:
     """Refuse a private key with a wrong mode or type, a passphrase, or another public half.
@@ -30,8 +34,22 @@ def refuse_private(file: Path, public: str | None) -> None:
         hint = f"Take it off: ssh-keygen -p -N '' -f {file}"
         raise InputError(f"{file} has a passphrase, and nobody in a container can type it", hint)
     if public and base64.b64decode(public.split()[1]) != blob:
-        hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
-        raise InputError(f"{file} does not belong to {file.name}.pub", hint)
+        raise other_half(file)
+
+
+def other_half(file: Path) -> InputError:
+    """What to say of a private key whose public half is another's."""
+    hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
+    return InputError(f"{file} does not belong to {file.name}.pub", hint)
+
+
+def armor(file: Path) -> str:
+    """The text of a private key file from its BEGIN to its END, each line ended as OpenSSH does.
+
+    Raises InputError where there is none.
+    """
+    lines = [line.strip() for line in _armored(file)[0].splitlines()]
+    return "\n".join(lines) + "\n"
 
 
 def belongs(file: Path, public: str) -> bool:
@@ -45,14 +63,25 @@ def belongs(file: Path, public: str) -> bool:
 def _read(file: Path) -> tuple[str, str, bytes]:
     """Cipher, key type and public key of a private key file."""
     try:
+        return _header(base64.b64decode(_armored(file)[1]))
+    except (ValueError, IndexError, binascii.Error) as error:
+        raise _no_key(file) from error
+
+
+def _armored(file: Path) -> re.Match[str]:
+    try:
         text = file.read_text(encoding="utf-8", errors="replace")
-        body = re.search(r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", text, re.DOTALL)
-        return _header(base64.b64decode(body[1] if body else ""))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    except (ValueError, IndexError, binascii.Error) as error:
-        hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
-        raise InputError(f"{file} is no OpenSSH private key", hint) from error
+    found = _ARMOR.search(text)
+    if not found:
+        raise _no_key(file)
+    return found
+
+
+def _no_key(file: Path) -> InputError:
+    hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
+    return InputError(f"{file} is no OpenSSH private key", hint)
 
 
 def _header(data: bytes) -> tuple[str, str, bytes]:

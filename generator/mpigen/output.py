@@ -104,6 +104,12 @@ def recorded_version(folder: Path) -> str:
         return str(manifest.get("mpigen", ""))
 
 
+def recorded_fingerprints(folder: Path) -> dict[str, str]:
+    """The fingerprints, by "user" and "host", of the keys that `folder` was rendered with."""
+    with _manifest(folder) as manifest:
+        return dict(manifest.get("keys", {}))
+
+
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
     """What writing `files` to `folder` would change, by path.
 

@@ -1,5 +1,6 @@
 """`mpigen keys`: real key files, by the hand of OpenSSH."""
 
+import base64
 import json
 import os
 import stat
@@ -274,3 +275,47 @@ def test_what_the_swarm_has_already_is_deployed_without_its_private_key(
     (site / "output/keys/ssh_host_ed25519_key").unlink()
     assert deploy(site, secrets=f"x_{user} x_{host}").code == 0
     assert set(yaml.safe_load((site / "over").read_text())["secrets"]) == {user, host}
+
+
+def test_a_key_that_comes_back_is_the_same_bytes(site: Path, mpigen: Mpigen) -> None:
+    """Swarm refuses a secret of the same name with other bytes."""
+    key, public = site / "output/keys/id_ed25519", site / "output/keys/id_ed25519.pub"
+    said = public.read_text()
+    keygen("-c", "-C", "of OpenSSH, with a comment", "-f", key)
+    public.write_text(said)
+    before = key.read_bytes()
+    assert mpigen("keys", "export", "safe").code == 0
+    for name in NAMES:
+        (site / "output/keys" / name).unlink()
+    # as an editor or a mail may have left it
+    text = "my key:\r\n" + before.decode().replace("\n", "\r\n")
+    (site / "safe/id_ed25519").write_bytes(text.encode())
+    assert mpigen("keys", "import", "safe").code == 0
+    assert key.read_bytes() == before
+
+
+def test_the_status_tells_whether_the_other_artifacts_have_the_keys(
+    site: Path, mpigen: Mpigen
+) -> None:
+    rows = json.loads(mpigen("keys", "status", "--json").out)
+    assert [row["rendered"] for row in rows] == [True, True]
+    make(site / "output/keys/id_ed25519")
+    done = mpigen("keys", "status")
+    assert done.code == 1
+    assert "not the key that the other artifacts hold. Run: mpigen render" in done.err
+    rows = json.loads(mpigen("keys", "status", "--json").out)
+    assert [row["rendered"] for row in rows] == [False, True]
+
+
+def test_a_key_whose_header_tells_a_lie_is_refused(site: Path, mpigen: Mpigen) -> None:
+    """All of its public halves are right, and it is the private half of none."""
+    key, public = site / "output/keys/id_ed25519", site / "output/keys/id_ed25519.pub"
+    blob = base64.b64decode(public.read_text().split()[1])[-32:]
+    lines = key.read_text().splitlines()
+    body = bytearray(base64.b64decode("".join(lines[1:-1])))
+    seed = body.rindex(blob) - 32
+    body[seed] ^= 1
+    key.write_text("\n".join([lines[0], base64.b64encode(body).decode(), lines[-1], ""]))
+    assert mpigen("keys", "status").code == 1
+    done = mpigen("keys", "export", "copy")
+    assert (done.code, "does not belong to id_ed25519.pub" in done.err) == (2, True)

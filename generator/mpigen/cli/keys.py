@@ -9,7 +9,8 @@ import typer
 from mpigen.errors import InputError
 
 if TYPE_CHECKING:
-    from mpigen.keys import Keys, Status
+    from mpigen.keyring import Status
+    from mpigen.keys import Keys
     from mpigen.site import Rendered, Site
 
 app = typer.Typer(
@@ -34,26 +35,33 @@ def status(
     output: Path | None = _OUTPUT,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Tell both keys, and whether their private halves are here and right.
+    """Tell both keys, whether their private halves are here and right, and output/ has them.
 
     Exits 1 if something is wrong with one.
     """
-    from mpigen import keys, site
+    from mpigen import keyring, site
     from mpigen.cli import show
     from mpigen.errors import CheckFailed
     from mpigen.load import load
+    from mpigen.output import recorded_fingerprints
 
     own = site.at(config, output)
     delivery = load(*own.configs).ssh.delivery
-    rows = keys.status(own.output)
+    rows = keyring.status(own.output, recorded_fingerprints(own.output))
     if as_json:
         listing = [{**row.__dict__, "delivery": delivery} for row in rows]
         typer.echo(json.dumps(listing, indent=2))
     else:
         show.table(
-            ("key", "fingerprint", "delivery", "private half"),
+            ("key", "fingerprint", "delivery", "rendered", "private half"),
             [
-                (row.key, row.fingerprint or "none", delivery, row.problem or row.private)
+                (
+                    row.key,
+                    row.fingerprint or "none",
+                    delivery,
+                    "yes" if row.rendered else "no",
+                    "problem" if row.problem else row.private,
+                )
                 for row in rows
             ],
         )
@@ -67,6 +75,8 @@ def status(
 def _say_next(rows: "list[Status]", wants: str) -> None:
     if any(not row.fingerprint for row in rows):
         typer.echo("next: mpigen render, which makes them")
+    elif any(not row.rendered for row in rows):
+        typer.echo("next: mpigen render, which puts them into the other artifacts")
     elif any(row.private == "not here" for row in rows):
         typer.echo(f"next: mpigen keys import DIR, with the private halves; {wants} needs them")
 
@@ -95,11 +105,11 @@ def import_(
     force: bool = typer.Option(False, "--force", help="Overwrite the cluster's private keys."),
 ) -> None:
     """Take keys from DIR, once they are found right, and render what holds their public halves."""
-    from mpigen import keys, site
+    from mpigen import keyring, site
 
     own = site.at(config, output)
-    given = keys.read(folder)
-    lost = keys.lost(own.output, given)
+    given = keyring.read(folder)
+    lost = keyring.lost(own.output, given)
     if lost and not force:
         files = ", ".join(map(str, lost))
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
@@ -116,10 +126,10 @@ def export(
     output: Path | None = _OUTPUT,
 ) -> None:
     """Copy both pairs to DIR, for another machine or a safe. Nothing is overwritten."""
-    from mpigen import keys, site
+    from mpigen import keyring, site
 
     own = site.at(config, output)
-    for path in keys.export(own.output, folder):
+    for path in keyring.export(own.output, folder):
         typer.echo(f"     new  {path}")
     typer.echo(f"next, on the other machine: mpigen keys import {folder}")
 
