@@ -1,4 +1,4 @@
-"""One render of a folder at a time.
+"""One render of a folder at a time, and no check while it is written.
 
 The lock is the kernel's (flock) on the folder that holds output/: there is no lock file to
 commit or to forget, and a render that is killed lets go of it.
@@ -49,6 +49,28 @@ def alone(output: Path, say: Callable[[str], None]) -> Iterator[None]:
             os.close(descriptor)
 
 
+@contextmanager
+def unchanged(output: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Keep renders of folder `output` away while it is read; others may read it too.
+
+    Nothing is made or written. Where the folder above is missing or cannot be locked there is
+    nothing to keep away, or no way to: then go on.
+    """
+    above = real(output).parent
+    try:
+        descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        descriptor = None
+    try:
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                _wait(descriptor, above, say, shared=True)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _lock(above: Path, made: list[Path], say: Callable[[str], None]) -> int:
     """The open file that holds the lock. Raises OSError where it cannot be had.
 
@@ -75,16 +97,17 @@ def _lock(above: Path, made: list[Path], say: Callable[[str], None]) -> int:
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), above)
 
 
-def _wait(descriptor: int, above: Path, say: Callable[[str], None]) -> None:
+def _wait(descriptor: int, above: Path, say: Callable[[str], None], shared: bool = False) -> None:
     import fcntl
 
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     until = time.monotonic() + _QUIET
     while time.monotonic() < until:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(_POLL)
         else:
             return
     say(f"waiting for another render in {above}")
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    fcntl.flock(descriptor, how)

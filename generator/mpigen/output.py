@@ -29,12 +29,13 @@ class Change:
     """One file that differs. `edited` tells that mpigen did not write what is there now.
 
     A file is `removed` that the manifest lists and that is rendered no more; of a `mode` only the
-    executable bit counts, as in git.
+    executable bit counts, as in git. `mode` tells that it differs, alone or beside the text.
     """
 
     path: str
     kind: Literal["new", "changed", "mode", "removed"]
     edited: bool
+    mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,13 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
         there = blob(folder / path)
         if there is None:
             changes.append(Change(path, "new", edited=False))
-        elif there.is_link or there.data != file.text.encode():
-            changes.append(Change(path, "changed", path != MANIFEST and _edited(there, made, path)))
-        elif (there.mode ^ file.mode) & stat.S_IXUSR:
-            changes.append(Change(path, "mode", edited=False))
+            continue
+        mode = not there.is_link and bool((there.mode ^ file.mode) & stat.S_IXUSR)
+        if there.is_link or there.data != file.text.encode():
+            edited = path != MANIFEST and _edited(there, made, path)
+            changes.append(Change(path, "changed", edited, mode))
+        elif mode:
+            changes.append(Change(path, "mode", edited=False, mode=True))
     for path in sorted(set(made) - set(files)):
         target = folder / path
         if target.is_file() or target.is_symlink():

@@ -14,7 +14,7 @@ from mpigen.cluster import Cluster, plan
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
 from mpigen.load import load
-from mpigen.output import recorded_overrides, recorded_version, with_manifest
+from mpigen.output import MANIFEST, recorded_overrides, recorded_version, with_manifest
 from mpigen.overrides import moved
 from mpigen.render import STACK, File, render
 from mpigen.source import dotted
@@ -71,7 +71,8 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
     warnings = [
         *_check_stack(files[STACK], cluster),
         *(
-            f"mpigen has changed {now} since it was overridden here: see `mpigen templates diff`"
+            f"mpigen has changed {now} since it was overridden here: `mpigen templates diff` "
+            f"shows it before a render, git diff {site.output / MANIFEST} after one"
             for _, now in moved(overrides, recorded)
         ),
     ]

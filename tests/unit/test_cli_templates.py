@@ -161,7 +161,7 @@ def test_an_upgrade_tells_which_overrides_it_concerns(
     done = mpigen("render", "--check")
     assert [line for line in done.err.splitlines() if line.startswith("warning")] == [
         f"warning: mpigen has changed {what} since it was overridden here: "
-        "see `mpigen templates diff`"
+        "`mpigen templates diff` shows it before a render, git diff output/manifest.json after one"
         for what in ("the block packages of Dockerfile", "scripts/status.sh")
     ]
     done = mpigen("templates", "diff")

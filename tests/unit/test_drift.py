@@ -1,5 +1,6 @@
 """`mpigen render --check` and `--diff`: what is not as a render would write it, anywhere."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.lock import alone, unchanged
 from tests.conftest import Mpigen, snapshot
 
 TEXT = "name: x\n"
@@ -65,6 +67,37 @@ def test_each_kind_of_drift_is_named_with_what_mends_it(site: Path, mpigen: Mpig
     assert snapshot(site) == before
     assert mpigen("render").code == 0
     assert mpigen("render", "--check").code == 0
+
+
+def test_a_mode_that_differs_beside_the_text_is_told(site: Path, mpigen: Mpigen) -> None:
+    script = site / "output/scripts/run.sh"
+    script.write_text("mine\n")
+    script.chmod(0o644)
+    done = mpigen("render", "--check")
+    line = "  changed  output/scripts/run.sh (edited by hand, should be executable)"
+    assert line in done.err.splitlines()
+    (change,) = json.loads(mpigen("render", "--check", "--json").out)["changes"]
+    assert change == {"path": "scripts/run.sh", "kind": "changed", "edited": True, "mode": True}
+
+
+def test_a_check_waits_until_a_render_is_over(site: Path) -> None:
+    command = [sys.executable, "-m", "mpigen", "render", "--check"]
+    with contextlib.ExitStack() as rendering:
+        rendering.enter_context(alone(site / "output", print))
+        (site / "output/stack.yml").rename(site / "away")
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr
+            assert process.stderr.readline() == f"waiting for another render in {site}\n"
+            (site / "away").rename(site / "output/stack.yml")
+            rendering.close()
+    assert process.returncode == 0
+
+
+def test_checks_do_not_wait_for_one_another(site: Path) -> None:
+    with unchanged(site / "output", pytest.fail), unchanged(site / "output", pytest.fail):
+        pass
 
 
 def test_a_hand_edit_is_told_with_the_ways_out(site: Path, mpigen: Mpigen) -> None:
@@ -156,8 +189,8 @@ def test_a_machine_reads_the_same(site: Path, mpigen: Mpigen) -> None:
     report = json.loads(done.out)
     assert (done.code, report["fresh"]) == (1, False)
     assert report["changes"] == [
-        {"path": "README.md", "kind": "changed", "edited": True},
-        {"path": "stack.yml", "kind": "missing", "edited": False},
+        {"path": "README.md", "kind": "changed", "edited": True, "mode": False},
+        {"path": "stack.yml", "kind": "missing", "edited": False, "mode": False},
     ]
     (site / "output/README.md").unlink()
     assert [each["path"] for each in json.loads(mpigen("render", "--json").out)["changes"]] == [

@@ -82,7 +82,7 @@ def test_what_somebody_changed_is_told_as_edited(output: Path) -> None:
 
 def test_a_lost_exec_bit_is_a_change_and_no_edit(output: Path) -> None:
     (output / "sub/deep/b.sh").chmod(0o644)
-    assert compare(FILES, output) == [Change("sub/deep/b.sh", "mode", edited=False)]
+    assert compare(FILES, output) == [Change("sub/deep/b.sh", "mode", edited=False, mode=True)]
 
 
 def test_a_file_that_was_there_before_is_told_as_edited(tmp_path: Path) -> None:

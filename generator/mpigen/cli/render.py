@@ -46,15 +46,17 @@ def render(
     if diff and as_json:
         raise InputError("--diff and --json print different things: choose one")
     own = site.at(config, output)
+    from mpigen.lock import alone, unchanged
+
     if check or diff:
-        rendered = site.render_site(own)
-        changes = compare(rendered.files, own.output)
+        with unchanged(own.output, lambda line: typer.echo(line, err=True)):
+            rendered = site.render_site(own)
+            changes = compare(rendered.files, own.output)
         _show(own, rendered, changes, diff, as_json)
         if check:
             _judge(own, rendered, changes, as_json)
         return
     from mpigen import swap
-    from mpigen.lock import alone
 
     with alone(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own)
@@ -124,7 +126,12 @@ def _show(
 
     if as_json:
         found = [
-            {"path": change.path, "kind": _FOUND[change.kind], "edited": change.edited}
+            {
+                "path": change.path,
+                "kind": _FOUND[change.kind],
+                "edited": change.edited,
+                "mode": change.mode,
+            }
             for change in changes
         ]
         report = {"cluster": rendered.cluster.name, "fresh": not changes, "changes": found}
@@ -166,10 +173,11 @@ def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: 
 
 
 def _note(change: "Change", rendered: "Rendered") -> str:
-    if change.kind == "mode":
+    notes = ["edited by hand"] if change.edited else []
+    if change.mode:
         executable = rendered.files[change.path].mode & 0o100
-        return f" (should {'' if executable else 'not '}be executable)"
-    return " (edited by hand)" if change.edited else ""
+        notes.append(f"should {'' if executable else 'not '}be executable")
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
