@@ -71,6 +71,10 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "image": some(
             base=st.sampled_from(["debian:bookworm-slim", "registry.example.org:5000/a/b:1"]),
             tag=labels().map(lambda name: f"registry:5000/{name}:v1.0_x"),
+            distribute=st.sampled_from(["load", "registry"]),
+            endpoints=st.dictionaries(
+                labels(), labels().map(lambda host: f"ssh://me@{host}"), max_size=2
+            ),
             packages=st.lists(st.sampled_from(["gdb", "hwloc", "vim=2:9.1-1"]), max_size=3),
             build_packages=st.lists(st.sampled_from(["gfortran", "libfftw3-dev"]), max_size=2),
         ),

@@ -54,6 +54,8 @@ class Cluster:
     groups: tuple[Group, ...]
     port: int
     delivery: str
+    distribute: str
+    endpoints: dict[str, str]
     additions: tuple[Addition, ...]
 
     @property
@@ -99,6 +101,8 @@ def plan(config: Config) -> Cluster:
         groups=groups,
         port=config.ssh.port,
         delivery=config.ssh.delivery,
+        distribute=config.image.distribute,
+        endpoints=config.image.endpoints,
         additions=_additions(config),
     )
 

@@ -13,10 +13,12 @@ from mpigen.fields import (
     CommandLine,
     Constraint,
     Cpus,
+    EngineUrl,
     ImagePath,
     ImageReference,
     Label,
     Memory,
+    NodeName,
     Package,
     ParamName,
     ParamValue,
@@ -45,6 +47,16 @@ class Image(_Section):
         None,
         description="The image's name; default NAME:latest.",
         examples=["registry.example.org/team/solver:1"],
+    )
+    distribute: Literal["load", "registry"] = Field(
+        "load",
+        description="How nodes get it: loaded into each engine, or pushed and pulled.",
+    )
+    endpoints: dict[NodeName, EngineUrl] = Field(
+        {},
+        description="With `load`: each node's Docker endpoint, by the node's host name.",
+        examples=[{"server2": "ssh://admin@server2"}],
+        json_schema_extra={"additionalProperties": False},
     )
     packages: list[Package] = Field(
         [],

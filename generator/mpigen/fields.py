@@ -210,6 +210,18 @@ UserName = Annotated[
     ),
     forms.user,
 ]
+NodeName = Annotated[
+    StrictText,
+    _matching(forms.NODE, "is no host name of a node: take it from docker node ls"),
+    forms.node,
+]
+EngineUrl = Annotated[
+    StrictText,
+    _matching(
+        forms.ENGINE, "is no Docker endpoint: use ssh://USER@HOST, tcp://HOST:PORT or unix:///PATH"
+    ),
+    forms.engine,
+]
 ImagePath = Annotated[
     StrictText,
     _matching(

@@ -32,6 +32,10 @@ _TAKEN_USERS = (
 )
 USER = rf"(?!({_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}"
 
+# what `docker node ls` shows, and what `docker --host` takes
+NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
+
 PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
 PARAM = r"[a-z][a-z0-9_]*"
 # What mpigen finds out when a container starts; a second opinion makes Open MPI use both.
@@ -79,6 +83,8 @@ image = text("image reference", IMAGE)
 constraint = text("placement constraint", CONSTRAINT)
 package = text("Debian package", PACKAGE)
 user = text("user name", USER)
+node = text("host name of a node", NODE)
+engine = text("Docker endpoint", ENGINE)
 path = text("absolute path", PATH)
 param = text("MCA parameter", rf"(?!({'|'.join(OWN_PARAMS)})$){PARAM}")
 folder = text("relative path", _FOLDER)

@@ -58,11 +58,13 @@ def with_manifest(
     files: Mapping[str, File],
     fingerprints: Mapping[str, str] = MappingProxyType({}),
     overrides: Iterable[Override] = (),
+    cluster: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, File]:
     """`files` and the manifest that lists each with its sha256, mode and template.
 
     Of the keys it has the fingerprints, so that a review sees which they are; and under each of
-    the site's `overrides` the built-in text, against which an upgrade of mpigen is held.
+    the site's `overrides` the built-in text, against which an upgrade of mpigen is held. `cluster`
+    is what the verbs that talk to Docker must know of it.
     """
     listing = {
         path: {
@@ -74,6 +76,7 @@ def with_manifest(
     }
     manifest: dict[str, object] = {
         "mpigen": __version__,
+        "cluster": dict(cluster),
         "keys": dict(fingerprints),
         "files": listing,
     }
@@ -109,6 +112,12 @@ def recorded_fingerprints(folder: Path) -> dict[str, str]:
     """The fingerprints, by "user" and "host", of the keys that `folder` was rendered with."""
     with _manifest(folder) as manifest:
         return dict(manifest.get("keys", {}))
+
+
+def recorded_cluster(folder: Path) -> dict[str, Any]:
+    """What the manifest of `folder` says of the cluster; empty if that is not known."""
+    with _manifest(folder) as manifest:
+        return dict(manifest.get("cluster", {}))
 
 
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:

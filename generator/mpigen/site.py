@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from mpigen import keys
+from mpigen.artifacts import record
 from mpigen.cluster import Cluster, plan
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
@@ -78,7 +79,7 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
     ]
     return Rendered(
         cluster,
-        with_manifest(files, own.public.fingerprints(), overrides),
+        with_manifest(files, own.public.fingerprints(), overrides, record(cluster)),
         own.new_private,
         tuple(warnings),
     )

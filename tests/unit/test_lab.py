@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mpigen import processes
 from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, dockerd, engine, lab, machine, nodes
+from mpigen.swarm import engine as swarm_engine
 
 
 @pytest.fixture
@@ -125,14 +127,14 @@ def test_where_packages_can_be_installed(os_release: str, expected: bool) -> Non
 def test_a_failing_command_shows_its_last_lines() -> None:
     script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i >&2; done; exit 4"
     with pytest.raises(ClusterError) as error:
-        machine.run(["sh", "-c", script], "counting")
+        processes.run(["sh", "-c", script], "counting")
     assert error.value.message.startswith("counting failed with exit code 4\n  line 3\n")
     assert error.value.message.endswith("  line 12")
 
 
 def test_docker_host_says_where_the_engine_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2376")
-    assert engine.endpoint() == engine.Endpoint("tcp://10.0.0.1:2376", "DOCKER_HOST")
+    assert swarm_engine.endpoint() == swarm_engine.Endpoint("tcp://10.0.0.1:2376", "DOCKER_HOST")
     with pytest.raises(ClusterError, match=r"DOCKER_HOST names tcp://10\.0\.0\.1:2376"):
         engine.local_endpoint()
 
@@ -142,7 +144,7 @@ def test_inside_a_labs_context_the_labs_own_engine_is_used(
 ) -> None:
     socket = state / "lab" / "node-1" / "docker.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
-    assert engine.endpoint().url == f"unix://{socket}"
+    assert swarm_engine.endpoint().url == f"unix://{socket}"
     assert engine.local_endpoint().url == "unix:///var/run/docker.sock"
     (state / "lab").mkdir(parents=True)
     (state / "lab" / "engine").write_text("unix:///run/user/1000/docker.sock")
@@ -154,7 +156,7 @@ def test_a_silent_engine_is_an_error_with_a_next_step(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(ClusterError, match="no Docker engine answers at unix://") as error:
-        engine.connect()
+        swarm_engine.reach()
     assert error.value.hint == "Start that engine, or point elsewhere: DOCKER_HOST names it."
 
 

@@ -89,10 +89,11 @@ def base(
     It is pulled; where no registry answers, Debian's images are made from the package mirror
     (which installs mmdebstrap if need be, as root or with sudo).
     """
-    from mpigen.lab import base, engine
+    from mpigen.lab import base
+    from mpigen.swarm import engine
 
     with progress() as say:
-        base.ensure(engine.connect(), image, say, mirror)
+        base.ensure(engine.reach().client, image, say, mirror)
 
 
 @app.command()

@@ -10,8 +10,8 @@ from docker.errors import ImageNotFound
 
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
-from mpigen.lab.engine import blame
-from mpigen.lab.machine import Say
+from mpigen.processes import Say
+from mpigen.swarm.engine import blame
 
 _DEBIAN = re.compile(r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|12|13)(-slim)?")
 _SUITES = {"12": "bookworm", "13": "trixie"}

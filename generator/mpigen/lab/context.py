@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
 
@@ -30,7 +31,7 @@ def create(lab: str, socket: Path) -> None:
             f"Give the lab another name, or remove it: docker context rm {name}",
         )
     description = f"mpigen lab {lab}, its first manager"
-    machine.run(
+    processes.run(
         [
             *_DOCKER,
             "create",
@@ -52,7 +53,7 @@ def remove(lab: str) -> bool:
     name = name_of(lab)
     if not _host(name).startswith(f"unix://{machine.state_root() / lab}/"):
         return False
-    machine.run([*_DOCKER, "rm", "--force", name], f"docker context rm {name}")
+    processes.run([*_DOCKER, "rm", "--force", name], f"docker context rm {name}")
     return True
 
 
@@ -64,5 +65,5 @@ def _host(name: str) -> str:
     if not shutil.which("docker"):
         return ""
     # `ls` looks at contexts alone; with DOCKER_HOST set, it only warns, on standard error.
-    listed = machine.run([*_DOCKER, "ls", "--format", "{{.Name}}\t{{.DockerEndpoint}}"], "docker")
+    listed = processes.run([*_DOCKER, "ls", "--format", "{{.Name}}\t{{.DockerEndpoint}}"], "docker")
     return dict(line.split("\t", 1) for line in listed.splitlines() if "\t" in line).get(name, "")

@@ -13,8 +13,8 @@ from pathlib import Path
 from mpigen.cluster import Cluster, plan
 from mpigen.errors import CheckFailed, ClusterError
 from mpigen.lab import base, engine, lab
-from mpigen.lab.machine import Say
 from mpigen.load import load
+from mpigen.processes import Say
 
 _RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
 

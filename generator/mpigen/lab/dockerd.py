@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
-from mpigen.lab.machine import Say
+from mpigen.processes import Say
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -126,7 +127,7 @@ def _spawn(daemon: Dockerd) -> int:
 def _start_unit(daemon: Dockerd) -> int:
     machine.run_as_root(["systemctl", "start", *_SYSTEMD_UNITS], "systemctl start docker")
     show = ["systemctl", "show", "-P", "MainPID", "docker.service"]
-    pid = int(machine.run(show, "systemctl show"))
+    pid = int(processes.run(show, "systemctl show"))
     _remember(daemon, pid, unit=True)
     return pid
 

@@ -8,11 +8,11 @@ from tempfile import NamedTemporaryFile
 import docker
 from docker.errors import ImageNotFound
 
+from mpigen import processes
 from mpigen.errors import ClusterError
-from mpigen.lab import machine
-from mpigen.lab.engine import blame
-from mpigen.lab.machine import Say
 from mpigen.lab.nodes import Node
+from mpigen.processes import Say
+from mpigen.swarm.engine import blame
 
 _LOAD_SECONDS = 600
 
@@ -47,7 +47,7 @@ def copy(source: docker.DockerClient, members: Sequence[Node], image: str, say: 
             for chunk in source.api.get_image(image, chunk_size=1 << 20):
                 tar.write(chunk)
             tar.flush()
-        machine.each(lambda node: _load(node, Path(tar.name), image, say), lacking)
+        processes.each(lambda node: _load(node, Path(tar.name), image, say), lacking)
 
 
 def _load(node: Node, tar: Path, image: str, say: Say) -> None:

@@ -16,12 +16,13 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
+from mpigen import processes
 from mpigen.errors import ClusterError, InputError
 from mpigen.lab import context, engine, images, machine, nodes, swarm
-from mpigen.lab.engine import blame
-from mpigen.lab.machine import Say
 from mpigen.lab.nodes import Node
 from mpigen.lab.swarm import NodeStatus
+from mpigen.processes import Say
+from mpigen.swarm.engine import blame
 
 _LARGEST = 64
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -162,10 +163,10 @@ def _make(client: docker.DockerClient, name: str, count: int, tag: str, say: Say
     sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
     say(f"starting {count} {'nodes' if count > 1 else 'node'}")
     labels = nodes.labels(name, folder)
-    machine.each(lambda network: _make_network(client, network, labels), [f"mpigen-{name}"])
+    processes.each(lambda network: _make_network(client, network, labels), [f"mpigen-{name}"])
     (folder / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
     numbers = range(1, count + 1)
-    members = machine.each(
+    members = processes.each(
         lambda number: nodes.start(client, name, number, tag, sockets[number - 1]), numbers
     )
     nodes.wait(client, members, say)
@@ -219,7 +220,7 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
         while containers := client.api.containers(all=True, filters=mine):
             _refuse_if_not_ours(containers, name)
             (folder / _RECORD).unlink(missing_ok=True)  # from here on it is not up
-            machine.each(lambda made: nodes.remove(client, made["Id"]), containers)
+            processes.each(lambda made: nodes.remove(client, made["Id"]), containers)
             found = True
         networks = client.api.networks(filters=mine)
         _refuse_if_not_ours(networks, name)

@@ -2,21 +2,14 @@
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from mpigen.errors import ClusterError
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-Say = Callable[[str], None]
-"""A progress callback: takes one line, without a newline, from any thread."""
+from mpigen.processes import Say, run, tail
 
 
 def state_root() -> Path:
@@ -25,42 +18,9 @@ def state_root() -> Path:
     return Path(home) / "mpigen"
 
 
-def run(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
-    """Run a command and return its standard output ("" if that goes to the file `stdout`).
-
-    Raises ClusterError, with the command's last lines, if it fails or does not exist.
-    """
-    try:
-        done = subprocess.run(
-            command, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, check=False
-        )
-    except FileNotFoundError:
-        raise ClusterError(f"{what}: there is no command {command[0]} here") from None
-    if done.returncode != 0:
-        raise ClusterError(
-            f"{what} failed with exit code {done.returncode}\n{tail(done.stderr.decode())}"
-        )
-    return (done.stdout or b"").decode()
-
-
-def tail(text: str, lines: int = 10) -> str:
-    """The last lines of a text, indented, to stand under a message."""
-    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
-
-
 def log_tail(log: str) -> str:
     """The last lines of a dockerd's log that are more than information, indented."""
     return tail("\n".join(line for line in log.splitlines() if "level=info" not in line))
-
-
-def each(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
-    """Call a function with all items at the same time, each in a thread of its own.
-
-    An interrupt is felt only when the calls under way have ended: what an engine was asked to
-    make is there by then, and a clean-up that follows misses nothing.
-    """
-    with ThreadPoolExecutor(max(1, len(items))) as pool:
-        return list(pool.map(function, items))
 
 
 def run_as_root(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:

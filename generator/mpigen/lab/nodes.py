@@ -14,10 +14,11 @@ from typing import Any
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 
+from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import base, machine
-from mpigen.lab.engine import blame
-from mpigen.lab.machine import Say
+from mpigen.processes import Say
+from mpigen.swarm.engine import blame
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
@@ -99,7 +100,7 @@ def image(client: docker.DockerClient, say: Say) -> str:
             client.images.build(fileobj=BytesIO(dockerfile), tag=tag, rm=True, forcerm=True)
         except BuildError as error:
             log = "".join(str(line.get("stream", "")) for line in error.build_log)
-            raise ClusterError(f"building {tag}: {error.msg}\n{machine.tail(log)}") from error
+            raise ClusterError(f"building {tag}: {error.msg}\n{processes.tail(log)}") from error
     return tag
 
 
@@ -149,7 +150,7 @@ def start(client: docker.DockerClient, lab: str, number: int, tag: str, socket: 
             address = networks[f"mpigen-{lab}"]["IPAddress"]
             return Node(name, container, made["Id"], address, socket)
     raise ClusterError(
-        f"the engine refuses to start {container}\n{machine.tail(chr(10).join(refusals))}",
+        f"the engine refuses to start {container}\n{processes.tail(chr(10).join(refusals))}",
         "A node needs an engine that may start privileged containers.",
     )
 

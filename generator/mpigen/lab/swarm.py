@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mpigen import processes
 from mpigen.errors import ClusterError
-from mpigen.lab import machine
-from mpigen.lab.engine import blame
 from mpigen.lab.nodes import Node
+from mpigen.swarm.engine import blame
 
 _READY_SECONDS = 60.0
 _PORT = 2377
@@ -36,7 +36,7 @@ def form(members: Sequence[Node]) -> None:
     with blame(f"{first.name} could not start a Swarm"):
         manager.api.init_swarm(advertise_addr=first.address, listen_addr=f"{first.address}:{_PORT}")
         token = manager.api.inspect_swarm()["JoinTokens"]["Worker"]
-    machine.each(lambda node: _join(node, first, token), others)
+    processes.each(lambda node: _join(node, first, token), others)
     _wait_ready(members)
 
 

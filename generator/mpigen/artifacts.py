@@ -1,0 +1,76 @@
+"""What the verbs that talk to Docker know of a rendered folder: the manifest says it.
+
+They take the folder alone, never mpigen.yaml: what was reviewed is what is built and deployed.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mpigen.cluster import Cluster
+from mpigen.errors import InputError
+from mpigen.output import MANIFEST, recorded_cluster
+
+
+@dataclass(frozen=True)
+class Group:
+    """A worker group as rendered; how many containers it has now, the Swarm knows."""
+
+    name: str
+    replicas: int
+    slots: int
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A rendered folder. `network` is the key in stack.yml; `endpoints` maps nodes to URLs."""
+
+    folder: Path
+    name: str
+    image: str
+    network: str
+    subnet: str
+    port: int
+    delivery: str
+    distribute: str
+    endpoints: dict[str, str]
+    groups: tuple[Group, ...]
+
+    @property
+    def stack_file(self) -> Path:
+        """What `docker stack deploy` is given."""
+        return self.folder / "stack.yml"
+
+    def script(self, name: str) -> Path:
+        """A rendered script, such as build.sh."""
+        return self.folder / "scripts" / name
+
+
+def record(cluster: Cluster) -> dict[str, Any]:
+    """What the manifest says of a cluster, as JSON has it."""
+    return {
+        "name": cluster.name,
+        "image": cluster.tag,
+        "network": cluster.network,
+        "subnet": cluster.subnet,
+        "port": cluster.port,
+        "delivery": cluster.delivery,
+        "distribute": cluster.distribute,
+        "endpoints": dict(cluster.endpoints),
+        "groups": [asdict(Group(each.name, each.replicas, each.slots)) for each in cluster.groups],
+    }
+
+
+def read(folder: Path) -> Artifacts:
+    """The artifacts in `folder`. Raises InputError where it is no rendered folder."""
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"{folder} is no rendered folder: it has no {MANIFEST}", "mpigen render")
+    said = recorded_cluster(folder)
+    try:
+        groups = tuple(Group(**each) for each in said.pop("groups"))
+        return Artifacts(folder=folder, groups=groups, **said)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / MANIFEST} is another mpigen's: it does not tell the cluster",
+            "Render it again, and commit that: mpigen render",
+        ) from error

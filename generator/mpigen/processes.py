@@ -1,0 +1,47 @@
+"""Other programs, and work done at the same time: what all that touches Docker shares."""
+
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TypeVar
+
+from mpigen.errors import ClusterError
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+Say = Callable[[str], None]
+"""A progress callback: takes one line, without a newline, from any thread."""
+
+
+def run(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
+    """Run a command and return its standard output ("" if that goes to the file `stdout`).
+
+    Raises ClusterError, with the command's last lines, if it fails or does not exist.
+    """
+    try:
+        done = subprocess.run(
+            command, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, check=False
+        )
+    except FileNotFoundError:
+        raise ClusterError(f"{what}: there is no command {command[0]} here") from None
+    if done.returncode != 0:
+        raise ClusterError(
+            f"{what} failed with exit code {done.returncode}\n{tail(done.stderr.decode())}"
+        )
+    return (done.stdout or b"").decode()
+
+
+def tail(text: str, lines: int = 10) -> str:
+    """The last lines of a text, indented, to stand under a message."""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
+
+
+def each(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
+    """Call a function with all items at the same time, each in a thread of its own.
+
+    An interrupt is felt only when the calls under way have ended: what an engine was asked to
+    make is there by then, and a clean-up that follows misses nothing.
+    """
+    with ThreadPoolExecutor(max(1, len(items))) as pool:
+        return list(pool.map(function, items))

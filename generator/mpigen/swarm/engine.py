@@ -1,0 +1,147 @@
+"""The Docker engine that `docker` would talk to, and a client of it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+from docker.tls import TLSConfig
+
+from mpigen import processes
+from mpigen.errors import ClusterError
+
+DEFAULT_URL = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an engine is: its URL, who says so, and the folder of TLS files, if any."""
+
+    url: str
+    said_by: str
+    tls: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a unix socket, which is what a lab needs: it shares folders with us."""
+        return self.url.startswith("unix://")
+
+
+@contextmanager
+def blame(what: str, hint: str = "") -> Iterator[None]:
+    """Turn what the Docker SDK raises into a ClusterError that says what failed."""
+    try:
+        yield
+    except (DockerException, OSError) as error:  # requests' exceptions are OSErrors
+        explanation = getattr(error, "explanation", None) or error
+        raise ClusterError(f"{what}: {explanation}", hint) from error
+
+
+def endpoint(context: str | None = None) -> Endpoint:
+    """The engine that `docker` would talk to: of `context`, DOCKER_HOST, or the current context.
+
+    The Docker SDK's own from_env knows nothing of contexts, and its ContextAPI looks for them
+    in the current folder when there is no ~/.docker/config.json (docker-py 7.2), so ask docker.
+
+    Raises ClusterError if the context does not exist.
+    """
+    if context is None and os.environ.get("DOCKER_HOST"):
+        certs = os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker"
+        verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST", Path(certs) if verify else None)
+    if not shutil.which("docker"):
+        return Endpoint(DEFAULT_URL, "Docker's default")
+    template = "{{.Name}}\n{{.Endpoints.docker.Host}}\n{{.Storage.TLSPath}}"
+    command = ["docker", "context", "inspect", "-f", template, *([context] if context else [])]
+    answer = processes.run(command, "docker context inspect")
+    name, url, tls = answer.splitlines()[:3]
+    certs = Path(tls) / "docker"
+    return Endpoint(url, f"docker context {name}", certs if certs.is_dir() else None)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers: by the SDK, and by `docker`. `context` is as the user said it."""
+
+    client: docker.DockerClient
+    where: Endpoint
+    context: str | None = None
+
+    def command(self, *words: str) -> list[str]:
+        """The words of a `docker` command that talks to this engine."""
+        return ["docker", *(["--context", self.context] if self.context else []), *words]
+
+    def docker(self, *words: str) -> str:
+        """What a `docker` command prints. Raises ClusterError, with its last lines, if it fails."""
+        return processes.run(self.command(*words), f"docker {words[0]} {words[1]}")
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether it is a manager of a Swarm, which alone can tell what the Swarm does."""
+        return bool(self.client.info()["Swarm"].get("ControlAvailable"))
+
+    def need_manager(self) -> None:
+        """Raise ClusterError, with the way out, if it is no manager of a Swarm."""
+        with blame(f"asking the engine at {self.where.url} for its Swarm"):
+            swarm = self.client.info()["Swarm"]
+        if swarm.get("ControlAvailable"):
+            return
+        if swarm.get("LocalNodeState") == "active":
+            managers = [peer["Addr"].rpartition(":")[0] for peer in swarm["RemoteManagers"] or []]
+            raise ClusterError(
+                f"the engine at {self.where.url} ({self.where.said_by}) is a worker of its Swarm, "
+                "and this needs a manager",
+                f"Name a docker context of a manager, with --context; it is at {managers[0]}."
+                if managers
+                else "Name a docker context of a manager, with --context.",
+            )
+        raise ClusterError(
+            f"the engine at {self.where.url} ({self.where.said_by}) is in no Swarm",
+            "docker swarm init makes one of it; mpigen lab up makes a Swarm on this machine.",
+        )
+
+
+def reach(context: str | None = None) -> Engine:
+    """The engine of that context, or that `docker` would talk to, as the verbs use it.
+
+    Raises ClusterError, with the next step, if it does not answer.
+    """
+    where = endpoint(context)
+    return Engine(client_of(where), where, context)
+
+
+def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
+    """A client of that engine, which has answered. Timeout: seconds, of each later request.
+
+    Raises ClusterError, with the next step, if it does not answer.
+    """
+    tls = None
+    if where.tls:
+        pem = {part: str(where.tls / f"{part}.pem") for part in ("ca", "cert", "key")}
+        tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
+    with blame(f"no Docker engine answers at {where.url} ({where.said_by})", _next_step(where)):
+        return docker.DockerClient(
+            base_url=where.url,
+            tls=tls or False,
+            timeout=int(timeout),
+            use_ssh_client=where.url.startswith("ssh://"),
+        )
+
+
+def _next_step(where: Endpoint) -> str:
+    if is_closed_to_us(where):
+        group = Path(where.url.removeprefix("unix://")).group()
+        return f"Its socket is for the group {group}: sudo usermod -aG {group} $USER, then log in."
+    if where.url == DEFAULT_URL:
+        return "Start one: mpigen lab engine"
+    return f"Start that engine, or point elsewhere: {where.said_by} names it."
+
+
+def is_closed_to_us(where: Endpoint) -> bool:
+    """Whether the socket is there, and this user may not use it."""
+    socket = Path(where.url.removeprefix("unix://"))
+    return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
