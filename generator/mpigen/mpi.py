@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 HOSTFILE = "/run/mpi/hostfile"
+# what starts each rank, and tells mpirun how it ends
+RANK = "/usr/local/bin/mpi-rank"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
 
@@ -59,6 +61,7 @@ IMPLEMENTATIONS = {
                     "btl_tcp_if_include": INTERFACE,
                     "oob_tcp_if_include": INTERFACE,
                     "orte_default_hostfile": HOSTFILE,
+                    "orte_fork_agent": RANK,
                     # The overlay is plain TCP. Looking for faster fabrics costs each rank a
                     # second at its start, and UCX would look on every interface.
                     "pml": "ob1",
@@ -75,8 +78,7 @@ IMPLEMENTATIONS = {
                 {
                     "prte_if_include": INTERFACE,
                     "prte_default_hostfile": HOSTFILE,
-                    # without it mpirun hangs after short programs: the script says why
-                    "odls_base_exec_agent": "/usr/local/bin/mpi-rank",
+                    "odls_base_exec_agent": RANK,
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},

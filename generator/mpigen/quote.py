@@ -52,6 +52,11 @@ def python(value: object) -> Markup:
     return Markup(ascii(_plain(value)))
 
 
+def perl(value: object) -> Markup:
+    """A string literal of Perl, in one line."""
+    return Markup("'" + re.sub(r"([\\'])", r"\\\1", _line(value)) + "'")
+
+
 def text(value: object) -> Markup:
     """The value itself, for a comment, a document or a file of lines: refused if it has several."""
     return Markup(_line(value))
@@ -92,6 +97,7 @@ FILTERS: dict[str, Quote] = {
     "sh_inside": sh_inside,
     "yaml": yaml,
     "json": json_text,
+    "perl": perl,
     "text": text,
 }
 

@@ -88,6 +88,12 @@ def test_sh_inside_is_text_in_double_quotes(value: str) -> None:
     assert printed.stdout.decode() == f"<{value}>"
 
 
+@pytest.mark.parametrize("value", one_line(NASTY))
+def test_perl_gives_the_value_back(value: str) -> None:
+    command = ["perl", "-e", f"print {quote.perl(value)};"]
+    assert subprocess.run(command, check=True, capture_output=True).stdout.decode() == value
+
+
 @pytest.mark.parametrize("value", [*NASTY, 7, 1.5, True, None, ["a", "$b"], {"a: b": "c"}])
 def test_yaml_json_and_python_give_the_value_back_from_one_line(value: object) -> None:
     in_yaml = quote.yaml(value)
@@ -118,14 +124,16 @@ def test_dockerfile_makes_one_word_of_a_value(value: str) -> None:
     assert printed.stdout.decode() == value
 
 
-@pytest.mark.parametrize("one", [quote.text, quote.dockerfile, quote.sh_inside])
+@pytest.mark.parametrize("one", [quote.text, quote.dockerfile, quote.sh_inside, quote.perl])
 def test_a_value_of_several_lines_is_refused_where_there_is_room_for_one(one: quote.Quote) -> None:
     for value in set(NASTY) - set(one_line(NASTY)):
         with pytest.raises(ValueError, match="must be one line here"):
             one(value)
 
 
-@pytest.mark.parametrize("one", [quote.text, quote.dockerfile, quote.sh, quote.sh_inside])
+@pytest.mark.parametrize(
+    "one", [quote.text, quote.dockerfile, quote.sh, quote.sh_inside, quote.perl]
+)
 def test_no_value_is_refused_where_it_would_read_none(one: quote.Quote) -> None:
     with pytest.raises(ValueError, match="no value"):
         one(None)
