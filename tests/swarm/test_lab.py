@@ -17,7 +17,7 @@ import pytest
 
 import mpigen
 from mpigen.errors import ClusterError
-from mpigen.lab import base, dockerd, engine, lab, nodes, swarm
+from mpigen.lab import base, dockerd, engine, lab, nodes
 
 # What this run makes has this in its names: other labs may live on the same engine.
 MARK = f"t{os.getpid()}"
@@ -143,9 +143,64 @@ def test_two_labs_side_by_side(client: docker.DockerClient, name: str) -> None:
         down = call("down", "--name", name, DOCKER_CONTEXT=context)
         assert (down.returncode, down.stdout) == (0, f"the lab {name} is gone\n"), down.stderr
         assert_nothing_is_left(client, name, made)
-        assert [node.state for node in swarm.status(second.nodes[0])] == ["ready"]
+        assert [node.state for node in lab.status(second)] == ["ready"]
     finally:
         lab.down(other, print)
+
+
+def test_a_lab_that_loses_its_leader(client: docker.DockerClient, name: str) -> None:
+    up = call("up", "--nodes", "3", "--managers", "3", "--name", name)
+    assert up.returncode == 0, up.stderr
+    fewer = call("up", "--nodes", "3", "--name", name)
+    assert fewer.returncode == 3
+    assert f"the lab {name} is up with --managers 3, not 1\n" in fewer.stderr
+
+    first, second, third = lab.get(name).nodes
+    assert [row["manager"] for row in status_of(name)] == ["leader", "reachable", "reachable"]
+
+    # the leader is gone: another one is told by the managers that are left
+    client.api.kill(first.container_id)
+    status = poll(lambda: call("status", "--name", name), lambda done: "unreachable" in done.stdout)
+    states = [line.split()[:4] for line in status.stdout.splitlines()[1:]]
+    assert states[0][:3] == [first.name, "manager", "unreachable"]
+    # a new leader calls a node that it has not heard of yet "unknown"
+    assert states[0][3] in ("unknown", "down")
+    assert sorted(state[2] for state in states[1:]) == ["leader", "reachable"]
+    assert status.stderr == (
+        f"note: {first.name} is lost, and the docker context mpigen-{name} with it;"
+        f" export DOCKER_HOST={second.docker_host}\n"
+    )
+
+    # one of three can tell nothing once it has missed the other, and says why
+    client.api.kill(second.container_id)
+    status = poll(lambda: call("status", "--name", name), lambda done: done.returncode != 0)
+    assert status.returncode == 3
+    assert status.stderr.startswith("error: none of the 3 managers answers\n")
+    assert f"asking {third.name} for its nodes: " in status.stderr
+    assert status.stderr.endswith("A Swarm of 3 managers needs 2 of them.\n")
+
+    made = made_by(client, name)
+    down = call("down", "--name", name)
+    assert (down.returncode, down.stdout) == (0, f"the lab {name} is gone\n"), down.stderr
+    assert_nothing_is_left(client, name, made)
+
+
+def status_of(name: str) -> list[dict[str, str]]:
+    status = call("status", "--name", name, "--json")
+    assert status.returncode == 0, status.stderr
+    rows: list[dict[str, str]] = json.loads(status.stdout)
+    return rows
+
+
+def poll(
+    ask: Callable[[], subprocess.CompletedProcess[str]],
+    settled: Callable[[subprocess.CompletedProcess[str]], bool],
+) -> subprocess.CompletedProcess[str]:
+    deadline = time.monotonic() + 90
+    while not settled(done := ask()):
+        assert time.monotonic() < deadline, done.stdout + done.stderr
+        time.sleep(0.2)
+    return done
 
 
 def test_no_lab(name: str) -> None:

@@ -60,6 +60,12 @@ def test_counts_that_no_lab_can_have(count: int) -> None:
         lab.up("lab", count, print)
 
 
+@pytest.mark.parametrize("managers", [0, -1, 4])
+def test_managers_that_no_lab_can_have(managers: int) -> None:
+    with pytest.raises(InputError, match=f"of 3 nodes 1 to 3 can be managers, not {managers}"):
+        lab.up("lab", 3, print, managers)
+
+
 def test_a_socket_path_that_no_socket_can_have() -> None:
     fits = Path("/" + "x" * 87)
     assert len(bytes(nodes.socket_path(fits, 1))) == 107
@@ -98,6 +104,9 @@ def test_a_lab_is_found_by_its_record(state: Path) -> None:
     assert found.docker_host == "unix:///s/docker.sock"
     assert found.context == "mpigen-lab"
     assert [node.name for node in found.nodes] == ["node-1"]
+    assert found.managers == 1
+    (state / "lab" / "lab.json").write_text(json.dumps({"managers": 3, "nodes": [node] * 3}))
+    assert lab.get("lab").managers == 3
 
 
 def test_only_one_mpigen_works_on_a_lab(state: Path) -> None:

@@ -18,17 +18,26 @@ _NAME = typer.Option("lab", "--name", help="The lab's name: two can live side by
 
 @app.command()
 def up(
-    nodes: int = typer.Option(3, "--nodes", help="How many nodes; the first is the manager."),
+    nodes: int = typer.Option(3, "--nodes", help="How many nodes."),
+    managers: int = typer.Option(
+        1, "--managers", help="How many of them, the first ones, are managers: 1, 3 or 5."
+    ),
     name: str = _NAME,
 ) -> None:
     """Bring up a lab and make a docker context mpigen-NAME for it.
 
     The node image is built once and kept.
     """
+    from mpigen.cli import show
     from mpigen.lab import lab
 
+    if managers > 1 and managers % 2 == 0:
+        show.warn(
+            f"{managers} managers bear the loss of {(managers - 1) // 2}, as {managers - 1} do:"
+            " take an odd number"
+        )
     with progress() as say:
-        made = lab.up(name, nodes, say)
+        made = lab.up(name, nodes, say, managers)
     typer.echo(f"next: docker --context {made.context} node ls")
     typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
 
@@ -38,10 +47,19 @@ def status(
     name: str = _NAME,
     as_json: bool = typer.Option(False, "--json", help="Print JSON in place of a table."),
 ) -> None:
-    """List a lab's nodes as its manager sees them."""
+    """List a lab's nodes as its managers see them: the first of those that answers."""
+    from mpigen.cli import show
     from mpigen.lab import lab
 
-    rows = [asdict(node) for node in lab.status(lab.get(name))]
+    found = lab.get(name)
+    rows = [asdict(node) for node in lab.status(found)]
+    ready = {row["name"] for row in rows if row["manager"] in ("leader", "reachable")}
+    reached = [node for node in found.nodes if node.name in ready]
+    if reached and reached[0] != found.nodes[0]:
+        show.note(
+            f"{found.nodes[0].name} is lost, and the docker context {found.context} with it;"
+            f" export DOCKER_HOST={reached[0].docker_host}"
+        )
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return

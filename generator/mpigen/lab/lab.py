@@ -31,39 +31,40 @@ _RECORD = "lab.json"
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab that is up. Its first node is the manager, the others are workers."""
+    """A lab that is up. Its first nodes are the managers, the others are workers."""
 
     name: str
     nodes: tuple[Node, ...]
+    managers: int = 1
 
     @property
     def context(self) -> str:
-        """The docker context of the manager."""
+        """The docker context of the first manager."""
         return context.name_of(self.name)
 
     @property
     def docker_host(self) -> str:
-        """The value of DOCKER_HOST that reaches the manager."""
-        return f"unix://{self.nodes[0].socket}"
+        """The value of DOCKER_HOST that reaches the first manager."""
+        return self.nodes[0].docker_host
 
 
-def up(name: str, count: int, say: Say) -> Lab:
-    """Bring up a lab of `count` nodes, or find it up already.
+def up(name: str, count: int, say: Say, managers: int = 1) -> Lab:
+    """Bring up a lab of `count` nodes, the first of them managers, or find it up already.
 
     Whatever a failed or interrupted start has made is removed again.
     Raises InputError for a name or a count that cannot be, ClusterError for what fails.
     """
-    _check(name, count)
+    _check(name, count, managers)
     client = engine.local()
     with _alone(name):
         lab = find(name)
         if lab:
-            return _same(lab, count, say)
+            return _same(lab, count, managers, say)
         if _remove(client, name):
             say(f"removed what an unfinished start of the lab {name} had left")
         tag = nodes.image(client, say)
         try:
-            return _make(client, name, count, tag, say)
+            return _make(client, name, count, managers, tag, say)
         except BaseException:
             say(f"removing what was made of the lab {name}")
             _remove(client, name)
@@ -77,7 +78,8 @@ def find(name: str) -> Lab | None:
     except FileNotFoundError:
         return None
     members = (Node(**{**node, "socket": Path(node["socket"])}) for node in record["nodes"])
-    return Lab(name, tuple(members))
+    # a lab of before --managers has one
+    return Lab(name, tuple(members), record.get("managers", 1))
 
 
 def get(name: str) -> Lab:
@@ -89,8 +91,8 @@ def get(name: str) -> Lab:
 
 
 def status(lab: Lab) -> list[NodeStatus]:
-    """What the manager says of each node, by name. Raises ClusterError if it is silent."""
-    return swarm.status(lab.nodes[0])
+    """What the Swarm says of each node, by name. Raises ClusterError if no manager answers."""
+    return swarm.status(lab.nodes[: lab.managers])
 
 
 def load(lab: Lab, image: str, say: Say) -> None:
@@ -107,7 +109,7 @@ def down(name: str, say: Say) -> bool:
         return _remove(client, name)
 
 
-def _check(name: str, count: int) -> None:
+def _check(name: str, count: int, managers: int = 1) -> None:
     if not _NAME.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a lab",
@@ -115,6 +117,8 @@ def _check(name: str, count: int) -> None:
         )
     if not 1 <= count <= _LARGEST:
         raise InputError(f"a lab has 1 to {_LARGEST} nodes, not {count}")
+    if not 1 <= managers <= count:
+        raise InputError(f"of {count} nodes 1 to {count} can be managers, not {managers}")
 
 
 def _folder(name: str) -> Path:
@@ -143,11 +147,15 @@ def _alone(name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _same(lab: Lab, count: int, say: Say) -> Lab:
+def _same(lab: Lab, count: int, managers: int, say: Say) -> Lab:
     way_out = f"Take it down first: mpigen lab down --name {lab.name}"
     if len(lab.nodes) != count:
         raise ClusterError(
             f"the lab {lab.name} is up with {len(lab.nodes)} nodes, not {count}", way_out
+        )
+    if lab.managers != managers:
+        raise ClusterError(
+            f"the lab {lab.name} is up with --managers {lab.managers}, not {managers}", way_out
         )
     for node in lab.nodes:
         try:
@@ -158,7 +166,9 @@ def _same(lab: Lab, count: int, say: Say) -> Lab:
     return lab
 
 
-def _make(client: docker.DockerClient, name: str, count: int, tag: str, say: Say) -> Lab:
+def _make(
+    client: docker.DockerClient, name: str, count: int, managers: int, tag: str, say: Say
+) -> Lab:
     folder = _folder(name)
     sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
     say(f"starting {count} {'nodes' if count > 1 else 'node'}")
@@ -171,11 +181,12 @@ def _make(client: docker.DockerClient, name: str, count: int, tag: str, say: Say
     )
     nodes.wait(client, members, say)
     say("forming the Swarm")
-    swarm.form(members)
+    swarm.form(members, managers)
     context.create(name, sockets[0])
-    record = json.dumps({"nodes": [asdict(node) for node in members]}, default=str, indent=2)
+    known = {"managers": managers, "nodes": [asdict(node) for node in members]}
+    record = json.dumps(known, default=str, indent=2)
     (folder / _RECORD).write_text(record, "utf-8")  # last: it says that the lab is up
-    return Lab(name, tuple(members))
+    return Lab(name, tuple(members), managers)
 
 
 def _make_network(client: docker.DockerClient, network: str, labels: dict[str, str]) -> None:

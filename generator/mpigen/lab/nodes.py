@@ -68,11 +68,16 @@ class Node:
     address: str
     socket: Path
 
+    @property
+    def docker_host(self) -> str:
+        """The value of DOCKER_HOST that reaches the node's engine."""
+        return f"unix://{self.socket}"
+
     def connect(self, timeout: float = 60) -> docker.DockerClient:
         """A client of the node's engine. Timeout: seconds. Raises ClusterError if it is silent."""
         hint = f"Look: docker logs {self.container}. To start over: mpigen lab down, mpigen lab up."
         with blame(f"{self.name} ({self.container}) does not answer", hint):
-            return docker.DockerClient(base_url=f"unix://{self.socket}", timeout=int(timeout))
+            return docker.DockerClient(base_url=self.docker_host, timeout=int(timeout))
 
 
 def labels(lab: str, folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mpigen import processes
 from mpigen.errors import ClusterError
@@ -11,23 +12,28 @@ from mpigen.lab.nodes import Node
 from mpigen.swarm.engine import blame
 
 _READY_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0  # a manager without a leader says so after 20 (moby: swarmRequestTimeout)
 _PORT = 2377
 
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """What the manager says of one node. `tasks` counts those that are running."""
+    """What a manager says of one node. `tasks` counts those that are running.
+
+    `manager` is leader, reachable or unreachable, and empty for a worker.
+    """
 
     name: str
     role: str
+    manager: str
     state: str
     engine: str
     address: str
     tasks: int
 
 
-def form(members: Sequence[Node]) -> None:
-    """Make the first node the manager, the others workers; wait until all are ready.
+def form(members: Sequence[Node], managers: int = 1) -> None:
+    """Make the first `managers` nodes managers, the others workers; wait until all are ready.
 
     Raises ClusterError, naming the node, if one cannot join or does not get ready.
     """
@@ -35,14 +41,35 @@ def form(members: Sequence[Node]) -> None:
     manager = first.connect()
     with blame(f"{first.name} could not start a Swarm"):
         manager.api.init_swarm(advertise_addr=first.address, listen_addr=f"{first.address}:{_PORT}")
-        token = manager.api.inspect_swarm()["JoinTokens"]["Worker"]
-    processes.each(lambda node: _join(node, first, token), others)
-    _wait_ready(members)
+        tokens = manager.api.inspect_swarm()["JoinTokens"]
+    for node in others[: managers - 1]:  # one by one: each changes who has to agree
+        _join(node, first, tokens["Manager"])
+    processes.each(lambda node: _join(node, first, tokens["Worker"]), others[managers - 1 :])
+    _wait_ready(members, managers)
 
 
-def status(manager: Node) -> list[NodeStatus]:
-    """What the manager says of each node, by name. Raises ClusterError if it is silent."""
-    client = manager.connect()
+def status(managers: Sequence[Node]) -> list[NodeStatus]:
+    """What the first manager that answers says of each node, by name.
+
+    Raises ClusterError, with what each has said, if none answers.
+    """
+    refusals = []
+    for manager in managers:
+        try:
+            return _status(manager)
+        except ClusterError as error:
+            refusals.append(error)
+    if len(refusals) == 1:
+        raise refusals[0]
+    raise ClusterError(
+        f"none of the {len(managers)} managers answers\n"
+        + "\n".join(f"  {refusal.message}" for refusal in refusals),
+        f"A Swarm of {len(managers)} managers needs {len(managers) // 2 + 1} of them.",
+    )
+
+
+def _status(manager: Node) -> list[NodeStatus]:
+    client = manager.connect(timeout=_ANSWER_SECONDS)
     with blame(f"asking {manager.name} for its nodes"):
         tasks = Counter(
             task.get("NodeID")
@@ -53,6 +80,7 @@ def status(manager: Node) -> list[NodeStatus]:
             NodeStatus(
                 name=described.get("Hostname", node["ID"]),
                 role=node["Spec"]["Role"],
+                manager=_manager(node),
                 state=node["Status"]["State"],
                 engine=described.get("Engine", {}).get("EngineVersion", ""),
                 address=node["Status"].get("Addr", ""),
@@ -65,6 +93,11 @@ def status(manager: Node) -> list[NodeStatus]:
     return sorted(found, key=lambda node: (len(node.name), node.name))
 
 
+def _manager(node: dict[str, Any]) -> str:
+    said = node.get("ManagerStatus") or {}
+    return "leader" if said.get("Leader") else str(said.get("Reachability", ""))
+
+
 def _join(node: Node, manager: Node, token: str) -> None:
     with blame(f"{node.name} could not join the Swarm"):
         node.connect().api.join_swarm(
@@ -75,11 +108,17 @@ def _join(node: Node, manager: Node, token: str) -> None:
         )
 
 
-def _wait_ready(members: Sequence[Node]) -> None:
+def _wait_ready(members: Sequence[Node], managers: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
-        ready = {node.name for node in status(members[0]) if node.state == "ready"}
-        missing = [node.name for node in members if node.name not in ready]
+        seen = {node.name: node for node in status(members[:1])}
+        missing = [
+            node.name
+            for number, node in enumerate(members)
+            if node.name not in seen
+            or seen[node.name].state != "ready"
+            or (number < managers and seen[node.name].manager not in ("leader", "reachable"))
+        ]
         if not missing:
             return
         if time.monotonic() > deadline:
