@@ -78,6 +78,7 @@ def test_a_node_lost_during_a_job_ends_it_and_comes_back(
     assert_works(cluster)
 
 
+@pytest.mark.parametrize("cluster", ["trixie"], indirect=True)
 @pytest.mark.parametrize("how", [switched_off, cut_off])
 def test_a_node_lost_while_idle_is_no_part_of_the_next_job(
     cluster: Cluster, victim: Node, how: type[cut_off], request: pytest.FixtureRequest
