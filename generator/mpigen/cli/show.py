@@ -11,7 +11,7 @@ _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED}
 def warn(sentence: str) -> None:
     """A warning, on standard error."""
     mark = "warning: "
-    if _wants_colour(err=True):
+    if wants_colour(err=True):
         mark = typer.style(mark, fg=typer.colors.YELLOW)
     typer.echo(mark + sentence, err=True)
 
@@ -26,7 +26,7 @@ def diff(text: str, err: bool = False) -> None:
 
     It is printed as the bytes that it is, whatever the locale can say.
     """
-    text = _coloured(text) if _wants_colour(err) else text
+    text = _coloured(text) if wants_colour(err) else text
     typer.echo(text.encode(errors="surrogateescape"), nl=False, err=err)
 
 
@@ -46,7 +46,8 @@ def _coloured(text: str) -> str:
     return "\n".join(lines)
 
 
-def _wants_colour(err: bool) -> bool:
+def wants_colour(err: bool = False) -> bool:
+    """Whether standard output, or standard error, is a terminal that wants colours."""
     # https://no-color.org
     return (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 

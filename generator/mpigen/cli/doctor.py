@@ -1,0 +1,69 @@
+"""`mpigen doctor`: what ails the cluster, the Swarm under it and the servers, and what to do."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.cli.progress import progress
+
+if TYPE_CHECKING:
+    from mpigen.swarm.findings import Finding
+
+_MARKS = {"ok": ("✓", "green"), "bad": ("✗", "red"), "unknown": ("–", "yellow")}
+
+
+def doctor(
+    output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
+    stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
+    context: str | None = typer.Option(None, help="Docker context of a manager."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON in place of lines."),
+) -> None:
+    """Look for what ails the cluster, before it is deployed or after: engines, Swarm, network.
+
+    Each line is ✓ good, ✗ bad, with what to do, or – not to be told from here, and why. Every
+    node is looked into by a short-lived service of the cluster's own image, which is removed
+    again. Exits 1 if anything is bad.
+    """
+    from mpigen import artifacts
+    from mpigen.swarm.doctor import examine
+    from mpigen.swarm.survey import survey
+
+    rendered = artifacts.read(output)
+    name = stack or rendered.name
+    with progress() as say:
+        facts = survey(rendered, name, context, say)
+    found = examine(facts)
+    bad = sum(finding.verdict == "bad" for finding in found)
+    if as_json:
+        report = {"stack": name, "healthy": not bad, "findings": [asdict(one) for one in found]}
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _print(found)
+        unknown = sum(finding.verdict == "unknown" for finding in found)
+        typer.echo(f"{bad} bad, {unknown} not to be told, {len(found) - bad - unknown} good")
+        if not bad:
+            typer.echo("next: mpigen verify" if facts.workers else "next: mpigen deploy")
+    if bad:
+        raise typer.Exit(1)
+
+
+def _print(found: "list[Finding]") -> None:
+    from mpigen.cli import show
+
+    width = max(len(finding.check) for finding in found)
+    for finding in found:
+        mark, colour = _MARKS[finding.verdict]
+        if show.wants_colour():
+            mark = typer.style(mark, fg=colour)
+        first, *more = finding.what.splitlines() or [""]
+        lines = [f"{mark} {finding.check.ljust(width)}  {first}"]
+        lines += [" " * (width + 4) + line for line in more]
+        if finding.todo:
+            lines.append(" " * (width + 4) + f"→ {finding.todo}")
+        # a locale that has no ✓ gets its own sign for what it cannot say
+        encoding = sys.stdout.encoding or "utf-8"
+        typer.echo("\n".join(lines).encode(encoding, "replace").decode(encoding))

@@ -1,0 +1,47 @@
+#!/bin/sh
+# What a node looks like from its own network, as KEY=VALUE. It needs no privilege.
+#   NODE         the node's id, before each line
+#   PORTS        "ADDRESS:PORT ..." to connect to; those that do not answer are told
+#   FINGERPRINT  the command that tells one image from another
+say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
+
+for link in /sys/class/net/*; do
+    say link "${link##*/} $(cat "$link/mtu" 2>/dev/null)"
+done
+ip -o -4 addr show | awk '{ print $2, $4 }' | while read -r address; do
+    say address "$address"
+done
+ip -4 route show | awk '$1 ~ /\// { for (i = 2; i < NF; i++) if ($i == "dev") print $1, $(i + 1) }' |
+    while read -r route; do
+        say route "$route"
+    done
+say free "$(df -Pk / | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')"
+
+# a module that is there is good; one that is not may still be loaded when it is asked for, and
+# what the kernel was built with is not told everywhere
+kernel() {
+    case $(zcat /proc/config.gz 2>/dev/null | grep -E "^(# )?CONFIG_${1}[ =]") in
+        *=y | *=m) say kernel "$1 yes" ;;
+        "# "*) say kernel "$1 no" ;;
+        *) if [ -d "/sys/module/$2" ]; then say kernel "$1 yes"; fi ;;
+    esac
+}
+kernel VXLAN vxlan
+kernel INET_ESP esp4
+say image "$(timeout 30 sh -c "$FINGERPRINT")"
+
+# bash connects by itself, with no other program in the image
+try() {
+    # shellcheck disable=SC2016 # bash expands these
+    answer=$(LC_ALL=C timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${1%:*}" "${1##*:}" 2>&1)
+    case $? in
+        0) ;;
+        124) say closed "$1 no answer" ;;
+        *) say closed "$1 $(printf '%s\n' "$answer" | sed -n '$s/.*: //p')" ;;
+    esac
+}
+for port in $PORTS; do
+    try "$port" &
+done
+wait
+say end yes
