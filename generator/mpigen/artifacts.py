@@ -23,7 +23,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A rendered folder. `network` is the key in stack.yml; `endpoints` maps nodes to URLs."""
+    """A rendered folder. `network` is the key in stack.yml; `endpoints` maps nodes to URLs.
+
+    `source` is the folder of the program's sources, beside mpigen.yaml.
+    """
 
     folder: Path
     name: str
@@ -34,6 +37,7 @@ class Artifacts:
     delivery: str
     distribute: str
     endpoints: dict[str, str]
+    source: str | None
     groups: tuple[Group, ...]
 
     @property
@@ -57,6 +61,7 @@ def record(cluster: Cluster) -> dict[str, Any]:
         "delivery": cluster.delivery,
         "distribute": cluster.distribute,
         "endpoints": dict(cluster.endpoints),
+        "source": cluster.app.source if cluster.app else None,
         "groups": [asdict(Group(each.name, each.replicas, each.slots)) for each in cluster.groups],
     }
 

@@ -18,10 +18,11 @@ from docker.types import IPAMConfig, IPAMPool
 
 from mpigen import processes
 from mpigen.errors import ClusterError, InputError
-from mpigen.lab import context, engine, images, machine, nodes, swarm
+from mpigen.lab import context, engine, machine, nodes, swarm
 from mpigen.lab.nodes import Node
 from mpigen.lab.swarm import NodeStatus
 from mpigen.processes import Say
+from mpigen.swarm import distribute
 from mpigen.swarm.engine import blame
 
 _LARGEST = 64
@@ -96,8 +97,8 @@ def status(lab: Lab) -> list[NodeStatus]:
 
 
 def load(lab: Lab, image: str, say: Say) -> None:
-    """Copy an image from this machine's engine to the nodes that lack it. See `images.copy`."""
-    images.copy(engine.local(), lab.nodes, image, say)
+    """Copy an image from this machine's engine to the nodes that lack it. See `distribute.copy`."""
+    distribute.copy(engine.local(), lab.nodes, image, say)
 
 
 def down(name: str, say: Say) -> bool:

@@ -80,6 +80,12 @@ class Engine:
         return processes.run(self.command(*words), f"docker {words[0]} {words[1]}")
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What makes a `docker` command of a script talk to this engine."""
+        # DOCKER_HOST would win over the context
+        return {"DOCKER_CONTEXT": self.context, "DOCKER_HOST": ""} if self.context else {}
+
+    @property
     def is_manager(self) -> bool:
         """Whether it is a manager of a Swarm, which alone can tell what the Swarm does."""
         return bool(self.client.info()["Swarm"].get("ControlAvailable"))

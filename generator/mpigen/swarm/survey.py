@@ -1,6 +1,5 @@
 """Collects what the doctor judges: from the client, the engine, the managers, and the nodes."""
 
-import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from mpigen.swarm import engine as engines
 from mpigen.swarm import facts, probe
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.facts import GOSSIP_PORT, MANAGER_PORT, Facts, Node, Worker
+from mpigen.swarm.placement import allows
 
 _SECONDS = 60.0
 
@@ -197,37 +197,8 @@ def _node(said: Mapping[str, Any], constraints: Iterable[list[str]] = ()) -> Nod
         engine=described.get("Engine", {}).get("EngineVersion", ""),
         address=address,
         manager="leader" if manager.get("Leader") else manager.get("Reachability", ""),
-        takes_workers=not groups or any(_allows(said, group) for group in groups),
+        takes_workers=not groups or any(allows(said, group) for group in groups),
     )
-
-
-def _allows(node: Mapping[str, Any], constraints: Iterable[str]) -> bool:
-    """Whether a node meets placement constraints; one that is not understood counts as met."""
-    described = node.get("Description") or {}
-    platform = described.get("Platform") or {}
-    known = {
-        "node.id": node["ID"],
-        "node.hostname": described.get("Hostname", ""),
-        "node.role": node["Spec"]["Role"],
-        "node.platform.os": platform.get("OS", ""),
-        "node.platform.arch": platform.get("Architecture", ""),
-    }
-    for constraint in constraints:
-        parts = re.fullmatch(r"\s*(\S+?)\s*(==|!=)\s*(.*?)\s*", constraint)
-        if not parts:
-            continue
-        key, operator, wanted = parts.groups()
-        if key.startswith("node.labels."):
-            value = (node["Spec"].get("Labels") or {}).get(key[12:], "")
-        elif key.startswith("engine.labels."):
-            value = (described.get("Engine", {}).get("Labels") or {}).get(key[14:], "")
-        elif key in known:
-            value = known[key]
-        else:
-            continue
-        if (value.lower() == wanted.lower()) != (operator == "=="):
-            return False
-    return True
 
 
 def _rendered(artifacts: Artifacts) -> tuple[dict[str, str], list[list[str]]]:

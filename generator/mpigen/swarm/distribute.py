@@ -1,24 +1,53 @@
-"""Copy an image from this machine's engine to a lab's nodes."""
+"""Get an image to where it is needed: into the nodes' engines, or to a registry."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Protocol
 
 import docker
 from docker.errors import ImageNotFound
+from docker.models.images import Image
 
 from mpigen import processes
 from mpigen.errors import ClusterError
-from mpigen.lab.nodes import Node
 from mpigen.processes import Say
-from mpigen.swarm.engine import blame
+from mpigen.swarm.engine import Endpoint, Engine, blame, client_of
 
 _LOAD_SECONDS = 600
 
 
-def copy(source: docker.DockerClient, members: Sequence[Node], image: str, say: Say) -> None:
+class Target(Protocol):
+    """A node that an image can be copied to."""
+
+    @property
+    def name(self) -> str:
+        """How the node is called."""
+
+    def connect(self, timeout: float = 60) -> docker.DockerClient:
+        """A client of its engine. Raises ClusterError if it is silent."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A node whose Docker endpoint the site's file names."""
+
+    name: str
+    url: str
+
+    def connect(self, timeout: float = 60) -> docker.DockerClient:
+        """A client of its engine. Raises ClusterError if it is silent."""
+        return client_of(Endpoint(self.url, f"image.endpoints of {self.name}"), timeout)
+
+
+def copy(
+    source: docker.DockerClient, members: Sequence[Target], image: str, say: Say, also: str = ""
+) -> None:
     """Copy an image to the nodes that have another one under that name, or none.
+
+    It is called `also` there too, if that is given.
 
     It is saved once, to a temporary file, and loaded by all nodes at the same time. Nodes are
     compared by image id, which is the same in all engines but those with the containerd image
@@ -38,8 +67,22 @@ def copy(source: docker.DockerClient, members: Sequence[Node], image: str, say: 
     for node in members:
         if node not in lacking:
             say(f"{node.name} has {image} already")
-    if not lacking:
-        return
+    if lacking:
+        _copy(source, lacking, image, wanted, say)
+    if also:
+        processes.each(lambda node: _call(node, image, also), members)
+
+
+def push(engine: Engine, images: Sequence[str], say: Say) -> None:
+    """Push images to the registry that their names say. Raises ClusterError if it refuses."""
+    for image in images:
+        say(f"docker push {image}")
+        engine.docker("push", image)
+
+
+def _copy(
+    source: docker.DockerClient, lacking: Sequence[Target], image: str, wanted: Image, say: Say
+) -> None:
     size = wanted.attrs["Size"] / 1e6
     say(f"copying {image} ({size:.0f} MB) to {', '.join(node.name for node in lacking)}")
     with NamedTemporaryFile(prefix="mpigen-image-") as tar:
@@ -50,7 +93,7 @@ def copy(source: docker.DockerClient, members: Sequence[Node], image: str, say: 
         processes.each(lambda node: _load(node, Path(tar.name), image, say), lacking)
 
 
-def _load(node: Node, tar: Path, image: str, say: Say) -> None:
+def _load(node: Target, tar: Path, image: str, say: Say) -> None:
     started = time.monotonic()
     with tar.open("rb") as data, blame(f"{node.name} could not load {image}"):
         # Errors come in the stream, after an answer of 200 OK.
@@ -61,7 +104,12 @@ def _load(node: Node, tar: Path, image: str, say: Say) -> None:
     say(f"{node.name} has {image} ({time.monotonic() - started:.1f} s)")
 
 
-def _id(node: Node, image: str) -> str | None:
+def _call(node: Target, image: str, also: str) -> None:
+    with blame(f"calling {image} {also} on {node.name}"):
+        node.connect().images.get(image).tag(*also.rsplit(":", 1))
+
+
+def _id(node: Target, image: str) -> str | None:
     client = node.connect()
     with blame(f"looking for {image} on {node.name}"):
         try:

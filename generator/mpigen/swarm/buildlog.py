@@ -1,0 +1,33 @@
+"""What `docker build` prints, as steps: of the classic builder and of BuildKit's plain progress."""
+
+import re
+from dataclasses import dataclass, field
+
+# Step 3/12 : RUN apt-get update
+_CLASSIC = re.compile(r"Step (\d+/\d+) : (.*)")
+# #7 [build 2/6] RUN apt-get update
+_BUILDKIT = re.compile(r"#(\d+) \[([^\]]+)\] (.*)")
+_WIDTH = 70
+
+
+@dataclass
+class BuildLog:
+    """The lines of a build, and what has begun so far."""
+
+    lines: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def take(self, line: str) -> str | None:
+        """Take the next line; the name of the step that it begins, if it begins one."""
+        self.lines.append(line)
+        if found := _CLASSIC.match(line):
+            return _short(f"[{found[1]}] {found[2]}")
+        if (found := _BUILDKIT.match(line)) and found[1] not in self._seen:
+            self._seen.add(found[1])
+            return _short(f"[{found[2]}] {found[3]}")
+        return None
+
+
+def _short(step: str) -> str:
+    words = " ".join(step.split())
+    return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 3]}..."

@@ -1,0 +1,34 @@
+"""Which nodes Swarm's placement constraints allow: swarmkit, manager/constraint/constraint.go."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def allows(node: Mapping[str, Any], constraints: Iterable[str]) -> bool:
+    """Whether a node meets placement constraints; one that is not understood counts as met."""
+    described = node.get("Description") or {}
+    platform = described.get("Platform") or {}
+    known = {
+        "node.id": node["ID"],
+        "node.hostname": described.get("Hostname", ""),
+        "node.role": node["Spec"]["Role"],
+        "node.platform.os": platform.get("OS", ""),
+        "node.platform.arch": platform.get("Architecture", ""),
+    }
+    for constraint in constraints:
+        parts = re.fullmatch(r"\s*(\S+?)\s*(==|!=)\s*(.*?)\s*", constraint)
+        if not parts:
+            continue
+        key, operator, wanted = parts.groups()
+        if key.startswith("node.labels."):
+            value = (node["Spec"].get("Labels") or {}).get(key[12:], "")
+        elif key.startswith("engine.labels."):
+            value = (described.get("Engine", {}).get("Labels") or {}).get(key[14:], "")
+        elif key in known:
+            value = known[key]
+        else:
+            continue
+        if (value.lower() == wanted.lower()) != (operator == "=="):
+            return False
+    return True
