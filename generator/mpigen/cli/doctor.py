@@ -45,7 +45,7 @@ def doctor(
         _print(found)
         unknown = sum(finding.verdict == "unknown" for finding in found)
         typer.echo(f"{bad} bad, {unknown} not to be told, {len(found) - bad - unknown} good")
-        if not bad:
+        if not bad and facts.is_manager:
             typer.echo("next: mpigen verify" if facts.workers else "next: mpigen deploy")
     if bad:
         raise typer.Exit(1)

@@ -191,6 +191,23 @@ def image(facts: Facts) -> list[Finding]:
     return found + unseen("image", facts, seen_, rest)
 
 
+def workers(facts: Facts) -> list[Finding]:
+    """Whether Swarm runs as many workers as it should, healthy ones."""
+    if not facts.deployed:
+        return [Finding("workers", "unknown", f"the stack {facts.stack} is not deployed")]
+    found, run = [], []
+    for group, wanted in facts.wanted.items():
+        there = sum(worker.group == group for worker in facts.workers)
+        run.append(f"{there} of {wanted} {group}")
+        if there < wanted:
+            todo = f"docker service ps {facts.stack}_{group} says why, if it stays so."
+            found.append(Finding("workers", "bad", f"{run[-1]} run", todo))
+    if not facts.wanted:
+        todo = "Deploy it: mpigen deploy"
+        found.append(Finding("workers", "bad", f"the stack {facts.stack} has no workers", todo))
+    return found or [Finding("workers", "ok", f"{', '.join(run)} run")]
+
+
 def disk(facts: Facts) -> list[Finding]:
     """Whether a new image fits beside the old one on every node."""
     if facts.image_size is None:

@@ -10,10 +10,13 @@ def ports(facts: Facts) -> list[Finding]:
     """Whether the ports of Swarm itself answer, from every node on every other."""
     names = {node.id: node.name for node in facts.nodes}
     owner = {node.address: node.name for node in facts.nodes}
+    # that a node is down is told elsewhere, and that its ports are silent follows from it
+    down = {node.address for node in facts.nodes if node.state != "ready"}
     silent: dict[tuple[str, str], list[str]] = {}
     for id, host in facts.hosts.items():
         for port, why in host.closed.items():
-            silent.setdefault((port, why), []).append(names[id])
+            if port.rpartition(":")[0] not in down:
+                silent.setdefault((port, why), []).append(names[id])
     found = []
     for (port, why), askers in silent.items():
         address, _, number = port.rpartition(":")
@@ -154,15 +157,17 @@ def names(facts: Facts) -> list[Finding]:
         service = f"{facts.stack}_{group}"
         runs = {worker.address: worker.host for worker in facts.workers if worker.group == group}
         if not runs:
-            todo = f"docker service ps {service} says why."
-            found.append(Finding("dns", "bad", f"no worker of {group} runs", todo))
+            found.append(Finding("dns", "unknown", f"no worker of {group} runs"))
             continue
         stale = grouped(
             (ids[id], text)
             for id, seen in facts.attached.items()
             for text in _stale(group, runs, seen.names.get(group, frozenset()) - facts.changed)
         )
-        todo = f"docker service update --force {service}; if it stays, restart that node's engine."
+        todo = (
+            "The nodes tell each other within a minute. If it stays: "
+            f"docker service update --force {service}"
+        )
         found += [Finding("dns", "bad", f"{those}: {text}", todo) for text, those in stale.items()]
     if facts.attached and not found:
         what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"

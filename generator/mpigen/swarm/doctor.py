@@ -11,6 +11,7 @@ _SWARM = (
     ("nodes", cluster.nodes),
     ("look", cluster.look),
     ("image", cluster.image),
+    ("workers", cluster.workers),
     ("disk", cluster.disk),
     ("clock", cluster.clock),
     ("ports", network.ports),

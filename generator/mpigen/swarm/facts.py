@@ -87,8 +87,8 @@ class Facts:
 
     `hosts` and `attached` are by node id, as are their errors; `clocks` is in seconds against
     the leader. `networks` are the Swarm's others with their subnets. `options` are those of the
-    stack's network. `workers` were running both before and after the nodes were asked,
-    `changed` are addresses that came or went in between.
+    stack's network. `wanted` has the replicas of each group; `workers` were running both before
+    and after the nodes were asked, `changed` are addresses that came or went in between.
     """
 
     stack: str
@@ -111,6 +111,7 @@ class Facts:
     networks: Mapping[str, tuple[IPv4Network, ...]] = field(default_factory=dict)
     deployed: bool = False
     image_size: int | None = None
+    wanted: Mapping[str, int] = field(default_factory=dict)
     workers: tuple[Worker, ...] = ()
     changed: frozenset[str] = frozenset()
     hosts: Mapping[str, Host] = field(default_factory=dict)

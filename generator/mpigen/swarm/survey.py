@@ -103,14 +103,15 @@ def _swarm(known: Facts, engine: Engine, artifacts: Artifacts) -> tuple[Facts, d
             config = (each.get("IPAM") or {}).get("Config") or []
             networks[each["Name"]] = facts.subnets(*(pool["Subnet"] for pool in config))
     container: dict[str, Any] = {}
+    wanted = {}
     for group in known.groups if known.deployed else ():
         try:
             spec = engine.client.api.inspect_service(f"{known.stack}_{group}")  # type: ignore[no-untyped-call]
         except NotFound:
             continue
         container = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
-        known = replace(known, image=container["Image"])
-        break
+        wanted[group] = spec["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
+    known = replace(known, wanted=wanted, image=container.get("Image", known.image))
     workers = _workers(known, engine)
     kept = {key: container[key] for key in ("Secrets", "Configs", "User") if container.get(key)}
     return replace(known, networks=networks, workers=workers), kept
