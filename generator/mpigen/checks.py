@@ -102,7 +102,7 @@ def _capacity(config: Config) -> Iterator[Conflict]:
     """Addresses of the overlay: each task, the gateway, each node, and one for a job."""
     tasks = sum(group.replicas for group in config.workers)
     nodes = config.network.nodes or tasks
-    needed = tasks + nodes + 2
+    needed = addresses_needed(tasks, nodes)
     usable = config.network.subnet.num_addresses - 2
     if needed <= usable:
         return
@@ -118,6 +118,11 @@ def _capacity(config: Config) -> Iterator[Conflict]:
     paths: list[KeyPath] = [("network", "subnet"), ("network", "nodes"), ("workers",)]
     paths += [("workers", index, "replicas") for index in range(len(config.workers))]
     yield Conflict(tuple(paths), message)
+
+
+def addresses_needed(tasks: int, nodes: int) -> int:
+    """Addresses of an overlay: of each task, of each node, of the gateway, and of one job."""
+    return tasks + nodes + 2
 
 
 def _prefix_for(addresses: int) -> int:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from mpigen.cli import build, doctor, keys, lab, render, start, templates, verify
+from mpigen.cli import build, doctor, keys, lab, render, stack, start, templates, verify
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -27,6 +27,10 @@ app.command("schema")(start.schema)
 app.command("render")(render.render)
 app.command("doctor")(doctor.doctor)
 app.command("build")(build.build)
+app.command("deploy")(stack.deploy)
+app.command("status")(stack.status)
+app.command("scale")(stack.scale)
+app.command("down")(stack.down)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
 app.add_typer(templates.app, name="templates")
 app.add_typer(keys.app, name="keys")

@@ -4,8 +4,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import typer
+
+_Seen = TypeVar("_Seen")
 
 
 @contextmanager
@@ -14,7 +17,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     While it lasts SIGTERM raises SystemExit, so that a step cleans up as it does on Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _end_on_sigterm()
     if not sys.stderr.isatty():
         yield lambda line: typer.echo(line, err=True)
         return
@@ -42,3 +45,41 @@ def progress() -> Iterator[Callable[[str], None]]:
             console.print(f"[red]✗[/] {escape(last)}")
             raise
         say("")
+
+
+@contextmanager
+def following(
+    rows: Callable[[_Seen], list[tuple[str, ...]]],
+) -> Iterator[tuple[Callable[[str], None], Callable[[_Seen], None]]]:
+    """Give a callback as `progress` does, and one that is shown containers while one waits.
+
+    On a terminal what it is shown is a table that stays below the lines; `rows` makes its rows.
+    """
+    if not sys.stderr.isatty():
+        with progress() as say:
+            yield say, _pass_over
+        return
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    _end_on_sigterm()
+    console = Console(stderr=True, highlight=False)
+    with Live(console=console, transient=True, refresh_per_second=4) as screen:
+
+        def see(seen: _Seen) -> None:
+            table = Table("container", "node", "state", "error", box=None, pad_edge=False)
+            for row in rows(seen):
+                table.add_row(*row)
+            screen.update(table)
+
+        yield lambda line: console.print(line, markup=False), see
+
+
+def _pass_over(_seen: object) -> None:
+    """Show nothing: the lines say enough off a terminal."""
+
+
+def _end_on_sigterm() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

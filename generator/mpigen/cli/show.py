@@ -67,3 +67,10 @@ def table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in (titles, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def clear() -> None:
+    """An empty screen, on a terminal."""
+    from rich.console import Console
+
+    Console().clear()

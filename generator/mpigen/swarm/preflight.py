@@ -1,0 +1,106 @@
+"""What would keep a stack from starting, found before anything is deployed: all of it at once."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from typing import Any
+
+import yaml
+from docker.errors import NotFound
+
+from mpigen.artifacts import Artifacts
+from mpigen.swarm import image
+from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.placement import allows
+
+
+def problems(engine: Engine, artifacts: Artifacts, stack: str, reference: str) -> list[str]:
+    """What is in the way of deploying `reference` as `stack`, a sentence or two each.
+
+    Raises ClusterError if the engine is no manager, or silent.
+    """
+    engine.need_manager()
+    rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
+    with blame("asking the Swarm for its nodes and networks"):
+        nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
+        found = [*_placement(nodes, rendered), *_network(engine, artifacts, stack, rendered)]
+    return [*found, *_image(engine, reference, rendered)]
+
+
+def _takes_tasks(node: Mapping[str, Any]) -> bool:
+    return bool(node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active")
+
+
+def _placement(nodes: list[dict[str, Any]], rendered: Mapping[str, Any]) -> Iterator[str]:
+    for name, service in rendered["services"].items():
+        placement = service.get("deploy", {}).get("placement", {})
+        constraints = placement.get("constraints") or []
+        allowed = sum(allows(node, constraints) for node in nodes)
+        if not allowed:
+            yield (
+                f"{name}: none of the {len(nodes)} nodes that are ready and active meets "
+                f"{' and '.join(constraints)}: label one (docker node update --label-add) or "
+                "change workers.constraints"
+                if constraints
+                else f"{name}: no node is ready and active: see docker node ls"
+            )
+            continue
+        most = placement.get("max_replicas_per_node")
+        wanted = service.get("deploy", {}).get("replicas", 1)
+        if most and most * allowed < wanted:
+            yield (
+                f"{name}: {wanted} containers are more than {most} a node on the {allowed} "
+                "nodes that it may be on"
+            )
+
+
+def _network(
+    engine: Engine, artifacts: Artifacts, stack: str, rendered: Mapping[str, Any]
+) -> Iterator[str]:
+    wanted = (rendered.get("networks") or {}).get(artifacts.network) or {}
+    if wanted.get("external"):
+        return
+    name = f"{stack}_{artifacts.network}"
+    try:
+        there = engine.client.api.inspect_network(name)
+    except NotFound:
+        yield from _overlaps(engine, IPv4Network(artifacts.subnet))
+        return
+    pools = (there.get("IPAM") or {}).get("Config") or []
+    differs = []
+    if [pool.get("Subnet") for pool in pools] != [artifacts.subnet]:
+        has = ", ".join(pool.get("Subnet", "?") for pool in pools)
+        differs.append(f"subnet {has}, not {artifacts.subnet}")
+    options = there.get("Options") or {}
+    for key, value in {"com.docker.network.driver.mtu": None, "encrypted": None}.items():
+        is_, should = options.get(key), (wanted.get("driver_opts") or {}).get(key, value)
+        if is_ != (None if should is None else str(should)):
+            differs.append(f"{key.rpartition('.')[2]} {is_ or 'unset'}, not {should or 'unset'}")
+    for key in ("attachable", "internal"):
+        if bool(there.get(key.capitalize())) != bool(wanted.get(key)):
+            differs.append(f"{key} {bool(there.get(key.capitalize()))}".lower())
+    if differs:
+        yield (
+            f"the network {name} is there with other options ({'; '.join(differs)}), and Swarm "
+            "does not change a network: mpigen down first"
+        )
+
+
+def _overlaps(engine: Engine, subnet: IPv4Network) -> Iterator[str]:
+    for each in engine.client.api.networks():
+        for pool in (each.get("IPAM") or {}).get("Config") or []:
+            other = pool.get("Subnet", "")
+            if "." in other and subnet.overlaps(IPv4Network(other)):
+                yield (
+                    f"the subnet {subnet} overlaps {other} of the network {each['Name']}: "
+                    "take another network.subnet"
+                )
+
+
+def _image(engine: Engine, reference: str, rendered: Mapping[str, Any]) -> Iterator[str]:
+    lacking: dict[str, str] = {}
+    for service in rendered["services"].values():
+        constraints = service.get("deploy", {}).get("placement", {}).get("constraints") or []
+        if not lacking or constraints:
+            lacking |= image.lacking(engine, reference, constraints)
+    for node, why in sorted(lacking.items()):
+        yield f"{node} cannot start {reference} ({why}): mpigen build brings it there"

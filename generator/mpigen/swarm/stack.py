@@ -1,0 +1,173 @@
+"""The stack on the Swarm: deployed by the rendered deploy.sh, scaled, removed, and watched."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from docker.errors import NotFound
+
+from mpigen.artifacts import Artifacts
+from mpigen.errors import ClusterError, InputError
+from mpigen.processes import Say, tail
+from mpigen.swarm import live, preflight, watch
+from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.live import LiveGroup
+
+_POLL = 0.5
+JOB = "mpigen.job"
+"""The label of a job's container or service: its name."""
+OF_STACK = "mpigen.stack"
+"""The label of a job's container or service: the stack that it runs on."""
+
+See = Callable[[Sequence[LiveGroup]], None]
+"""Is shown the groups each time that they are looked at."""
+
+
+def deploy(
+    engine: Engine, artifacts: Artifacts, stack: str, image: str, wait: float, say: Say, see: See
+) -> None:
+    """Deploy the stack with `image`, and wait `wait` seconds at most until it is up.
+
+    Raises ClusterError with all that is in the way before, or that has failed after.
+    """
+    say("looking for what would be in the way")
+    problems = preflight.problems(engine, artifacts, stack, image)
+    if problems:
+        raise ClusterError(
+            f"nothing was deployed: {stack} could not start\n"
+            + "\n".join(f"  {problem}" for problem in problems)
+        )
+    say(f"deploying {image}")
+    script = subprocess.Popen(
+        ["sh", str(artifacts.script("deploy.sh"))],
+        env={
+            **os.environ,
+            **engine.environment,
+            "STACK": stack,
+            "IMAGE": image,
+            "WAIT": str(int(wait)),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    seen = watch.Watch()
+    gave_up = False
+    try:
+        while script.poll() is None:
+            time.sleep(_POLL)
+            with suppress(ClusterError):  # while the managers choose a leader
+                groups = live.groups(engine, artifacts, stack)
+                see(groups)
+                for line in seen.changes(groups):
+                    say(line)
+                if seen.hopeless(groups):
+                    gave_up = True
+                    script.terminate()
+    except BaseException:
+        script.terminate()
+        script.wait()
+        say(f"interrupted: Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it")
+        raise
+    assert script.stdout
+    printed = script.stdout.read()
+    if script.returncode == 0:
+        return
+    if script.returncode == InputError.exit_code and "deploy.sh:" in printed:
+        raise InputError(printed.rstrip())
+    groups = live.groups(engine, artifacts, stack)
+    if not groups:
+        raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
+    why = "and cannot be" if gave_up else f"after {wait:.0f} s"
+    raise ClusterError(
+        "\n".join([f"{stack} is not up, {why}:", *watch.reasons(engine, groups)]),
+        "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
+    )
+
+
+def scale(
+    engine: Engine, artifacts: Artifacts, stack: str, wanted: dict[str, int], wait: float, see: See
+) -> list[LiveGroup]:
+    """Give each group of `wanted` that many containers, and wait until they are healthy."""
+    groups = {group.name: group for group in live.deployed(engine, artifacts, stack)}
+    with blame(f"scaling {stack}"):
+        for name, count in wanted.items():
+            service = engine.client.services.get(groups[name].service)  # type: ignore[no-untyped-call]
+            service.scale(count)
+    deadline = time.monotonic() + wait
+    while True:
+        now = live.groups(engine, artifacts, stack)
+        see(now)
+        if watch.is_up(now) and all(wanted.get(g.name, g.wanted) == g.wanted for g in now):
+            return now
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                "\n".join([f"not up after {wait:.0f} s:", *watch.reasons(engine, now)]),
+                "Swarm goes on trying; mpigen scale with fewer takes it back.",
+            )
+        time.sleep(_POLL)
+
+
+def jobs(engine: Engine, stack: str) -> list[str]:
+    """The names of the jobs of a stack that run: batch jobs, and others on this engine."""
+    mine = {"label": f"{OF_STACK}={stack}"}
+    with blame(f"asking for the jobs of {stack}"):
+        containers = engine.client.api.containers(filters=mine)
+        services = engine.client.api.services(filters=mine) if engine.is_manager else []  # type: ignore[no-untyped-call]
+        running = [
+            service["Spec"]["Labels"].get(JOB, "")
+            for service in services
+            if any(task.state == "running" for task in live.tasks_of(engine, service["ID"]))
+        ]
+    # a batch job has a container too, where it runs
+    return sorted({*(made["Labels"].get(JOB, made["Id"][:12]) for made in containers), *running})
+
+
+def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say) -> bool:
+    """Remove the stack, its jobs and its network; whether there was anything.
+
+    Raises ClusterError, naming who holds the network, if it is not gone after `wait` seconds.
+    """
+    engine.need_manager()
+    found = _remove_jobs(engine, stack, say)
+    label = {"label": f"{live.STACK_LABEL}={stack}"}
+    with blame(f"asking for the stack {stack}"):
+        parts: list[Any] = engine.client.api.services(filters=label)  # type: ignore[no-untyped-call]
+        parts += engine.client.api.networks(filters=label)
+        parts += engine.client.api.secrets(filters=label)
+        parts += engine.client.api.configs(filters=label)  # type: ignore[no-untyped-call]
+    if not parts:
+        return found
+    say(f"removing the stack {stack}, and waiting until its network is gone")
+    done = subprocess.run(
+        ["sh", str(artifacts.script("down.sh"))],
+        env={**os.environ, **engine.environment, "STACK": stack, "WAIT": str(int(wait))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise ClusterError(f"{stack} is not gone:\n{tail(done.stdout + done.stderr)}")
+    return True
+
+
+def _remove_jobs(engine: Engine, stack: str, say: Say) -> bool:
+    mine = {"label": f"{OF_STACK}={stack}"}
+    with blame(f"removing the jobs of {stack}"):
+        services = engine.client.api.services(filters=mine)  # type: ignore[no-untyped-call]
+        for service in services:
+            say(f"removing the job {service['Spec']['Labels'].get(JOB)}")
+            with suppress(NotFound):
+                engine.client.api.remove_service(service["ID"])  # type: ignore[no-untyped-call]
+        containers = engine.client.api.containers(all=True, filters=mine)
+        for made in containers:
+            say(f"ending the job {made['Labels'].get(JOB) or made['Id'][:12]}")
+            with suppress(NotFound):
+                engine.client.api.remove_container(made["Id"], force=True)
+    return bool(services or containers)
