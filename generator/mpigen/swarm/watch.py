@@ -1,5 +1,6 @@
 """A stack on its way up: what has changed, whether it is up, and what keeps it from that."""
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from mpigen.swarm.live import LiveGroup, Task
 
 _SURE_SECONDS = 15.0
 _LINES = 8
+_LOG_SECONDS = 20
 
 # what Swarm says of a task, in part -> what that means and what to do
 _CAUSES = {
@@ -84,13 +86,20 @@ def reasons(engine: Engine, groups: Sequence[LiveGroup]) -> list[str]:
 
 
 def _log(engine: Engine, task: Task) -> list[str]:
-    """The last lines that a task's container has printed, if it had one."""
-    from mpigen.errors import ClusterError
-
+    """The last lines that a task's container has printed, if it had one, and its node answers."""
     if not task.container:
         return []
+    command = engine.command("service", "logs", "--raw", "--tail", str(_LINES), task.id)
     try:
-        printed = engine.docker("service", "logs", "--raw", "--tail", str(_LINES), task.id)
-    except ClusterError:
+        # its standard error comes on ours
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LOG_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError:
         return []
-    return printed.splitlines()[-_LINES:]
+    return done.stdout.decode("utf-8", "replace").splitlines()[-_LINES:]
