@@ -133,7 +133,7 @@ def nodes(facts: Facts) -> list[Finding]:
 def look(facts: Facts) -> list[Finding]:
     """Whether a container that looks could be run on every node; all that follows needs it."""
     if facts.swarm_error:
-        return [Finding("look", "bad", facts.swarm_error)]
+        return [Finding("look", "bad", facts.swarm_error, facts.swarm_hint)]
     names = {node.id: node.name for node in facts.nodes if node.is_ready}
     errors = {
         **{id: f"on the overlay: {why}" for id, why in facts.attached_errors.items()},

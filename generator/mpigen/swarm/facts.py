@@ -106,6 +106,7 @@ class Facts:
     is_manager: bool = False
     managers: tuple[str, ...] = ()
     swarm_error: str = ""
+    swarm_hint: str = ""
     nodes: tuple[Node, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, tuple[IPv4Network, ...]] = field(default_factory=dict)

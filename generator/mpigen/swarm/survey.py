@@ -56,7 +56,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         say(f"looking into {sum(node.is_ready for node in known.nodes)} nodes")
         return _nodes(known, engine, artifacts, peers)
     except ClusterError as error:
-        return replace(known, swarm_error=error.message)
+        return replace(known, swarm_error=error.message, swarm_hint=error.hint)
 
 
 def _client(known: Facts) -> Facts:
