@@ -13,6 +13,7 @@ from mpigen.lab import base, engine, lab
 
 ROOT = Path(__file__).parents[2]
 NODES = 3
+LAB = os.environ.get("MPIGEN_TEST_LAB", "test")
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,11 @@ def make_site(folder: Path, text: str, program: bool = True) -> Path:
 def the_lab() -> Iterator[lab.Lab]:
     """Three engines that are a Swarm, taken down at the end."""
     engine.ensure(print)
-    lab.down("test", print)  # what a test run that was killed has left
+    lab.down(LAB, print)  # what a test run that was killed has left
     try:
-        yield lab.up("test", NODES, print)
+        yield lab.up(LAB, NODES, print)
     finally:
-        lab.down("test", print)
+        lab.down(LAB, print)
 
 
 @pytest.fixture(scope="session")
