@@ -14,14 +14,22 @@ Say = Callable[[str], None]
 """A progress callback: takes one line, without a newline, from any thread."""
 
 
-def run(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
+def run(
+    command: Sequence[str], what: str, stdout: IO[bytes] | None = None, apart: bool = False
+) -> str:
     """Run a command and return its standard output ("" if that goes to the file `stdout`).
 
+    With `apart` it has a session of its own, and a terminal's Ctrl-C does not stop it half-way.
     Raises ClusterError, with the command's last lines, if it fails or does not exist.
     """
     try:
         done = subprocess.run(
-            command, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, check=False
+            command,
+            stdin=subprocess.DEVNULL if apart else None,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=apart,
+            check=False,
         )
     except FileNotFoundError:
         raise ClusterError(f"{what}: there is no command {command[0]} here") from None

@@ -28,7 +28,7 @@ fi
 exec docker run --rm --init --interactive $terminal \
     --network "${stack}_"mpi \
     --cap-drop ALL \
-    --label mpigen.job= --label "mpigen.stack=$stack" \
+    --label "mpigen.job=run-$$" --label "mpigen.stack=$stack" \
     --env "MPI_EXPECT=$expect" \
     --env "MPI_WAIT=${MPI_WAIT:-60}" \
     mpi:latest mpirun "$@"

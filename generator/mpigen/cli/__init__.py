@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from mpigen.cli import build, doctor, keys, lab, render, stack, start, templates, verify
+from mpigen.cli import build, doctor, jobs, keys, lab, render, run, stack, start, templates, verify
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -32,6 +32,13 @@ app.command("status")(stack.status)
 app.command("scale")(stack.scale)
 app.command("down")(stack.down)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
+app.command("shell")(run.shell)
+app.command("push")(run.push)
+app.command("jobs")(jobs.jobs)
+app.command("logs")(jobs.logs)
+app.command("wait")(jobs.wait)
+app.command("cancel")(jobs.cancel)
 app.add_typer(templates.app, name="templates")
 app.add_typer(keys.app, name="keys")
 app.add_typer(lab.app, name="lab")

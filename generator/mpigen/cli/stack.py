@@ -47,7 +47,7 @@ def deploy(
     engine.need_manager()
     reference = image or images.current(engine, rendered)
     changes = [each for each in live.groups(engine, rendered, name) if each.image != reference]
-    running = stacks.jobs(engine, name) if changes else []
+    running = _running(engine, name) if changes else []
     if running and not force:
         raise CheckFailed(
             f"jobs run on {name}, and another image ends them: {', '.join(running)}",
@@ -135,7 +135,6 @@ def status(
 
 def _report(engine: Any, rendered: "Artifacts", name: str) -> dict[str, Any]:
     from mpigen.swarm import live
-    from mpigen.swarm import stack as stacks
     from mpigen.swarm.engine import blame
 
     groups = live.groups(engine, rendered, name)
@@ -159,8 +158,14 @@ def _report(engine: Any, rendered: "Artifacts", name: str) -> dict[str, Any]:
         "slots": sum(group.running * group.slots for group in groups),
         "nodes": sorted(nodes, key=lambda node: str(node["name"])),
         "groups": [asdict(group) for group in groups],
-        "jobs": stacks.jobs(engine, name),
+        "jobs": _running(engine, name),
     }
+
+
+def _running(engine: Any, name: str) -> list[str]:
+    from mpigen.swarm import jobs
+
+    return [job.name for job in jobs.every(engine, name) if not job.over]
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:

@@ -7,20 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from docker.errors import NotFound
-
 from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say, tail
-from mpigen.swarm import live, preflight, watch
+from mpigen.swarm import jobs, live, preflight, watch
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.live import LiveGroup
 
 _POLL = 0.5
-JOB = "mpigen.job"
-"""The label of a job's container or service: its name."""
-OF_STACK = "mpigen.stack"
-"""The label of a job's container or service: the stack that it runs on."""
 
 See = Callable[[Sequence[LiveGroup]], None]
 """Is shown the groups each time that they are looked at."""
@@ -113,21 +107,6 @@ def scale(
         time.sleep(_POLL)
 
 
-def jobs(engine: Engine, stack: str) -> list[str]:
-    """The names of the jobs of a stack that run: batch jobs, and others on this engine."""
-    mine = {"label": f"{OF_STACK}={stack}"}
-    with blame(f"asking for the jobs of {stack}"):
-        containers = engine.client.api.containers(filters=mine)
-        services = engine.client.api.services(filters=mine) if engine.is_manager else []  # type: ignore[no-untyped-call]
-        running = [
-            service["Spec"]["Labels"].get(JOB, "")
-            for service in services
-            if any(task.state == "running" for task in live.tasks_of(engine, service["ID"]))
-        ]
-    # a batch job has a container too, where it runs
-    return sorted({*(made["Labels"].get(JOB, made["Id"][:12]) for made in containers), *running})
-
-
 def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say) -> bool:
     """Remove the stack, its jobs and its network; whether there was anything.
 
@@ -158,16 +137,8 @@ def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say
 
 
 def _remove_jobs(engine: Engine, stack: str, say: Say) -> bool:
-    mine = {"label": f"{OF_STACK}={stack}"}
-    with blame(f"removing the jobs of {stack}"):
-        services = engine.client.api.services(filters=mine)  # type: ignore[no-untyped-call]
-        for service in services:
-            say(f"removing the job {service['Spec']['Labels'].get(JOB)}")
-            with suppress(NotFound):
-                engine.client.api.remove_service(service["ID"])  # type: ignore[no-untyped-call]
-        containers = engine.client.api.containers(all=True, filters=mine)
-        for made in containers:
-            say(f"ending the job {made['Labels'].get(JOB) or made['Id'][:12]}")
-            with suppress(NotFound):
-                engine.client.api.remove_container(made["Id"], force=True)
-    return bool(services or containers)
+    found = jobs.every(engine, stack)
+    for job in found:
+        say(f"{'forgetting' if job.over else 'ending'} the job {job.name}")
+        jobs.cancel(engine, job)
+    return bool(found)

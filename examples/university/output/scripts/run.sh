@@ -50,7 +50,7 @@ trap 'exit 143' TERM HUP
 container=$(docker create --rm --init --interactive $terminal \
     --network "${stack}_"mpi \
     --cap-drop ALL \
-    --label mpigen.job= --label "mpigen.stack=$stack" \
+    --label "mpigen.job=run-$$" --label "mpigen.stack=$stack" \
     --env "MPI_EXPECT=$expect" \
     --env "MPI_WAIT=${MPI_WAIT:-60}" \
     physics:latest mpirun "$@")

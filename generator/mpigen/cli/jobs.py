@@ -1,0 +1,137 @@
+"""`mpigen jobs`, `logs`, `wait` and `cancel`: the jobs that there are."""
+
+import contextlib
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.cli import show
+from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+
+if TYPE_CHECKING:
+    from mpigen.swarm.engine import Engine
+    from mpigen.swarm.jobs import Job
+
+_JOB = typer.Argument(metavar="JOB", help="The job's name, as mpigen jobs has it.")
+
+
+def jobs(
+    as_json: bool = JSON,
+    clear: bool = typer.Option(False, "--clear", help="Forget the batch jobs that are over."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
+
+    A batch job that is over stays until it is cancelled, or cleared.
+    """
+    from mpigen.swarm import jobs
+
+    engine, stack = _at(output, stack, context)
+    if clear:
+        for name in jobs.clear(engine, stack):
+            typer.echo(f"forgot {name}")
+        return
+    found = jobs.every(engine, stack)
+    if as_json:
+        rows = [{**asdict(job), "created": job.created.isoformat()} for job in found]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if not engine.is_manager:
+        show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
+    if not found:
+        typer.echo(f"{stack} has no jobs", err=True)
+        return
+    titles = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
+    show.table(titles, [_row(job) for job in found])
+    for job in found:
+        if job.error:
+            show.note(f"{job.name}: {job.error}")
+
+
+def logs(
+    name: str = _JOB,
+    follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the job has ended."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Print what a batch job has printed, standard output and error apart."""
+    from mpigen.swarm import jobs
+    from mpigen.swarm import logs as copying
+
+    engine, stack = _at(output, stack, context)
+    job = jobs.find(engine, stack, name)
+    # who has read enough closes the pipe
+    with contextlib.suppress(BrokenPipeError):
+        copying.copy(engine, job, follow, lambda line: typer.echo(line, err=True))
+
+
+def wait(
+    name: str = _JOB,
+    timeout: str = typer.Option("", "--timeout", help="Wait 90s, 10m, 2h at most: code 124."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Wait until a job has ended, and exit with its exit code."""
+    from mpigen.swarm import attach, jobs, work
+
+    limit = work.seconds(timeout) if timeout else None
+    engine, stack = _at(output, stack, context)
+    code = jobs.wait(engine, jobs.find(engine, stack, name), limit)
+    if code is None:
+        typer.echo(f"the job {name} still runs after {timeout}", err=True)
+        raise typer.Exit(attach.TIMED_OUT)
+    raise typer.Exit(code)
+
+
+def cancel(
+    names: list[str] = typer.Argument(metavar="JOB...", help="Names, as mpigen jobs has them."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """End jobs on all of their hosts, and forget them."""
+    from mpigen.swarm import jobs
+
+    engine, stack = _at(output, stack, context)
+    found = [jobs.find(engine, stack, name) for name in names]
+    for job in found:
+        jobs.cancel(engine, job)
+        typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
+
+
+def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str]":
+    from mpigen import artifacts
+    from mpigen.swarm import engine
+
+    made = artifacts.read(output)
+    return engine.reach(context), stack or made.name
+
+
+def _row(job: "Job") -> tuple[str, ...]:
+    return (
+        job.name,
+        job.state,
+        "-" if job.exit_code is None else str(job.exit_code),
+        str(job.ranks),
+        str(job.hosts),
+        _age((datetime.now(UTC) - job.created).total_seconds()),
+        job.kind,
+        job.node or "-",
+        job.command,
+    )
+
+
+def _age(seconds: float) -> str:
+    """Seconds as one reads an age: 5s, 12m, 3h, 2d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"

@@ -1,0 +1,175 @@
+"""`mpigen run`, `mpigen shell` and `mpigen push`: work on the cluster, from here."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+
+if TYPE_CHECKING:
+    from mpigen.artifacts import Artifacts
+    from mpigen.swarm.attach import Events
+    from mpigen.swarm.engine import Engine
+    from mpigen.swarm.hosts import Hosts
+    from mpigen.swarm.work import Work
+
+_GROUPS = typer.Option(
+    [], "--workers", "-w", help="Use this group's hosts alone; several in the order given."
+)
+_ENV = typer.Option([], "--env", "-e", help="NAME=VALUE for every rank; may be repeated.")
+_MOUNT = typer.Option(
+    [],
+    "--mount",
+    help="A mount of the job's own container, where mpirun is, as in docker run --mount. "
+    "Ranks run in the workers, whose mounts are in mpigen.yaml.",
+)
+_MADE_UP = "The job's name; default one that is made up."
+
+
+def run(
+    command: list[str] = typer.Argument(
+        None, metavar="CMD [ARG]...", help="The program; mpirun's own options may go before it."
+    ),
+    ranks: int | None = typer.Option(None, "-n", "--ranks", help="How many; default every slot."),
+    groups: list[str] = _GROUPS,
+    timeout: str = typer.Option("", "--timeout", help="End the job after 90s, 10m, 2h: code 124."),
+    env: list[str] = _ENV,
+    mount: list[str] = _MOUNT,
+    detach: bool = typer.Option(
+        False, "--detach", "-d", help="Hand the job to the Swarm, on a node of its choice."
+    ),
+    name: str = typer.Option("", "--name", help=_MADE_UP),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Run an MPI job, and exit with its exit code.
+
+    The job is a container of the workers' image on the node that docker talks to. Input, output
+    and errors are its own, and a terminal if there is one. Ctrl-C, SIGTERM and SIGHUP end it on
+    every node. With --detach it outlives this command: see mpigen jobs, logs, wait and cancel.
+    """
+    from mpigen.swarm import work
+
+    limit = work.seconds(timeout) if timeout else None
+    asked = work.mpirun(
+        name, tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit
+    )
+    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
+        if detach:
+            _submit(engine, artifacts, stack, hosts, asked)
+            return
+        code = _foreground(engine, artifacts, stack, hosts, asked, events)
+    raise typer.Exit(code)
+
+
+def shell(
+    groups: list[str] = _GROUPS,
+    env: list[str] = _ENV,
+    mount: list[str] = _MOUNT,
+    name: str = typer.Option("", "--name", help=_MADE_UP),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Open a shell on the overlay, in a container of a job's.
+
+    mpirun works in it, and so does ssh to every worker by its name.
+    """
+    from mpigen.swarm import work
+
+    asked = work.mpirun(name, ("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
+    asked = replace(asked, words=("sh", "-c", "mpi-hostfile && exec bash"), shown="mpigen shell")
+    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
+        # an interactive shell does not end by SIGTERM
+        code = _foreground(engine, artifacts, stack, hosts, asked, events, first="SIGHUP")
+    raise typer.Exit(code)
+
+
+def push(
+    files: list[Path] = typer.Argument(metavar="FILE...", help="Files of this machine."),
+    to: str = typer.Option("", "--to", help="The folder there; default where jobs start."),
+    groups: list[str] = _GROUPS,
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Copy files to the same folder of every worker, checked by hash.
+
+    The next `mpigen run ./FILE` runs it. A worker that Swarm replaces later does not have it:
+    what is to stay goes into app/, and so into the image.
+    """
+    from mpigen.errors import ClusterError
+    from mpigen.swarm import push as pushing
+    from mpigen.swarm import work
+
+    asked = work.Work("", (), "", groups=tuple(groups))
+    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
+        done = pushing.push(engine, artifacts, stack, hosts, tuple(files), to, events, _say)
+    if done.code >= 128:
+        typer.echo("interrupted: a worker has a file whole, or as it was before", err=True)
+        raise typer.Exit(done.code)
+    if done.failed:
+        reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
+        there = len(done.hosts) + len(done.failed)
+        hint = "Those that have them keep them; push again when the others are well."
+        raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
+    names = ", ".join(file.name for file in files)
+    typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
+    typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
+    typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{files[0].name}")
+
+
+@contextlib.contextmanager
+def _ready(
+    asked: "Work", output: Path, stack: str, context: str | None
+) -> "Iterator[tuple[Engine, Artifacts, str, Hosts, Events]]":
+    """What a job needs, asked for; signals are caught for as long as the block."""
+    from mpigen import artifacts
+    from mpigen.swarm import attach, engine, hosts
+
+    made = artifacts.read(output)
+    stack = stack or made.name
+    reached = engine.reach(context)
+    there = hosts.there_are(reached, made, stack).choose(asked.groups)
+    hosts.refuse_too_many(asked, there)
+    with attach.caught() as events:
+        yield reached, made, stack, there, events
+
+
+def _foreground(
+    engine: "Engine",
+    artifacts: "Artifacts",
+    stack: str,
+    hosts: "Hosts",
+    asked: "Work",
+    events: "Events",
+    first: str = "SIGTERM",
+) -> int:
+    from mpigen.swarm import attach, job
+
+    streams = attach.own_streams()
+    code = job.run(engine, artifacts, stack, hosts, asked, events, streams, _say, first)
+    if code == attach.TIMED_OUT and asked.timeout:
+        _say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
+    return code
+
+
+def _submit(
+    engine: "Engine", artifacts: "Artifacts", stack: str, hosts: "Hosts", asked: "Work"
+) -> None:
+    from mpigen.swarm import batch
+
+    batch.submit(engine, artifacts, stack, hosts, asked)
+    typer.echo(asked.name)
+    _say(f"next: mpigen logs {asked.name} -f")
+
+
+def _say(line: str) -> None:
+    """A line on standard error, which may have gone away with its terminal."""
+    with contextlib.suppress(OSError):
+        typer.echo(line, err=True)
