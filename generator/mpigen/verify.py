@@ -11,11 +11,18 @@ from mpigen.errors import CheckFailed, ClusterError, InputError
 _FAILED, _NONE_COLLECTED = 1, 5
 
 
-def verify(output: Path, stack: str | None, context: str | None, arguments: list[str]) -> None:
+def verify(
+    output: Path,
+    stack: str | None,
+    context: str | None,
+    arguments: list[str],
+    junit: Path | None = None,
+) -> None:
     """Run the checks in `output`/verify with pytest; its report goes to the terminal.
 
     `stack` and `context` default to what the checks and Docker themselves default to.
-    `arguments` go to pytest. Raises CheckFailed where a check says no or none was collected.
+    `arguments` go to pytest; `junit` is a file for the report as JUnit XML.
+    Raises CheckFailed where a check says no or none was collected.
     """
     folder = output / "verify"
     if not folder.is_dir():
@@ -28,6 +35,8 @@ def verify(output: Path, stack: str | None, context: str | None, arguments: list
     # nothing is written into the reviewed folder: no cache, no bytecode
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     command += ["--rootdir", str(folder), "-c", os.devnull, "-v", "--tb=short", "--no-header"]
+    if junit:
+        command += ["--junit-xml", str(junit), "-o", f"junit_suite_name=mpigen verify {output}"]
     status = subprocess.run([*command, str(folder), *arguments], env=environment).returncode
     if status == _NONE_COLLECTED:
         raise CheckFailed(f"{folder} holds no check that could be run")

@@ -10,12 +10,15 @@ def verify(
     output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
     stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
     context: str | None = typer.Option(None, help="Docker context of a manager."),
+    junit: Path | None = typer.Option(
+        None, "--junit", help="Write a report of it to this file too, as JUnit XML.", dir_okay=False
+    ),
 ) -> None:
-    """Check the deployed cluster.
+    """Check the deployed cluster; one line a check.
 
     Every task on every node is reached from a manager alone, by ssh over the overlay. Exits 1 if
-    a check says no.
+    a check says no, or if there was none.
     """
     from mpigen.verify import verify as run_checks
 
-    run_checks(output, stack, context, arguments or [])
+    run_checks(output, stack, context, arguments or [], junit)

@@ -123,7 +123,7 @@ class Facts:
 
     @property
     def encrypted(self) -> bool:
-        """Whether the stack's network is encrypted: the option counts, whatever its value."""
+        """Whether the stack's network is encrypted: the option says so with no value, too."""
         return self.options.get("encrypted", "false") != "false"
 
     @property

@@ -125,7 +125,9 @@ def _nodes(
     ports = [f"{node.address}:{MANAGER_PORT}" for node in up if node.manager]
     ports += [f"{node.address}:{GOSSIP_PORT}" for node in up]
     environment = {"PORTS": " ".join(ports), "FINGERPRINT": _FINGERPRINT}
-    probes = [probe.Probe("node", "host", known.image, environment)]
+    # keys may be configs: with the workers' own, the image is compared as they see it
+    configs = {key: value for key, value in container.items() if key == "Configs"}
+    probes = [probe.Probe("node", "host", known.image, environment, configs)]
     if known.workers:
         environment = {
             "SUBNET": str(known.subnet),

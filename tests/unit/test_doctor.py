@@ -1,0 +1,429 @@
+"""The doctor's judgement, on facts that are made up; and how a probe's lines become facts."""
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from mpigen.swarm import checks_cluster, doctor, facts, probe, survey
+from mpigen.swarm.facts import Attached, Facts, Host, Node, Worker
+
+GB = 10**9
+HOST = facts.host(
+    """\
+link=lo 65536
+link=eth0 1500
+link=veth0
+address=lo 127.0.0.1/8
+address=eth0 192.0.2.1/24
+route=192.0.2.0/24 eth0
+route=172.18.0.0/16 docker_gwbridge
+free=50000000000
+kernel=VXLAN yes
+kernel=INET_ESP no
+image=abc
+end=yes
+""".splitlines()
+)
+
+
+def host(number: int, **changes: Any) -> Host:
+    addresses = {"127.0.0.1": "lo", f"192.0.2.{number}": "eth0"}
+    return replace(HOST, **{"addresses": addresses, **changes})
+
+
+def attached(**changes: Any) -> Attached:
+    seen = Attached(
+        mtu=1450,
+        names={"worker": frozenset({"10.77.0.2", "10.77.0.3"})},
+        peers={"10.77.0.2": "yes", "10.77.0.3": "yes"},
+        images={"10.77.0.2": "abc", "10.77.0.3": "abc"},
+    )
+    return replace(seen, **changes)
+
+
+def node(number: int, **changes: Any) -> Node:
+    plain = Node(
+        id=f"id{number}",
+        name=f"node-{number}",
+        state="ready",
+        availability="active",
+        engine="26.1.5+dfsg1",
+        address=f"192.0.2.{number}",
+        manager="leader" if number == 1 else "",
+    )
+    return replace(plain, **changes)
+
+
+WELL = Facts(
+    stack="s",
+    network="s_mpi",
+    subnet=IPv4Network("10.77.0.0/24"),
+    image="mpi:1",
+    groups=("worker",),
+    client="28.2.2",
+    where="unix:///x",
+    engine="26.1.5",
+    swarm="active",
+    is_manager=True,
+    nodes=(node(1), node(2)),
+    networks={"ingress": facts.subnets("10.0.0.0/24", "fd00::/64")},
+    deployed=True,
+    image_size=GB,
+    wanted={"worker": 2},
+    workers=(
+        Worker("worker-1", "worker", "id1", "10.77.0.2"),
+        Worker("worker-2", "worker", "id2", "10.77.0.3"),
+    ),
+    hosts={"id1": host(1), "id2": host(2)},
+    attached={"id1": attached(), "id2": attached()},
+    clocks={"id1": -0.1, "id2": -0.3},
+)
+
+
+def found(known: Facts, verdict: str) -> dict[str, list[str]]:
+    """What is found with that verdict, by check; what is bad says what to do."""
+    lines: dict[str, list[str]] = {}
+    for finding in doctor.examine(known):
+        assert finding.what
+        if finding.verdict == verdict:
+            assert finding.todo or verdict != "bad", finding
+            lines.setdefault(finding.check, []).append(finding.what)
+    return lines
+
+
+def second(**changes: Any) -> Facts:
+    """The well ones, but for node-2 as it looks from its own network."""
+    return replace(WELL, hosts={"id1": host(1), "id2": host(2, **changes)})
+
+
+def overlay(**changes: Any) -> Facts:
+    """The well ones, but for what node-2 sees of the overlay."""
+    return replace(WELL, attached={"id1": attached(), "id2": attached(**changes)})
+
+
+def test_all_is_well() -> None:
+    assert {finding.verdict for finding in doctor.examine(WELL)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("known", "bad"),
+    [
+        pytest.param(
+            replace(WELL, client="19.03.8"),
+            {
+                "client": [
+                    "the docker command: 19.03.8 is older than 20.10, without host names such as "
+                    "worker-1 that resolve, cap_drop in services"
+                ]
+            },
+            id="old client",
+        ),
+        pytest.param(
+            replace(WELL, client="", client_error="there is no docker command here"),
+            {"client": ["there is no docker command here"]},
+            id="no client",
+        ),
+        pytest.param(
+            replace(WELL, nodes=(node(1), node(2, engine="18.09.1"))),
+            {
+                "engine": [
+                    "node-2: 18.09.1 is older than 20.10, without host names such as worker-1 that "
+                    "resolve, cap_drop in services, stack files of version 3.8"
+                ]
+            },
+            id="old engine on one node",
+        ),
+        pytest.param(
+            replace(
+                WELL, nodes=(node(1), node(2, manager="unreachable"), node(3, manager="reachable"))
+            ),
+            {"managers": ["node-2: unreachable; 2 of 3 are left, 2 are needed"]},
+            id="a manager is lost",
+        ),
+        pytest.param(
+            replace(WELL, nodes=(node(1), node(2, availability="pause"))),
+            {"nodes": ["node-2 is paused"]},
+            id="paused",
+        ),
+        pytest.param(
+            replace(WELL, hosts={"id1": host(1)}, hosts_errors={"id2": "No such image: mpi:1"}),
+            {"image": ["node-2: no image mpi:1"]},
+            id="no image",
+        ),
+        pytest.param(
+            replace(WELL, hosts={"id1": host(1)}, hosts_errors={"id2": "cannot fork"}),
+            {"look": ["node-2: cannot fork"]},
+            id="nothing starts",
+        ),
+        pytest.param(
+            second(image="def"),
+            {
+                "image": [
+                    "mpi:1 is not the same everywhere: abc on node-1; def on node-2; "
+                    "abc in worker-1, worker-2"
+                ]
+            },
+            id="two images",
+        ),
+        pytest.param(
+            overlay(images={"10.77.0.2": "abc", "10.77.0.3": "old"}),
+            {
+                "image": [
+                    "mpi:1 is not the same everywhere: abc on node-1, node-2; "
+                    "abc in worker-1, worker-2; old in worker-2"
+                ]
+            },
+            id="an old image still runs",
+        ),
+        pytest.param(
+            replace(WELL, wanted={"worker": 3}), {"workers": ["2 of 3 worker run"]}, id="too few"
+        ),
+        pytest.param(
+            second(free=GB),
+            {"disk": ["node-2: 1.0 GB free, 2.0 GB are needed for a new image"]},
+            id="full disk",
+        ),
+        pytest.param(
+            replace(WELL, clocks={"id1": 0.0, "id2": -61.2}),
+            {"clock": ["node-2 is 61 s behind the leader"]},
+            id="slow clock",
+        ),
+        pytest.param(
+            second(closed={"192.0.2.1:2377": "Connection refused"}),
+            {"ports": ["2377/tcp of node-1 (192.0.2.1): Connection refused, asked by node-2"]},
+            id="closed port",
+        ),
+        pytest.param(
+            overlay(peers={"10.77.0.2": "silent", "10.77.0.3": "yes"}),
+            {"overlay": ["nothing gets from node-2 to worker-1 (10.77.0.2) on node-1"]},
+            id="no way for the overlay",
+        ),
+        pytest.param(
+            overlay(peers={"10.77.0.2": "large", "10.77.0.3": "yes"}),
+            {"overlay": ["small packets alone get from node-2 to worker-1 (10.77.0.2) on node-1"]},
+            id="small packets alone",
+        ),
+        pytest.param(
+            overlay(peers={"10.77.0.2": "refused Permission denied (publickey)."}),
+            {
+                "overlay": [
+                    "worker-1 (10.77.0.2) on node-1 refuses node-2: Permission denied (publickey)."
+                ]
+            },
+            id="other keys",
+        ),
+        pytest.param(
+            second(links={"eth0": 1400}),
+            {"mtu": ["node-2: eth0 takes 1400 bytes, and the overlay is made for 1500"]},
+            id="small mtu",
+        ),
+        pytest.param(
+            replace(WELL, networks={"other": facts.subnets("10.64.0.0/12")}),
+            {"subnet": ["10.77.0.0/24 overlaps 10.64.0.0/12 of the network other"]},
+            id="taken in the Swarm",
+        ),
+        pytest.param(
+            second(routes=((IPv4Network("10.77.0.0/16"), "tun0"),)),
+            {"subnet": ["node-2: 10.77.0.0/24 overlaps 10.77.0.0/16, which goes to tun0"]},
+            id="taken on a node",
+        ),
+        pytest.param(
+            replace(second(kernel={"VXLAN": True, "INET_ESP": True}), options={"encrypted": ""}),
+            {"kernel": ["node-1: a kernel without CONFIG_INET_ESP, for encrypted ones"]},
+            id="no encryption",
+        ),
+        pytest.param(
+            overlay(names={"worker": frozenset({"10.77.0.2", "10.77.0.9"})}),
+            {
+                "dns": [
+                    "node-2: tasks.worker does not name worker-2 (10.77.0.3)",
+                    "node-2: tasks.worker names 10.77.0.9, where nothing runs",
+                ]
+            },
+            id="stale DNS",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(known: Facts, bad: dict[str, list[str]]) -> None:
+    assert found(known, "bad") == bad
+
+
+def test_a_change_while_it_looks_is_no_fault() -> None:
+    known = overlay(names={"worker": frozenset({"10.77.0.2", "10.77.0.3", "10.77.0.9"})})
+    assert "dns" in found(known, "bad")
+    assert found(replace(known, changed=frozenset({"10.77.0.9"})), "bad") == {}
+
+
+def test_a_node_that_is_down_is_blamed_once() -> None:
+    known = replace(
+        WELL,
+        nodes=(node(1), node(2, state="down")),
+        hosts={"id1": host(1, closed={"192.0.2.2:7946": "no answer"})},
+        attached={"id1": attached()},
+        clocks={"id1": 0.0},
+    )
+    assert found(known, "bad") == {"nodes": ["node-2 is down"]}
+    unknown = found(known, "unknown")
+    assert {what for those in unknown.values() for what in those} == {
+        "not looked at: node-2 (down)"
+    }
+    assert len(unknown) == 9
+
+
+def test_an_image_that_a_node_without_workers_lacks() -> None:
+    known = replace(
+        WELL,
+        nodes=(node(1), node(2, takes_workers=False)),
+        hosts={"id1": host(1)},
+        hosts_errors={"id2": "No such image: mpi:1"},
+    )
+    assert found(known, "bad") == {}
+    assert "node-2: no image mpi:1, and no group is placed there" in found(known, "ok")["image"]
+
+
+@pytest.mark.parametrize(
+    ("options", "mtu", "inner"),
+    [
+        ({}, 1500, 1450),
+        ({"com.docker.network.driver.mtu": "1400"}, 1400, 1350),
+        ({"encrypted": "true"}, 1500, 1424),
+        ({"encrypted": "false"}, 1500, 1450),
+        # Docker takes the option for a yes whatever it holds, and compose files have it empty
+        ({"encrypted": "", "com.docker.network.driver.mtu": "9000"}, 9000, 8924),
+    ],
+)
+def test_the_mtus_of_an_overlay(options: dict[str, str], mtu: int, inner: int) -> None:
+    known = replace(WELL, options=options)
+    assert (known.mtu, known.inner_mtu) == (mtu, inner)
+
+
+def test_what_cannot_be_told_is_no_fault() -> None:
+    bare = Facts("s", "s_mpi", WELL.subnet, "mpi:1", ("worker",), client="28.2.2")
+    silent = replace(bare, engine_error="no Docker engine answers", engine_hint="Start one")
+    assert found(silent, "bad") == {"engine": ["no Docker engine answers"]}
+    assert len(found(silent, "unknown")) == 14
+
+    worker = replace(bare, engine="26.1", where="w", swarm="active", managers=("192.0.2.1",))
+    assert found(worker, "bad") == {}
+    assert found(worker, "unknown")["swarm"] == [
+        "the engine at w is a worker of its Swarm; its managers: 192.0.2.1: name one by --context"
+    ]
+    alone = replace(bare, engine="26.1", where="w", swarm="inactive")
+    assert found(alone, "bad") == {"swarm": ["the engine at w is in no Swarm"]}
+    leaderless = replace(bare, engine="26.1", swarm="active", is_manager=True, swarm_error="no!")
+    assert found(leaderless, "bad") == {"swarm": ["its manager cannot speak: no!"]}
+    locked = replace(bare, engine="26.1", swarm="locked")
+    assert found(locked, "bad") == {
+        "swarm": ["the engine's part in its Swarm is locked: no reason"]
+    }
+    development = replace(WELL, client="dev")
+    assert set(found(development, "unknown")) == {"client"}
+    nat = second(addresses={"10.0.0.1": "eth0"})
+    assert set(found(nat, "unknown")) == {"mtu"}
+    untold = replace(second(kernel={}), options={"encrypted": ""})
+    assert found(untold, "unknown")["kernel"] == ["node-2: it does not tell what it was built with"]
+    undeployed = replace(WELL, deployed=False, workers=(), attached={}, wanted={})
+    assert set(found(undeployed, "unknown")) == {"workers", "overlay", "dns"}
+    assert found(undeployed, "bad") == {}
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("26.1.5+dfsg1", (26, 1, 5)),
+        ("20.10.24+dfsg1", (20, 10, 24)),
+        ("1.13.1", (1, 13, 1)),
+        ("28.0.0-rc.1", (28, 0, 0)),
+        ("dev", ()),
+        ("", ()),
+    ],
+)
+def test_versions(version: str, numbers: tuple[int, ...]) -> None:
+    assert checks_cluster.parsed(version) == numbers
+
+
+def test_the_minimum_is_the_newest_that_is_needed() -> None:
+    assert checks_cluster.MINIMUM == "20.10"
+    assert all(need.source and checks_cluster.parsed(need.version) for need in checks_cluster.NEEDS)
+
+
+def test_what_a_node_says() -> None:
+    assert HOST.links == {"lo": 65536, "eth0": 1500}
+    assert HOST.link_of("192.0.2.1") == "eth0"
+    assert HOST.link_of("192.0.2.2") == ""
+    assert HOST.routes == (
+        (IPv4Network("192.0.2.0/24"), "eth0"),
+        (IPv4Network("172.18.0.0/16"), "docker_gwbridge"),
+    )
+    assert (HOST.free, HOST.image) == (50 * GB, "abc")
+    assert HOST.kernel == {"VXLAN": True, "INET_ESP": False}
+    closed = facts.host(["closed=192.0.2.9:7946 No route to host", "end=yes"]).closed
+    assert closed == {"192.0.2.9:7946": "No route to host"}
+
+
+def test_what_a_node_says_of_the_overlay() -> None:
+    seen = facts.attached(
+        [
+            "mtu=1450",
+            "dns=worker 10.77.0.2",
+            "dns=worker 10.77.0.3",
+            "dns=thin 10.77.0.4",
+            "peer=10.77.0.2 yes abc",
+            "peer=10.77.0.3 silent",
+            "peer=10.77.0.4 refused Host key verification failed.",
+            "end=yes",
+        ]
+    )
+    assert seen.mtu == 1450
+    assert seen.names == {
+        "worker": frozenset({"10.77.0.2", "10.77.0.3"}),
+        "thin": frozenset({"10.77.0.4"}),
+    }
+    assert seen.peers == {
+        "10.77.0.2": "yes",
+        "10.77.0.3": "silent",
+        "10.77.0.4": "refused Host key verification failed.",
+    }
+    assert seen.images == {"10.77.0.2": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "allowed"),
+    [
+        ("node.role == worker", False),
+        ("node.role!=worker", True),
+        ("node.hostname == NODE-1", True),
+        ("node.labels.kind == mpi", True),
+        ("node.labels.kind == web", False),
+        ("node.labels.none != x", True),
+        ("engine.labels.disk == ssd", True),
+        ("node.platform.arch == aarch64", False),
+        ("node.ip == 192.0.2.0/24", True),  # not understood: it counts as met
+    ],
+)
+def test_where_workers_may_be(constraint: str, allowed: bool) -> None:
+    node = {
+        "ID": "id1",
+        "Spec": {"Role": "manager", "Availability": "active", "Labels": {"kind": "mpi"}},
+        "Status": {"State": "ready", "Addr": "0.0.0.0"},
+        "Description": {
+            "Hostname": "node-1",
+            "Platform": {"OS": "linux", "Architecture": "x86_64"},
+            "Engine": {"EngineVersion": "26.1.5", "Labels": {"disk": "ssd"}},
+        },
+        "ManagerStatus": {"Leader": True, "Addr": "192.0.2.1:2377", "Reachability": "reachable"},
+    }
+    made = survey._node(node, [[constraint]])
+    assert made == Node(
+        "id1", "node-1", "ready", "active", "26.1.5", "192.0.2.1", "leader", allowed
+    )
+    # one group is enough
+    assert survey._node(node, [[constraint], []]).takes_workers
+
+
+def test_times_as_docker_writes_them() -> None:
+    assert probe.seconds_of("1970-01-01T00:01:00Z") == 60
+    earlier, later = "2026-11-24T00:49:38.64474013Z", "2026-11-24T00:49:38.71000798Z"
+    assert round(probe.seconds_of(later) - probe.seconds_of(earlier), 3) == 0.065
