@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help setup demo test lint unit swarm bench clean
+.PHONY: help setup demo test test-faults lint unit swarm bench clean
 
 help: ## what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(INSTALLED) ## the virtual environment, with mpigen and what checks it
 
@@ -28,7 +28,14 @@ test: setup ## lint, unit, golden and real-Swarm tests
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest tests
+	@$(BIN)/pytest -m 'not long' tests/unit tests/golden tests/swarm
+
+test-faults: setup ## what takes longer: lost containers and nodes, many jobs, what ails a cluster
+	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:trixie-slim
+	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/pytest tests/faults
+	@$(BIN)/pytest -m long tests/swarm
 
 lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff format --check --quiet . && echo "ruff format: ok"
@@ -44,7 +51,7 @@ unit: setup ## the tests that need no Docker
 	@$(BIN)/pytest tests/unit tests/golden
 
 swarm: setup ## the tests on a real Swarm
-	@$(BIN)/pytest tests/swarm
+	@$(BIN)/pytest -m 'not long' tests/swarm
 
 bench: setup ## the walk-through's recipe against ours, on one lab in one run
 	@$(BIN)/python tests/bench/walkthrough.py

@@ -14,7 +14,6 @@ from mpigen.lab import base, engine, lab
 ROOT = Path(__file__).parents[2]
 LAB = os.environ.get("MPIGEN_TEST_LAB", "test")
 NODES = 3
-LAB = os.environ.get("MPIGEN_TEST_LAB", "test")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import pytest
 from mpigen.lab import base, engine, lab
 from tests.swarm.conftest import LAB, ROOT, Cluster, Done, call, check, make_site
 
+pytestmark = pytest.mark.long
+
 # a lab of its own: these tests stop engines and close ports
 NAME = f"{LAB}-doctor"
 TAG = "doctor:latest"

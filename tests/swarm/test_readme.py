@@ -53,7 +53,13 @@ def _run(block: str, folder: Path, env: dict[str, str]) -> str:
 
 def test_every_block_is_run_by_a_test() -> None:
     firsts = [block.split("\n", 1)[0] for block in BLOCKS]
-    assert firsts == ["make demo", "make test", "mpigen render", "mpigen lab up --nodes 3"]
+    assert firsts == [
+        "make demo",
+        "make test",
+        "mpigen render",
+        "mpigen build",
+        "mpigen lab up --nodes 3",
+    ]
 
 
 def test_the_two_make_targets_are_there() -> None:
@@ -77,6 +83,14 @@ def test_the_way_of_ones_own_program(one_node: tuple[Path, dict[str, str]]) -> N
     assert len(re.findall(r"^Size: 8, Rank: \d, Host: worker-\d$", printed, re.M)) == 8
     assert "Allreduce over 8 ranks: correct" in printed
     assert " passed" in printed
+
+
+def test_the_way_of_the_verbs(one_node: tuple[Path, dict[str, str]]) -> None:
+    printed = _run(f"mpigen render\n{_block('mpigen build')}", *one_node)
+    ranks = re.findall(r"^Size: 8, Rank: \d, Host: worker-\d$", printed, re.M)
+    assert len(ranks) == 2 * 8  # of the job, and of the batch job's log
+    assert "0 bad" in printed
+    assert printed.endswith("the stack mpi is gone\n")
 
 
 def test_the_way_of_a_lab(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from mpigen.lab import base, engine, lab
 from tests.swarm.conftest import Done, call, check, make_site
 
+pytestmark = pytest.mark.long
+
 TEXT = """\
 name: stk
 app: {source: app, check: hello}
