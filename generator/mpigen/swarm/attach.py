@@ -24,7 +24,7 @@ from mpigen.errors import ClusterError
 from mpigen.swarm.engine import Engine
 
 PATIENCE = 10.0
-"""Seconds between one way to end a job and the next, harder one."""
+"""Seconds that a job has to end before it is ended by force."""
 TIMED_OUT = 124
 """The exit code of a job that took too long, as of timeout(1)."""
 # a detach sequence that nobody types: docker's own begins with Ctrl-P, a shell's history
@@ -106,8 +106,8 @@ def follow(
 ) -> int:
     """Start a container that was made with --rm, and return its exit code when it is gone.
 
-    A signal among `events`, or `timeout` seconds, end it: by the signal `first`, after
-    PATIENCE or one more signal by SIGTERM, and then by force. The code is then 128 + the signal,
+    A signal among `events`, or `timeout` seconds, end it: by the signal `first`, a second one by
+    SIGTERM, and a third or PATIENCE by force. The code is then 128 + the signal,
     or TIMED_OUT, unless the job had ended by itself before.
     Raises ClusterError if it does not start, or the engine is lost.
     """
@@ -157,7 +157,8 @@ def _until_gone(
     timeout: float | None,
     first: str,
 ) -> int:
-    ways = iter([first, "SIGTERM", "SIGKILL"])
+    ways = ("", first, "SIGTERM", "SIGKILL")
+    step = 0  # how it was last told to end
     ended: _Ended | None = None
     left: int | None = None
     told: int | None = None  # the exit code of a job that is told to end
@@ -180,17 +181,28 @@ def _until_gone(
             continue
         if ended is not None:
             child.kill()
+            next_at = None
             if event is not None:
                 return 128 + event
             continue
         if told is None:
             told = _told_by(event, left)
-        way = next(ways, None)
-        if way is None:
+        step = _next_step(step, hurry=event is not None)
+        if step == len(ways):
             raise _left_behind(engine, container)
-        _tell(engine, container, way)
+        _tell(engine, container, ways[step])
         next_at = time.monotonic() + PATIENCE
     return _code(engine, ended, left, told)
+
+
+def _next_step(step: int, hurry: bool) -> int:
+    """Which of the ways to end a job comes next; one more than there are, if none does."""
+    # Two signals within 5 s mean to Open MPI: at once. Later ones it takes as the first once more,
+    # and its end may hang, as it does where it is still starting its daemons: so no second one
+    # without hurry.
+    if hurry:
+        return min(step + 1, 3)
+    return 1 if step == 0 else 3 if step < 3 else 4
 
 
 def _told_by(event: signal.Signals | None, left: int | None) -> int:

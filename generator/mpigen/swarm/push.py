@@ -65,10 +65,10 @@ def push(
     Raises InputError for what is no file, ClusterError if no host could be reached.
     """
     config = job.image_config(engine, artifacts, hosts.image, say)
-    folder = posixpath.join(str(config.get("WorkingDir") or "/"), to)
-    say(f"{len(files)} {'files' if len(files) > 1 else 'file'} to {folder} of every worker")
+    folder = posixpath.normpath(posixpath.join(str(config.get("WorkingDir") or "/"), to))
     with tempfile.TemporaryFile() as archive, tempfile.TemporaryFile() as printed:
         names = pack(files, archive)
+        say(f"copying {', '.join(names)} to {folder} of every worker")
         task = Work(
             name=work.checked_name("", "push"),
             words=("sh", "-c", _SPREAD, "push", _unpack(folder, names)),
