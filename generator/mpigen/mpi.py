@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 HOSTFILE = "/run/mpi/hostfile"
-# what starts each rank: it brings rank 0 its input, and becomes mpi-rank
-RANK = "/usr/local/bin/mpi-stdin"
+# what starts each rank, carries its input and output, and tells mpirun how it ends
+RANK = "/usr/local/bin/mpi-rank"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
 

@@ -62,9 +62,7 @@ def mpirun(
     # Open MPI gives its ranks none of mpirun's environment, unless told by name
     exported = [word for pair in env for word in ("-x", pair.partition("=")[0])]
     number = [] if ranks is None else ["-n", str(ranks)]
-    # where the input goes, and whole: mpirun's own way loses it (see the script)
-    offered = () if "--stdin" in command else ("mpi-stdin", "--offer")
-    words = (*offered, "mpirun", *exported, *number, *command)
+    words = ("mpirun", *exported, *number, *command)
     shown = " ".join((*number, *command))
     return Work(checked_name(name, command[0]), words, shown, ranks, groups, env, mounts, timeout)
 
