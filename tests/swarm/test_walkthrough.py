@@ -1,6 +1,10 @@
 """The main job on both Open MPIs: ranks of a real Swarm that talk, and what servers do to them."""
 
+import hashlib
+import os
+import random
 import re
+import subprocess
 import time
 
 import pytest
@@ -41,6 +45,52 @@ def test_mpi_says_nothing_of_its_own(walkthrough: Cluster) -> None:
 @pytest.mark.parametrize("code", [0, 7])
 def test_the_jobs_exit_code_is_the_scripts(walkthrough: Cluster, code: int) -> None:
     assert walkthrough.script("run.sh", "sh", "-c", f"exit {code}").code == code
+
+
+def _through(cluster: Cluster, given: bytes, *command: str) -> tuple[bytes, bytes]:
+    """What a job prints, and its errors, when it is given that on its standard input."""
+    done = subprocess.run(
+        ["sh", str(cluster.output / "scripts/run.sh"), *command],
+        env={**os.environ, **cluster.env},
+        input=given,
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_input_arrives_whole_at_rank_0_and_nowhere_else(walkthrough: Cluster) -> None:
+    """Of 10 MB, Open MPI 5.0.7 by itself brings the last 4 KiB or less."""
+    given = random.Random(1).randbytes(10_000_000)
+    printed, _ = _through(walkthrough, given, "sha256sum")
+    sums = [hashlib.sha256(each).hexdigest() for each in (given, *[b""] * 7)]
+    assert sorted(printed.decode().split()) == sorted([*sums, *["-"] * 8])
+
+
+def test_output_arrives_whole(walkthrough: Cluster) -> None:
+    """Of 1 MB, Open MPI 5.0.7 by itself loses most where the reader is not quick enough."""
+    size = 100_000_000
+    printed, _ = _through(walkthrough, b"", "-n", "1", "sh", "-c", f"yes | head -c {size}")
+    assert len(printed) == size
+    assert printed == b"y\n" * (size // 2)
+
+
+def test_output_and_errors_come_apart_and_at_once(walkthrough: Cluster) -> None:
+    script = "printf now; printf bad >&2; read -r line; printf ' %s' \"$line\""
+    process = subprocess.Popen(
+        ["sh", str(walkthrough.output / "scripts/run.sh"), "-n", "1", "sh", "-c", script],
+        env={**os.environ, **walkthrough.env},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin and process.stdout
+    # no end of a line, and no end of the program, is needed to see it
+    assert process.stdout.read(3) == b"now"
+    out, err = process.communicate(b"then\n", timeout=60)
+    assert (process.returncode, out) == (0, b" then")
+    assert err.endswith(b"bad")
 
 
 def test_a_bare_mpirun_in_a_worker_uses_todays_members(
