@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from mpigen.lab import lab
 from mpigen.stackfile import schema
@@ -192,6 +192,7 @@ def test_docker_takes_the_stack_of_each_example(the_lab: lab.Lab, tmp_path: Path
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=configs.sites)
+@example(data={"name": "a", "workers": [{"name": "y", "stack": {"environment": {"n": "on"}}}]})
 def test_docker_takes_the_stack_of_any_valid_site(
     the_lab: lab.Lab, tmp_path: Path, data: configs.Data
 ) -> None:

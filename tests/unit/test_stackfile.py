@@ -89,6 +89,14 @@ def test_text_stays_the_text_that_it_is(tmp_path: Path, value: str) -> None:
     assert parsed["services"]["worker"]["environment"] == {"A": value.replace("$", "$$")}
 
 
+@pytest.mark.parametrize("key", ["y", "N", "yes", "on", "null", "a b", "1"])
+def test_a_key_stays_the_text_that_it_is(key: str) -> None:
+    """Docker's YAML takes y and n for booleans too, and refuses them as keys."""
+    merged = merge("a: {}\n", [Addition(("a",), {key: {key: 1}}, "stack")])
+    assert merged.count(f'"{key}":') == 2
+    assert yaml.safe_load(merged) == {"a": {key: {key: 1}}}
+
+
 def test_lists_get_more_items_but_a_command_line_is_one_thing() -> None:
     text = "a: {dns: [x], command: [x], list: [p, q], map: {k: }}\n"
     more = {"dns": ["y", "x"], "command": ["y"], "list": {"r": {"s": 1}}, "map": ["m"]}

@@ -80,7 +80,8 @@ def _key(key: str) -> str:
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key) and yaml.safe_load(key) == key
-    return key if plain else DoubleQuotedScalarString(key)
+    # the YAML library of Docker takes these for booleans, PyYAML does not
+    return key if plain and key not in ("y", "Y", "n", "N") else DoubleQuotedScalarString(key)
 
 
 def _quoted(value: Any) -> Any:
