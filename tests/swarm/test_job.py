@@ -20,6 +20,8 @@ from mpigen.lab import base, engine, lab
 from tests import leftovers
 from tests.swarm.conftest import Cluster, Done, call, check, make_site
 
+pytestmark = pytest.mark.long
+
 MPIGEN = (sys.executable, "-m", "mpigen")
 TEXT = """\
 name: NAME
