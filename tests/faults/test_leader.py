@@ -32,6 +32,7 @@ def led(the_lab: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
     check("sh", made.output / "scripts/build.sh", timeout=600)
     lab.load(the_lab, "led:latest", print)
     _lead(made, the_lab.nodes[0])
+    _back(made)
     yield made
     until(lambda: verb(made, "down").code == 0, 90, "the stack's end")
 
@@ -62,7 +63,6 @@ def _lead(cluster: Cluster, node: Node) -> None:
         return leader == node.name
 
     until(leads, 180, f"{node.name} as the leader")
-    until(lambda: call("docker", "node", "ls", env=cluster.env).code == 0, 60, "a manager")
 
 
 def _back(cluster: Cluster) -> None:
