@@ -76,13 +76,17 @@ fi
 # every service has all of its containers healthy, and is not in the middle of an update
 settled() {
     # "NAME RUNNING/WANTED" of each service
-    counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack")
+    counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
     printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
-    case $(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"fast) in
+    # a Swarm that chooses a leader answers nothing
+    state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"fast) || return 1
+    case $state in
         "" | completed) ;;
         *) return 1 ;;
     esac
-    case $(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"big) in
+    # a Swarm that chooses a leader answers nothing
+    state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"big) || return 1
+    case $state in
         "" | completed) ;;
         *) return 1 ;;
     esac

@@ -1,0 +1,45 @@
+"""What jobs have left on a lab's nodes, asked of each node's own engine."""
+
+import os
+import subprocess
+import time
+
+from mpigen.lab import lab
+
+# of a worker that nobody uses: its init, and the sshd that waits
+_IDLE = ("docker-init", "/usr/sbin/sshd -D")
+
+
+def _docker(node: lab.Node, *words: str) -> list[str]:
+    env = {**os.environ, "DOCKER_HOST": f"unix://{node.socket}"}
+    done = subprocess.run(["docker", *words], env=env, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+def found(the_lab: lab.Lab) -> list[str]:
+    """Containers of jobs, ended ones too, and processes in workers that are not idle's."""
+    left = []
+    for node in the_lab.nodes:
+        ours = ("ps", "--all", "--filter", "label=mpigen.job", "--format", "{{.Names}} {{.Status}}")
+        left += [f"{node.name}: container {line}" for line in _docker(node, *ours)]
+        for worker in _docker(node, "ps", "--quiet", "--filter", "label=com.docker.swarm.task"):
+            for line in _docker(node, "top", worker, "-eo", "pid,args")[1:]:
+                if not any(word in line for word in _IDLE):
+                    left.append(f"{node.name}: process {line}")
+    return left
+
+
+def networks(the_lab: lab.Lab) -> dict[str, list[str]]:
+    """The networks of each node."""
+    return {
+        node.name: sorted(_docker(node, "network", "ls", "--format", "{{.Name}}"))
+        for node in the_lab.nodes
+    }
+
+
+def assert_none(the_lab: lab.Lab, seconds: float = 30) -> None:
+    """Nothing may be left. Looked at until nothing is: healthchecks log in to workers too."""
+    deadline = time.monotonic() + seconds
+    while (left := found(the_lab)) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert left == []
