@@ -96,6 +96,10 @@ def test_from_nothing_to_a_job_and_back(site: Site) -> None:
     scaled = site.well("scale", "cpu=5")
     assert "cpu: 5 containers" in scaled.out and "replicas: 5" in scaled.out
     assert len(site.tasks()) == 5
+    assert set(before) < set(site.tasks())  # those that were there go on, and so do their jobs
+    site.well("deploy")  # back to what is rendered, without restarting what stays
+    assert len(site.tasks()) == 3
+    assert len(set(before) & set(site.tasks())) > 0
     done = site.well("down")
     assert done.out == "the stack stk is gone\n"
     assert "stk" not in check("docker", "network", "ls", env=site.env)
@@ -109,6 +113,16 @@ def test_a_size_that_cannot_be_is_refused_with_all_reasons(site: Site) -> None:
     assert "there is no group gpu: there are cpu" in done.err
     assert "26 containers on 3 nodes need 31 addresses, and 10.82.0.0/27 holds 30" in done.err
     assert len(site.tasks()) == 3
+
+
+def test_more_than_the_nodes_may_have_are_not_scaled_to(site: Site) -> None:
+    site.render(TEXT.replace("replicas: 3", "replicas: 3, max_per_node: 1"))
+    site.well("deploy", "--image", "stk:latest")
+    before = site.tasks()
+    done = site.mpigen("scale", "cpu=4")
+    assert done.code == 2
+    assert "stk_cpu: 4 containers are more than 1 a node on the 3 nodes" in done.err
+    assert site.tasks() == before
 
 
 def test_all_that_is_in_the_way_is_told_before_anything_is_deployed(

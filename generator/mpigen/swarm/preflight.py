@@ -1,6 +1,6 @@
 """What would keep a stack from starting, found before anything is deployed: all of it at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -32,25 +32,48 @@ def _takes_tasks(node: Mapping[str, Any]) -> bool:
 
 def _placement(nodes: list[dict[str, Any]], rendered: Mapping[str, Any]) -> Iterator[str]:
     for name, service in rendered["services"].items():
-        placement = service.get("deploy", {}).get("placement", {})
+        deploy = service.get("deploy", {})
+        placement = deploy.get("placement", {})
         constraints = placement.get("constraints") or []
-        allowed = sum(allows(node, constraints) for node in nodes)
-        if not allowed:
-            yield (
-                f"{name}: none of the {len(nodes)} nodes that are ready and active meets "
-                f"{' and '.join(constraints)}: label one (docker node update --label-add) or "
-                "change workers.constraints"
-                if constraints
-                else f"{name}: no node is ready and active: see docker node ls"
-            )
-            continue
         most = placement.get("max_replicas_per_node")
-        wanted = service.get("deploy", {}).get("replicas", 1)
-        if most and most * allowed < wanted:
-            yield (
-                f"{name}: {wanted} containers are more than {most} a node on the {allowed} "
-                "nodes that it may be on"
-            )
+        yield from misplaced(name, deploy.get("replicas", 1), most, constraints, nodes)
+
+
+def misplaced(
+    name: str,
+    wanted: int,
+    most: int | None,
+    constraints: Sequence[str],
+    nodes: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    """Why `wanted` containers, `most` a node, may not be on `nodes`, as the Swarm tells them."""
+    allowed = sum(allows(node, constraints) for node in nodes)
+    if not allowed:
+        yield (
+            f"{name}: none of the {len(nodes)} nodes that are ready and active meets "
+            f"{' and '.join(constraints)}: label one (docker node update --label-add) or "
+            "change workers.constraints"
+            if constraints
+            else f"{name}: no node is ready and active: see docker node ls"
+        )
+    elif most and most * allowed < wanted:
+        yield (
+            f"{name}: {wanted} containers are more than {most} a node on the {allowed} "
+            "nodes that it may be on"
+        )
+
+
+def too_many(engine: Engine, services: Mapping[str, int]) -> list[str]:
+    """Why deployed services may not have that many containers: their nodes are too few."""
+    found: list[str] = []
+    with blame("asking the Swarm for its nodes and services"):
+        nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
+        for name, wanted in services.items():
+            spec = engine.client.api.inspect_service(name)["Spec"]  # type: ignore[no-untyped-call]
+            placement = spec["TaskTemplate"].get("Placement") or {}
+            constraints = placement.get("Constraints") or []
+            found += misplaced(name, wanted, placement.get("MaxReplicas"), constraints, nodes)
+    return found
 
 
 def _network(
@@ -89,7 +112,8 @@ def _overlaps(engine: Engine, subnet: IPv4Network) -> Iterator[str]:
     for each in engine.client.api.networks():
         for pool in (each.get("IPAM") or {}).get("Config") or []:
             other = pool.get("Subnet", "")
-            if "." in other and subnet.overlaps(IPv4Network(other)):
+            # an engine may tell a subnet with host bits set, as it was given
+            if "." in other and subnet.overlaps(IPv4Network(other, strict=False)):
                 yield (
                     f"the subnet {subnet} overlaps {other} of the network {each['Name']}: "
                     "take another network.subnet"

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -35,41 +36,44 @@ def deploy(
             + "\n".join(f"  {problem}" for problem in problems)
         )
     say(f"deploying {image}")
-    script = subprocess.Popen(
-        ["sh", str(artifacts.script("deploy.sh"))],
-        env={
-            **os.environ,
-            **engine.environment,
-            "STACK": stack,
-            "IMAGE": image,
-            "WAIT": str(int(wait)),
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    seen = watch.Watch()
     gave_up = False
-    try:
-        while script.poll() is None:
-            time.sleep(_POLL)
-            with suppress(ClusterError):  # while the managers choose a leader
-                groups = live.groups(engine, artifacts, stack)
-                see(groups)
-                for line in seen.changes(groups):
-                    say(line)
-                if seen.hopeless(groups):
-                    gave_up = True
-                    script.terminate()
-    except BaseException:
-        script.terminate()
-        script.wait()
-        say(f"interrupted: Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it")
-        raise
-    assert script.stdout
-    printed = script.stdout.read()
+    # a file, since nobody reads a pipe meanwhile: deploy.sh would wait for ever once it is full
+    with tempfile.TemporaryFile() as log:
+        script = subprocess.Popen(
+            ["sh", str(artifacts.script("deploy.sh"))],
+            env={
+                **os.environ,
+                **engine.environment,
+                "STACK": stack,
+                "IMAGE": image,
+                "WAIT": str(int(wait)),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        seen = watch.Watch()
+        try:
+            while script.poll() is None:
+                time.sleep(_POLL)
+                with suppress(ClusterError):  # while the managers choose a leader
+                    groups = live.groups(engine, artifacts, stack)
+                    see(groups)
+                    for line in seen.changes(groups):
+                        say(line)
+                    if seen.hopeless(groups):
+                        gave_up = True
+                        script.terminate()
+        except BaseException:
+            script.terminate()
+            script.wait()
+            say(
+                f"interrupted: Swarm goes on with {stack}; "
+                "mpigen status shows it, mpigen down ends it"
+            )
+            raise
+        log.seek(0)
+        printed = log.read().decode("utf-8", "replace")
     if script.returncode == 0:
         return
     if script.returncode == InputError.exit_code and "deploy.sh:" in printed:
@@ -87,12 +91,19 @@ def deploy(
 def scale(
     engine: Engine, artifacts: Artifacts, stack: str, wanted: dict[str, int], wait: float, see: See
 ) -> list[LiveGroup]:
-    """Give each group of `wanted` that many containers, and wait until they are healthy."""
+    """Give each group of `wanted` that many containers, and wait until they are healthy.
+
+    Containers that stay are left alone, and so are the jobs on them. Raises InputError, with
+    nothing changed, where the nodes may not have as many.
+    """
     groups = {group.name: group for group in live.deployed(engine, artifacts, stack)}
-    with blame(f"scaling {stack}"):
-        for name, count in wanted.items():
-            service = engine.client.services.get(groups[name].service)  # type: ignore[no-untyped-call]
-            service.scale(count)
+    services = {groups[name].service: count for name, count in wanted.items()}
+    if problems := preflight.too_many(engine, services):
+        raise InputError("\n".join(problems), "Nothing was changed.")
+    # not the SDK: it sends the service back with Swarm's defaults written into it, which Swarm
+    # takes for another service, and restarts every container (docker-py 7.2.0, Service.scale)
+    sizes = [f"{service}={count}" for service, count in services.items()]
+    engine.docker("service", "scale", "--detach", *sizes)
     deadline = time.monotonic() + wait
     while True:
         now = live.groups(engine, artifacts, stack)

@@ -1,0 +1,42 @@
+"""What keeps containers off nodes, as the Swarm tells them; no engine is asked."""
+
+from typing import Any
+
+from mpigen.swarm.preflight import misplaced
+
+
+def node(name: str, **labels: str) -> dict[str, Any]:
+    """A node as a manager describes it."""
+    return {
+        "ID": f"id-of-{name}",
+        "Description": {"Hostname": name},
+        "Spec": {"Role": "worker", "Availability": "active", "Labels": labels},
+        "Status": {"State": "ready"},
+    }
+
+
+NODES = [node("a", rack="1"), node("b", rack="1"), node("c", rack="2")]
+RACK_1 = ["node.labels.rack == 1"]
+
+
+def test_what_fits_is_no_problem() -> None:
+    assert not list(misplaced("cpu", 3, 1, [], NODES))
+    assert not list(misplaced("cpu", 4, 2, RACK_1, NODES))
+    assert not list(misplaced("cpu", 99, None, RACK_1, NODES))
+
+
+def test_only_nodes_that_meet_the_constraints_are_counted() -> None:
+    (told,) = misplaced("cpu", 3, 1, RACK_1, NODES)
+    assert told == "cpu: 3 containers are more than 1 a node on the 2 nodes that it may be on"
+
+
+def test_a_constraint_that_no_node_meets_is_told_once() -> None:
+    (told,) = misplaced("cpu", 9, 1, ["node.labels.rack == 9"], NODES)
+    assert "none of the 3 nodes" in told
+    assert "node.labels.rack == 9" in told
+
+
+def test_a_swarm_without_nodes_that_take_tasks_is_told() -> None:
+    assert list(misplaced("cpu", 1, None, [], [])) == [
+        "cpu: no node is ready and active: see docker node ls"
+    ]
