@@ -31,7 +31,11 @@ def found(the_lab: lab.Lab) -> list[str]:
     for node in the_lab.nodes:
         ours = ("ps", "--all", "--filter", "label=mpigen.job", "--format", "{{.Names}} {{.Status}}")
         left += [f"{node.name}: container {line}" for line in _docker(node, *ours)]
-        for worker in _docker(node, "ps", "--quiet", "--filter", "label=com.docker.swarm.task"):
+        tasks = ("ps", "--filter", "label=com.docker.swarm.task", "--format")
+        for task in _docker(node, *tasks, '{{.ID}} {{.Label "mpigen.job"}}'):
+            worker, _, job = task.partition(" ")
+            if job:
+                continue
             running = _docker(node, "exec", worker, "perl", "-e", _PROCESSES)
             assert any(line.startswith(_IDLE[1:]) for line in running), running
             left += [
