@@ -82,7 +82,8 @@ def test_nothing_is_left_of_a_hundred_jobs_of_which_twenty_are_interrupted(
     ended = sum(done.code != 0 for done, _ in cut)
     figure(
         f"{request.node.name}: seed {seed}; {JOBS} jobs in {took:.0f} s;"
-        f" {len(lost)} of {len(whole)} lost; {ended} of {len(cut)} interrupted before their end, the slowest gone after"
+        f" {len(lost)} of {len(whole)} lost;"
+        f" {ended} of {len(cut)} interrupted before their end, the slowest gone after"
         f" {slowest:.1f} s; nothing left {left:.1f} s later"
     )
     assert (lost, wrong) == ([], []), f"seed {seed}"
