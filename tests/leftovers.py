@@ -7,7 +7,16 @@ import time
 from mpigen.lab import lab
 
 # of a worker that nobody uses: its init, and the sshd that waits
-_IDLE = ("docker-init", "/usr/sbin/sshd -D")
+_IDLE = ("/sbin/docker-init ", "sshd: /usr/sbin/sshd -D", "/usr/sbin/sshd -D")
+# the nodes have no ps, and the image has perl; zombies have no command line
+_PROCESSES = r"""
+for (glob '/proc/[0-9]*') {
+    next if $_ eq "/proc/$$";
+    open my $file, '<', "$_/cmdline" or next;
+    my $words = do { local $/; <$file> } // next;
+    print $words =~ tr/\0/ /r, "\n" if length $words;
+}
+"""
 
 
 def _docker(node: lab.Node, *words: str) -> list[str]:
@@ -22,10 +31,16 @@ def found(the_lab: lab.Lab) -> list[str]:
     for node in the_lab.nodes:
         ours = ("ps", "--all", "--filter", "label=mpigen.job", "--format", "{{.Names}} {{.Status}}")
         left += [f"{node.name}: container {line}" for line in _docker(node, *ours)]
-        for worker in _docker(node, "ps", "--quiet", "--filter", "label=com.docker.swarm.task"):
-            for line in _docker(node, "top", worker, "-eo", "pid,args")[1:]:
-                if not any(word in line for word in _IDLE):
-                    left.append(f"{node.name}: process {line}")
+        tasks = ("ps", "--filter", "label=com.docker.swarm.task", "--format")
+        for task in _docker(node, *tasks, '{{.ID}} {{.Label "mpigen.job"}}'):
+            worker, _, job = task.partition(" ")
+            if job:
+                continue
+            running = _docker(node, "exec", worker, "perl", "-e", _PROCESSES)
+            assert any(line.startswith(_IDLE[1:]) for line in running), running
+            left += [
+                f"{node.name}: process {line}" for line in running if not line.startswith(_IDLE)
+            ]
     return left
 
 

@@ -160,10 +160,10 @@ def cluster(
     image = f"debian:{request.param}-slim"
     base.ensure(engine.local(), image, print)
     text = (ROOT / "mpigen.yaml").read_text(encoding="utf-8")
-    text += f"image: {{base: {image}, tag: 'faults:{request.param}'}}\n"
+    text += f"image: {{base: {image}, tag: '{LAB}:{request.param}'}}\n"
     output = make_site(tmp_path_factory.mktemp(request.param), text)
     check("sh", output / "scripts/build.sh", timeout=600)
-    lab.load(the_lab, f"faults:{request.param}", print)
+    lab.load(the_lab, f"{LAB}:{request.param}", print)
     made = Cluster("mpi", output, docker_of(the_lab.nodes[0]))
     done = made.script("deploy.sh")
     assert done.code == 0, done.out + done.err

@@ -244,7 +244,8 @@ def test_a_signal_at_the_very_start_ends_the_job(cluster: Cluster) -> None:
         with started(cluster, "--", "sleep", "600", wait=False) as job:
             time.sleep(moment)
             job.send_signal(signal.SIGTERM)
-            assert job.wait(timeout=60) == 143, moment
+            # before Python is ready for it, a signal is the kernel's to answer
+            assert job.wait(timeout=60) in (143, -signal.SIGTERM), moment
 
 
 def test_ranks_that_do_not_want_to_end_do(cluster: Cluster) -> None:
@@ -342,7 +343,7 @@ def test_a_shell_has_the_cluster(cluster: Cluster) -> None:
         read_until(terminal, b"$ ")
         os.write(terminal, b"ssh gpu-1 uname -n; mpirun -n 1 uname -n; echo e''nd\n")
         said = read_until(terminal, b"\nend\r\n")
-        assert b"\ngpu-1\r\n" in said and b"\ncpu-1\r\n" in said
+        assert b"gpu-1\r\n" in said and b"cpu-1\r\n" in said
         os.write(terminal, b"exit 3\n")
         assert shell.wait(timeout=60) == 3
 

@@ -159,6 +159,7 @@ def _until_gone(
 ) -> int:
     ways = ("", first, "SIGTERM", "SIGKILL")
     step = 0  # how it was last told to end
+    began = time.monotonic()
     ended: _Ended | None = None
     left: int | None = None
     told: int | None = None  # the exit code of a job that is told to end
@@ -187,7 +188,9 @@ def _until_gone(
             continue
         if told is None:
             told = _told_by(event, left)
-        step = _next_step(step, hurry=event is not None)
+        # a container that is still being started may miss a signal, and has no ranks yet
+        young = time.monotonic() - began < 1
+        step = 3 if young else _next_step(step, hurry=event is not None)
         if step == len(ways):
             raise _left_behind(engine, container)
         _tell(engine, container, ways[step])
