@@ -114,7 +114,14 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
     """
     for image in images:
         say(f"docker push {image}")
-        engine.docker("push", image)
+        try:
+            engine.docker("push", image)
+        except ClusterError as error:
+            host, slash, _ = image.partition("/")
+            # Docker's own rule for what is a host: a dot, a port, or localhost
+            registry = host if slash and (set(".:") & set(host) or host == "localhost") else ""
+            login = f"Log in, if it wants that: docker login {registry}".rstrip()
+            raise ClusterError(error.message, login) from error
     with blame(f"looking for {images[0]}"):
         digest = digest_of(engine.client.images.get(images[0]), images[0])
     if digest is None:
