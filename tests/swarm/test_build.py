@@ -27,7 +27,7 @@ TEXT = "name: built\napp: {source: app}\nnetwork: {subnet: 10.81.0.0/24}\n"
 
 
 def build(site: Path, *words: str, **env: str) -> Done:
-    command = [sys.executable, "-m", "mpigen", "build", "-o", site / "output", *words]
+    command = (sys.executable, "-m", "mpigen", "build", "-o", site / "output", *words)
     return call(*command, env=env, timeout=600)
 
 
@@ -235,7 +235,7 @@ def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
     again = build(site, "--no-distribute", **buildkit)
     assert "unchanged: " in again.out and reference(again) == reference(first)
     (site / "app/hello.cpp").write_text("int main() { return nothing; }\n")
-    failed = build(site, "--no-distribute", **buildkit)
+    failed = build(site, "--no-distribute", TMPDIR=str(tmp_path), **buildkit)
     assert failed.code == 3 and "make: ***" in failed.err
 
 
@@ -337,11 +337,13 @@ def test_a_build_that_fails_says_where(site: Path) -> None:
     Path(log[1]).unlink()
 
 
-def test_a_command_that_fails_leaves_no_container_and_is_no_wrong_input(small: Path) -> None:
+def test_a_command_that_fails_leaves_no_container_and_is_no_wrong_input(
+    small: Path, tmp_path: Path
+) -> None:
     marker = f"build.sh: of {os.getpid()}"
     with (small / "output/Dockerfile").open("a") as file:
         file.write(f"RUN echo {marker}; exit 2\n")
-    done = build(small, "--no-distribute")
+    done = build(small, "--no-distribute", TMPDIR=str(tmp_path))
     assert done.code == 3 and marker in done.err
     assert marker not in running()
 

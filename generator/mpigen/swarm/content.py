@@ -78,6 +78,13 @@ def repository(image: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
+def registry(image: str) -> str:
+    """The registry's host that an image reference names; empty for Docker's own."""
+    host, slash, _ = image.partition("/")
+    # Docker's rule for what is a host: a dot, a port, or localhost
+    return host if slash and ("." in host or ":" in host or host == "localhost") else ""
+
+
 def familiar(image: str) -> str:
     """The repository of an image as engines write it: docker.io/library/debian:12 -> debian."""
     name = repository(image)

@@ -117,10 +117,7 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
         try:
             engine.docker("push", image)
         except ClusterError as error:
-            host, slash, _ = image.partition("/")
-            # Docker's own rule for what is a host: a dot, a port, or localhost
-            registry = host if slash and (set(".:") & set(host) or host == "localhost") else ""
-            login = f"Log in, if it wants that: docker login {registry}".rstrip()
+            login = f"Log in, if it wants that: docker login {content.registry(image)}".rstrip()
             raise ClusterError(error.message, login) from error
     with blame(f"looking for {images[0]}"):
         digest = digest_of(engine.client.images.get(images[0]), images[0])
