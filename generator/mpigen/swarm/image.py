@@ -109,7 +109,9 @@ def _refuse_changed(
     built_from = (image.labels or {}).get(content.LABEL)
     # build.sh alone writes no label: nothing is known of such an image
     if context and built_from and context != built_from:
-        raise ClusterError(f"{artifacts.folder} is not what {name} was built from", hint)
+        raise ClusterError(
+            f"{artifacts.folder} and its sources are not what {name} was built from", hint
+        )
 
 
 def _by_content(image: Image, name: str) -> str:
