@@ -110,7 +110,7 @@ def _refuse_changed(
     # build.sh alone writes no label: nothing is known of such an image
     if context and built_from and context != built_from:
         raise ClusterError(
-            f"{artifacts.folder} and its sources are not what {name} was built from", hint
+            f"what {artifacts.folder} builds has changed since {name} was built", hint
         )
 
 
