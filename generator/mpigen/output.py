@@ -120,6 +120,12 @@ def recorded_cluster(folder: Path) -> dict[str, Any]:
         return dict(manifest.get("cluster", {}))
 
 
+def recorded_template(folder: Path, path: str) -> str:
+    """The template that a file of `folder` came from, as its manifest says; empty if unknown."""
+    with _manifest(folder) as manifest:
+        return str(manifest["files"].get(path, {}).get("template", ""))
+
+
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
     """What writing `files` to `folder` would change, by path.
 

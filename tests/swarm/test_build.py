@@ -1,19 +1,33 @@
 """`mpigen build` on real engines: by content, to each node that lacks it, or saying who does."""
 
+import json
+import os
 import re
+import signal
+import subprocess
 import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
+from mpigen import artifacts
+from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
+from mpigen.lab.nodes import Node
+from mpigen.swarm import image
+from mpigen.swarm.engine import Endpoint, Engine, client_of
 from tests.swarm.conftest import Done, call, check, make_site
 
 TEXT = "name: built\napp: {source: app}\nnetwork: {subnet: 10.81.0.0/24}\n"
 
 
 def build(site: Path, *words: str, **env: str) -> Done:
-    command = [sys.executable, "-m", "mpigen", "build", "-o", site / "output", *words]
+    command = (sys.executable, "-m", "mpigen", "build", "-o", site / "output", *words)
     return call(*command, env=env, timeout=600)
 
 
@@ -25,11 +39,40 @@ def reference(done: Done) -> str:
     return found[1]
 
 
+def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
+    """Poll until `what` is true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def manager(the_lab: lab.Lab) -> Engine:
+    where = Endpoint(the_lab.docker_host, "the lab")
+    return Engine(client_of(where), where)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     base.ensure(engine.local(), "debian:trixie-slim", print)
     make_site(tmp_path, TEXT)
     return tmp_path
+
+
+@pytest.fixture
+def small(site: Path) -> Path:
+    """The site with an image that is built and copied in no time."""
+    dockerfile = "FROM debian:trixie-slim AS first\nCOPY app/ /src/\nFROM first\nUSER 1000:1000\n"
+    (site / "output/Dockerfile").write_text(dockerfile)
+    return site
+
+
+def render(site: Path, text: str) -> None:
+    """Render a small site anew, with that mpigen.yaml."""
+    dockerfile = (site / "output/Dockerfile").read_text()
+    (site / "mpigen.yaml").write_text(text)
+    check(sys.executable, "-m", "mpigen", "render", "--force", "-c", site / "mpigen.yaml")
+    (site / "output/Dockerfile").write_text(dockerfile)
 
 
 def test_an_unchanged_input_is_not_built_again_and_a_changed_one_is(site: Path) -> None:
@@ -48,38 +91,238 @@ def test_an_unchanged_input_is_not_built_again_and_a_changed_one_is(site: Path) 
 
 
 def test_each_node_that_lacks_it_gets_it_and_one_without_endpoint_is_named(
-    site: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+    small: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
 ) -> None:
-    tag = reference(build(site, "--lab", the_lab.name))
+    tag = reference(build(small, "--lab", the_lab.name))
     check("docker", "rmi", "--force", tag, "built:latest", env=the_lab_dockers[2])
-    done = build(site, "--lab", the_lab.name)
+    done = build(small, "--lab", the_lab.name)
     assert reference(done) == tag
     assert "node-1 has " + tag + " already" in done.err
     assert re.search(rf"node-3 has {tag} \(\d", done.err)
     for env in the_lab_dockers:
         for name in (tag, "built:latest"):
             check("docker", "image", "inspect", name, env=env)
-    lab.load(the_lab, "debian:trixie-slim", print)  # the tag depends on the base's id
-    # the same Swarm, and nothing that says where its nodes' engines are: what is built there stays
+    # the site's file tells of two nodes, and the third has it no more
+    known = (the_lab.nodes[0], the_lab.nodes[2])
+    name_endpoints(small, *known)
     check("docker", "rmi", "--force", tag, "built:latest", env=the_lab_dockers[1])
-    alone = build(site, **the_lab_dockers[0])
-    assert alone.code == 3, alone.out
-    assert re.search(rf"cannot start {tag}:\n  node-2: .*[Nn]o such image", alone.err), alone.err
-    assert "node-3" not in alone.err
-    assert "image.endpoints" in alone.err
-    left = check("docker", "service", "ls", "--format", "{{.Name}}", env=the_lab_dockers[0])
-    assert "probe" not in left
+    partly = build(small)
+    assert partly.code == 3, partly.out
+    assert re.search(rf"cannot start {tag}:\n  node-2: .*[Nn]o such image", partly.err), partly.err
+    assert "node-3: " not in partly.err
+    assert "image.endpoints" in partly.err
+    assert not check("docker", "service", "ls", "-q", env=the_lab_dockers[0])
+    # where no worker may be, nothing is missed
+    name_endpoints(small, *known, more="constraints: [node.hostname!=node-2]")
+    assert reference(build(small)) == tag
 
 
-def test_endpoints_of_the_sites_file_are_used(
-    site: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+def name_endpoints(site: Path, *nodes: Node, more: str = "") -> None:
+    """Render the site with the endpoints of those nodes, and with more of the worker group."""
+    endpoints = ", ".join(f"{node.name}: '{node.docker_host}'" for node in nodes)
+    workers = f"workers: [{{name: worker, {more}}}]\n" if more else ""
+    render(site, f"{TEXT}{workers}image: {{endpoints: {{{endpoints}}}}}\n")
+
+
+def test_a_silent_node_is_named_and_keeps_no_other_from_it(
+    small: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
 ) -> None:
-    endpoints = ", ".join(f"{node.name}: '{node.docker_host}'" for node in the_lab.nodes)
-    (site / "mpigen.yaml").write_text(TEXT + f"image: {{endpoints: {{{endpoints}}}}}\n")
-    check(sys.executable, "-m", "mpigen", "render", "-c", site / "mpigen.yaml")
-    tag = reference(build(site))
+    endpoints = f"server9: 'unix:///nowhere.sock', node-3: '{the_lab.nodes[2].docker_host}'"
+    render(small, f"{TEXT}image: {{endpoints: {{{endpoints}}}}}\n")
+    (small / "app/new").write_text("content of its own\n")
+    done = build(small)
+    assert done.code == 3
+    assert (
+        "no Docker engine answers at unix:///nowhere.sock (image.endpoints of server9)" in done.err
+    )
+    tag = re.search(r"copying (built:sha-\w+) .* to node-3$", done.err, re.M)
+    assert tag, done.err
+    check("docker", "image", "inspect", tag[1], env=the_lab_dockers[2])
+
+
+def test_a_labs_manager_builds_for_its_lab(
+    small: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+) -> None:
+    lab.load(the_lab, "debian:trixie-slim", print)
+    (small / "app/new").write_text("another content of its own\n")
+    tag = reference(build(small, **the_lab_dockers[0]))
     for env in the_lab_dockers:
         check("docker", "image", "inspect", tag, env=env)
+
+
+def test_what_is_deployed_is_what_the_folder_holds(small: Path, the_lab: lab.Lab) -> None:
+    local = Engine(engine.local(), engine.local_endpoint())
+    read = artifacts.read(small / "output")
+    with pytest.raises(ClusterError, match="has no image built") as none:
+        image.current(manager(the_lab), artifacts.read(nowhere(small)))
+    assert "mpigen build" in none.value.hint
+    first = reference(build(small, "--no-distribute"))
+    assert image.current(local, read) == first
+    source = small / "app/hello.cpp"
+    text = source.read_text()
+    source.write_text(f"{text}// changed by {small}\n")
+    with pytest.raises(ClusterError, match="has changed since built:latest was built") as changed:
+        image.current(local, read)
+    assert "mpigen build" in changed.value.hint
+    second = reference(build(small, "--no-distribute"))
+    assert image.current(local, read) == second != first
+    # back again, as on another branch: no need to build, wherever the user's tag is
+    source.write_text(text)
+    assert image.current(local, read) == first
+    # a clone has no private keys: what the user's tag names
+    (small / "output/keys/id_ed25519").unlink()
+    assert image.current(local, read) == second
+
+
+def nowhere(site: Path) -> Path:
+    """The rendered folder of a site of another name, which nobody has built."""
+    text = TEXT.replace("built", "built-nowhere")
+    return make_site(site / "nowhere", text)
+
+
+def test_an_interrupted_build_leaves_nothing(small: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    dockerfile = small / "output/Dockerfile"
+    marker = f"sleep {os.getpid()}"
+    dockerfile.write_text(f"{dockerfile.read_text()}RUN {marker}\n")
+    command = [sys.executable, "-m", "mpigen", "build", "-o", str(small / "output")]
+    with subprocess.Popen(
+        [*command, "--no-distribute"],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        wait_for(lambda: marker in running(), 300)
+        assert list(scratch.iterdir())
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 143
+    assert not list(scratch.iterdir())
+    wait_for(lambda: marker not in running())
+
+
+def running() -> str:
+    """The commands of all containers, also of those that have ended."""
+    return check("docker", "ps", "--all", "--no-trunc", "--format", "{{.Command}}")
+
+
+def test_an_interrupt_while_nodes_are_asked_leaves_no_service(
+    small: Path, the_lab: lab.Lab, lab_env: dict[str, str]
+) -> None:
+    reference(build(small, "--lab", the_lab.name))
+    command = [sys.executable, "-m", "mpigen", "build", "-o", str(small / "output")]
+    services = ("docker", "service", "ls", "-q")
+    with subprocess.Popen(
+        [*command, "--lab", the_lab.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_for(lambda: check(*services, env=lab_env))
+        process.send_signal(signal.SIGINT)
+    assert process.returncode != 0
+    assert not check(*services, env=lab_env)
+
+
+def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
+    client = Path("/usr/bin/docker")  # newer ones than Debian 12's need buildx for BuildKit
+    version = call(client, "version", "--format", "{{.Client.Version}}").out
+    if not version.startswith("20.10"):
+        pytest.skip(f"the client that has BuildKit of its own is not here: {version or 'none'}")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").symlink_to(client)
+    buildkit = {"DOCKER_BUILDKIT": "1", "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    (site / "app/new").write_text("content for BuildKit\n")
+    first = build(site, "--no-distribute", **buildkit)
+    assert "built: " in first.out and re.search(r"s  \[build \d/\d\] COPY app/ /src/", first.err)
+    again = build(site, "--no-distribute", **buildkit)
+    assert "unchanged: " in again.out and reference(again) == reference(first)
+    (site / "app/hello.cpp").write_text("int main() { return nothing; }\n")
+    failed = build(site, "--no-distribute", TMPDIR=str(tmp_path), **buildkit)
+    assert failed.code == 3 and "make: ***" in failed.err
+
+
+def trusts(env: dict[str, str], address: str) -> bool:
+    return address in check("docker", "info", env=env)
+
+
+@pytest.fixture(scope="module")
+def registry(
+    the_lab: lab.Lab,
+    the_lab_dockers: list[dict[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Debian's registry on the first node: it wants a password, and nodes are told of no TLS."""
+    folder = tmp_path_factory.mktemp("registry")
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    (folder / "Dockerfile").write_text(
+        "FROM debian:trixie-slim\n"
+        "RUN apt-get update && apt-get install -y --no-install-recommends docker-registry\n"
+        # bcrypt, as the registry wants it, of the C library
+        'RUN perl -e \'print "me:", crypt("secret", q($2y$05$abcdefghijklmnopqrstuu)), "\\\\n"\''
+        " >/etc/docker/registry/htpasswd\n"
+        'CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]\n'
+    )
+    check("docker", "build", "--tag", "mpigen-test-registry", folder, timeout=600)
+    lab.load(the_lab, "mpigen-test-registry", print)
+    first = the_lab_dockers[0]
+    started = check("docker", "run", "-d", "-p", "5000:5000", "mpigen-test-registry", env=first)
+    address = f"{the_lab.nodes[0].address}:5000"
+    trust = json.dumps({"insecure-registries": [address]})
+    for node, env in zip(the_lab.nodes, the_lab_dockers, strict=True):
+        script = f"mkdir -p /etc/docker; echo '{trust}' >/etc/docker/daemon.json; kill -HUP $0"
+        pid = check("docker", "exec", node.container, "cat", "/run/docker.pid").strip()
+        check("docker", "exec", node.container, "sh", "-c", script, pid)
+        wait_for(partial(trusts, env, address))
+    try:
+        wait_for(lambda: call("docker", "exec", started.strip(), "true", env=first).code == 0)
+        yield address
+    finally:
+        check("docker", "rm", "--force", "--volumes", started.strip(), env=first)
+        check("docker", "rmi", "mpigen-test-registry")
+
+
+def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    the_lab: lab.Lab,
+    the_lab_dockers: list[dict[str, str]],
+    registry: str,
+) -> None:
+    lab.load(the_lab, "debian:trixie-slim", print)
+    name = f"{registry}/team/built"
+    render(small, f"{TEXT}image: {{tag: '{name}:v1', distribute: registry}}\n")
+    refused = build(small, **the_lab_dockers[0])
+    assert refused.code == 3 and f"docker login {registry}" in refused.err
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    login = ("docker", "login", "--username", "me", "--password", "secret", registry)
+    check(*login, env=the_lab_dockers[0])
+    read, swarm = artifacts.read(small / "output"), manager(the_lab)
+    with pytest.raises(ClusterError, match="asking the registry") as none:
+        image.current(swarm, read)
+    assert "mpigen build" in none.value.hint
+    done = build(small, **the_lab_dockers[0])
+    assert done.code == 0, done.err
+    pushed = re.search(rf"^pushed: ({re.escape(name)}@sha256:\w{{64}})$", done.out, re.M)
+    assert pushed, done.out
+    request = Request(f"http://{registry}/v2/team/built/tags/list")
+    request.add_header("Authorization", f"Basic {b64encode(b'me:secret').decode()}")
+    with urlopen(request) as answer:
+        tags = json.load(answer)["tags"]
+    assert sorted(tag[:4] for tag in tags) == ["sha-", "v1"]
+    assert image.current(swarm, read) == pushed[1]
+    # nodes that have never seen it pull it when they are asked
+    assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2]).code != 0
+    assert image.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
+    check("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2])
+    assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[1]).code != 0
+    # a manager that has built nothing asks the registry, and looks at what it gets
+    for tag in (*(f"{name}:{tag}" for tag in tags), pushed[1]):
+        call("docker", "rmi", "--force", tag, env=the_lab_dockers[0])
+    assert image.current(swarm, read) == pushed[1]
+    (small / "app/new").write_text("not built\n")
+    with pytest.raises(ClusterError, match=r"has changed since .*v1 of the registry was built"):
+        image.current(swarm, read)
+    gone = f"{name}@sha256:{'0' * 64}"
+    assert sorted(image.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
 
 
 def test_a_build_that_fails_says_where(site: Path) -> None:
@@ -88,6 +331,21 @@ def test_a_build_that_fails_says_where(site: Path) -> None:
     assert done.code == 3
     assert "error: build.sh ended with" in done.err
     assert "nothing" in done.err and "make: ***" in done.err
+    log = re.search(r"^All that it printed is in (\S+)$", done.err, re.M)
+    assert log, done.err
+    assert "Get:1 http" in Path(log[1]).read_text() or "Using cache" in Path(log[1]).read_text()
+    Path(log[1]).unlink()
+
+
+def test_a_command_that_fails_leaves_no_container_and_is_no_wrong_input(
+    small: Path, tmp_path: Path
+) -> None:
+    marker = f"build.sh: of {os.getpid()}"
+    with (small / "output/Dockerfile").open("a") as file:
+        file.write(f"RUN echo {marker}; exit 2\n")
+    done = build(small, "--no-distribute", TMPDIR=str(tmp_path))
+    assert done.code == 3 and marker in done.err
+    assert marker not in running()
 
 
 def test_a_build_without_private_keys_says_what_brings_them(site: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mpigen import artifacts
-from mpigen.swarm import content
+from mpigen.errors import InputError
+from mpigen.swarm import content, placement
 from mpigen.swarm.buildlog import BuildLog
 from tests.conftest import Mpigen
 
@@ -59,7 +60,48 @@ def test_the_context_changes_with_names_and_executable_bits(site: Path) -> None:
     seen.add(context(site))
     (site / "app/link").symlink_to("main.c")
     seen.add(context(site))
-    assert len(seen) == 4 and None not in seen
+    (site / "app/empty").mkdir()
+    seen.add(context(site))
+    assert len(seen) == 5 and None not in seen
+
+
+def test_a_build_script_of_the_sites_own_is_a_part_of_it(site: Path, mpigen: Mpigen) -> None:
+    script = site / "output/scripts/build.sh"
+    before = context(site)
+    script.write_text(f"{script.read_text()}# as another mpigen would write it\n")
+    assert context(site) == before
+    (site / "templates/scripts").mkdir(parents=True)
+    own = site / "templates/scripts/build.sh.j2"
+    own.write_text('{% extends "builtin/scripts/build.sh.j2" %}{% block footer %}# 1{% endblock %}')
+    seen = {before}
+    for number in range(2):
+        own.write_text(own.read_text().replace("# 1", f"# {number}"))
+        assert mpigen("render", "--force", "-c", site / "mpigen.yaml").code == 0
+        seen.add(context(site))
+        own.write_text(own.read_text().replace(f"# {number}", "# 1"))
+    assert len(seen) == 3 and None not in seen
+
+
+def test_a_pipe_among_the_sources_is_not_waited_for(site: Path) -> None:
+    os.mkfifo(site / "app/pipe")
+    assert context(site)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_cannot_be_read_is_named(site: Path) -> None:
+    (site / "app/hello.c").chmod(0)
+    with pytest.raises(InputError, match=r"hello\.c: cannot be read"):
+        context(site)
+
+
+def test_the_sources_are_where_build_sh_looks(
+    site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read = artifacts.read(site / "output")
+    monkeypatch.delenv("SITE", raising=False)
+    assert content.site_of(read) == site
+    monkeypatch.setenv("SITE", str(tmp_path / "other"))
+    assert content.site_of(read) == tmp_path / "other"
 
 
 @pytest.mark.parametrize("missing", ["app/hello.c", "output/keys/id_ed25519"])
@@ -103,6 +145,46 @@ def test_the_bases_of_a_dockerfile_are_no_stages_of_its_own() -> None:
 )
 def test_another_tag_of_an_image(image: str, tagged: str) -> None:
     assert content.with_tag(image, "t") == tagged
+
+
+@pytest.mark.parametrize(
+    ("image", "familiar"),
+    [
+        ("a:1", "a"),
+        ("docker.io/library/a:1", "a"),
+        ("index.docker.io/me/a", "me/a"),
+        ("library/a", "library/a"),
+        ("host:5000/library/a:1", "host:5000/library/a"),
+    ],
+)
+def test_an_image_as_engines_call_it(image: str, familiar: str) -> None:
+    assert content.familiar(image) == familiar
+
+
+@pytest.mark.parametrize(
+    ("image", "host"),
+    [
+        ("a:1", ""),
+        ("me/a", ""),
+        ("localhost/a", "localhost"),
+        ("host:5000/a", "host:5000"),
+        ("r.example.org/a/b:1", "r.example.org"),
+    ],
+)
+def test_the_registry_that_an_image_names(image: str, host: str) -> None:
+    assert content.registry(image) == host
+
+
+def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
+    assert placement.rendered(artifacts.read(site / "output")) == [()]
+    workers = (
+        "workers: [{name: a, constraints: [node.role==worker]}, {name: b}, "
+        "{name: c, constraints: [node.role==worker]}]\n"
+    )
+    (site / "mpigen.yaml").write_text((site / "mpigen.yaml").read_text() + workers)
+    assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
+    asked = placement.rendered(artifacts.read(site / "output"))
+    assert asked == [("node.role==worker",), ()]
 
 
 def test_the_steps_of_both_builders() -> None:

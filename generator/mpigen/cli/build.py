@@ -1,28 +1,33 @@
 """`mpigen build`: the image, built by content and brought to where it is needed."""
 
-import os
+import shlex
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.progress import progress
+from mpigen.cli.options import CONTEXT, OUTPUT
+from mpigen.cli.progress import sending
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mpigen.artifacts import Artifacts
     from mpigen.processes import Say
+    from mpigen.swarm.build import Built
+    from mpigen.swarm.distribute import Remote, Sent
     from mpigen.swarm.engine import Engine
-    from mpigen.swarm.image import Built
 
 
 def build(
-    output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
-    context: str | None = typer.Option(None, help="Docker context of the engine that builds."),
+    output: Path = OUTPUT,
+    context: str | None = CONTEXT,
     site: Path | None = typer.Option(
         None, help="Folder that holds the sources; default SITE, or that of the rendered folder."
     ),
     lab: str | None = typer.Option(
-        None, help="A lab of this machine: build on this machine's engine, load into its nodes."
+        None, help="Load it into the nodes of this lab; default the lab that the engine is of."
     ),
     distribute: bool = typer.Option(
         True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."
@@ -34,52 +39,108 @@ def build(
     deploy deploys: what has changed is always rolled out, and nothing else is.
     """
     from mpigen import artifacts
+    from mpigen.swarm import build as builds
+    from mpigen.swarm import content
     from mpigen.swarm import engine as engines
-    from mpigen.swarm import image
 
     rendered = artifacts.read(output)
-    where = site or Path(os.environ.get("SITE") or output / "..")
-    with progress() as say:
+    where = site.resolve() if site else content.site_of(rendered)
+    with sending() as (say, sent):
         engine = engines.reach(context)
-        built = image.build(engine, rendered, where.resolve(), say)
-        if distribute:
-            _distribute(engine, rendered, built, lab, say)
-    state = "built" if built.new else "unchanged"
-    typer.echo(f"{state}: {built.image} is {built.reference}")
-    folder = "" if output == Path("output") else f" -o {output}"
-    typer.echo(f"next: mpigen deploy{folder}")
+        built = builds.build(engine, rendered, where, say)
+        state = "built" if built.new else "unchanged"
+        found = [f"{state}: {built.image} is {built.reference}"]
+        if not distribute:
+            found += [f"it is on the engine at {engine.where.url} alone"]
+        elif rendered.distribute == "registry":
+            found += [_push(engine, built, say), _next(output, context)]
+        else:
+            targets = _targets(engine, rendered, lab)
+            words = _next(output, f"mpigen-{lab}" if lab else context)
+            found += _load(engine, rendered, built, targets, say, sent) or [words]
+    typer.echo("\n".join(found))
 
 
-def _distribute(
-    engine: "Engine", rendered: "Artifacts", built: "Built", lab: str | None, say: "Say"
-) -> None:
+def _next(output: Path, context: str | None) -> str:
+    words = ["-o", str(output)] if output != Path("output") else []
+    words += ["--context", context] if context else []
+    return f"next: {shlex.join(['mpigen', 'deploy', *words])}"
+
+
+def _alone(engine: "Engine", built: "Built") -> list[str]:
+    return [
+        f"it is on the engine at {engine.where.url} alone",
+        "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
+        f"or for each node:\n  {_by_hand(built)}",
+    ]
+
+
+def _push(engine: "Engine", built: "Built", say: "Say") -> str:
+    from mpigen.swarm import distribute
+
+    return f"pushed: {distribute.push(engine, [built.reference, built.image], say)}"
+
+
+def _load(
+    engine: "Engine",
+    rendered: "Artifacts",
+    built: "Built",
+    targets: "Sequence[Remote]",
+    say: "Say",
+    sent: "Sent",
+) -> list[str]:
+    """Bring it to the nodes of `targets`; what to say if that may not be all of them."""
+    from mpigen.swarm import distribute
+
+    distribute.copy(engine.client, targets, built.reference, say, built.image, sent)
+    manager = _manager(engine, targets)
+    if manager:
+        _refuse_lacking(manager, rendered, built, say)
+        return []
+    if not targets:
+        return _alone(engine, built)
+    return [
+        "no engine that is known here is a manager, which could tell of other nodes",
+        "next: mpigen deploy --context MANAGER",
+    ]
+
+
+def _targets(engine: "Engine", rendered: "Artifacts", lab: str | None) -> "list[Remote]":
+    from mpigen.lab import lab as labs
+    from mpigen.swarm import distribute
+
+    if rendered.endpoints and not lab:
+        return distribute.remotes(rendered.endpoints, "image.endpoints of")
+    here = labs.get(lab) if lab else labs.of(engine.where.url)
+    nodes = {node.name: node.docker_host for node in here.nodes} if here else {}
+    return distribute.remotes(nodes, f"the lab {here.name}:" if here else "")
+
+
+def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":
+    """An engine that can ask the whole Swarm: the one that built, or a node's."""
+    from mpigen.swarm.engine import Engine
+
+    # the machine that builds may have a Swarm of its own: it comes last
+    known = (Engine(target.connect(), target.where) for target in targets)
+    return next((each for each in chain(known, [engine]) if each.is_manager), None)
+
+
+def _refuse_lacking(manager: "Engine", rendered: "Artifacts", built: "Built", say: "Say") -> None:
     from mpigen.errors import ClusterError
-    from mpigen.swarm import distribute, image
+    from mpigen.swarm import image, placement
 
-    if rendered.distribute == "registry":
-        distribute.push(engine, [built.image, built.reference], say)
-        return
-    targets: list[distribute.Target] = []
-    manager = engine
-    if lab:
-        from mpigen.lab import lab as labs
-        from mpigen.swarm import engine as engines
-
-        here = labs.get(lab)
-        targets.extend(here.nodes)
-        manager = engines.reach(here.context)
-    else:
-        targets.extend(distribute.Remote(*pair) for pair in rendered.endpoints.items())
-    distribute.copy(engine.client, targets, built.reference, say, also=built.image)
-    if not manager.is_manager:
-        say(f"{manager.where.url} is no manager of a Swarm: which nodes lack it cannot be told")
-        return
     say("asking each node whether it has it")
-    lacking = image.lacking(manager, built.reference)
+    lacking: dict[str, str] = {}
+    for constraints in placement.rendered(rendered):
+        lacking |= image.lacking(manager, built.reference, constraints)
     if lacking:
-        nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
+        nodes = "\n".join(f"  {node}: {why}" for node, why in sorted(lacking.items()))
         raise ClusterError(
             f"these nodes cannot start {built.reference}:\n{nodes}",
             "Name their endpoints as image.endpoints in mpigen.yaml, and render; or by hand:\n"
-            f"  docker save {built.image} {built.reference} | ssh NODE docker load",
+            f"  {_by_hand(built)}",
         )
+
+
+def _by_hand(built: "Built") -> str:
+    return f"docker save {built.image} {built.reference} | ssh SERVER docker load"

@@ -91,6 +91,15 @@ def get(name: str) -> Lab:
     return lab
 
 
+def of(url: str) -> Lab | None:
+    """The lab whose node has its engine at that URL, if it is one's."""
+    socket = Path(url.removeprefix("unix://"))
+    root = machine.state_root()
+    if not url.startswith("unix://") or not socket.is_relative_to(root):
+        return None
+    return find(socket.relative_to(root).parts[0])
+
+
 def status(lab: Lab) -> list[NodeStatus]:
     """What the Swarm says of each node, by name. Raises ClusterError if no manager answers."""
     return swarm.status(lab.nodes[: lab.managers])

@@ -3,26 +3,38 @@
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from mpigen.artifacts import Artifacts
+from mpigen.errors import InputError
+from mpigen.output import recorded_template
 
 PREFIX = "sha-"
 LABEL = "mpigen.context"
 """The image's label that holds the hash of the context that it was built from."""
 
+_SCRIPT = "scripts/build.sh"
 _PRIVATE = ("keys/id_ed25519", "keys/ssh_host_ed25519_key")
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
+
+
+def site_of(artifacts: Artifacts) -> Path:
+    """The folder that holds the sources, as build.sh has it: SITE, or that of the artifacts."""
+    return Path(os.environ.get("SITE") or artifacts.folder / "..").resolve()
 
 
 def of_context(artifacts: Artifacts, site: Path) -> str | None:
     """The sha256 of what scripts/build.sh gives to docker build: paths, executable bits, bytes.
 
     `site` is the folder that holds the sources. None where sources or private keys are not here.
+    Raises InputError for what cannot be read.
     """
+    # a script of the site's own may build in another way, which the built-in one does not
+    own = recorded_template(artifacts.folder, _SCRIPT).startswith("templates/")
     parts = [
-        *(Path(name) for name in ("Dockerfile", ".dockerignore")),
+        *(Path(name) for name in ("Dockerfile", ".dockerignore", *([_SCRIPT] if own else []))),
         *_below(artifacts.folder, Path("rootfs")),
         *(Path(name) for name in _PRIVATE if artifacts.delivery == "image"),
     ]
@@ -37,6 +49,8 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
                 _add(digest, f"app/{part.as_posix()}", site / artifacts.source / part)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
     return digest.hexdigest()
 
 
@@ -64,17 +78,48 @@ def repository(image: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
+def registry(image: str) -> str:
+    """The registry's host that an image reference names; empty for Docker's own."""
+    host, slash, _ = image.partition("/")
+    # Docker's rule for what is a host: a dot, a port, or localhost
+    return host if slash and ("." in host or ":" in host or host == "localhost") else ""
+
+
+def familiar(image: str) -> str:
+    """The repository of an image as engines write it: docker.io/library/debian:12 -> debian."""
+    name = repository(image)
+    for registry in ("docker.io/", "index.docker.io/"):
+        if name.startswith(registry):
+            return name.removeprefix(registry).removeprefix("library/")
+    return name
+
+
 def _below(folder: Path, inside: Path) -> Iterator[Path]:
-    """Every file and symlink below `folder`/`inside`, relative to `folder`, in a fixed order."""
-    for where, folders, names in os.walk(folder / inside):
+    """What is below `folder`/`inside`, relative to `folder`, in a fixed order.
+
+    Of folders the empty ones alone: the others show in their files' paths.
+    """
+    for where, folders, names in os.walk(folder / inside, onerror=_refuse):
         folders.sort()
         links = [name for name in folders if (Path(where) / name).is_symlink()]
         for name in sorted([*names, *links]):
             yield (Path(where) / name).relative_to(folder)
+        if not folders and not names:
+            yield Path(where).relative_to(folder)
+
+
+def _refuse(error: OSError) -> None:
+    """os.walk would pass over a folder that cannot be read."""
+    raise error
 
 
 def _add(digest: "hashlib._Hash", name: str, file: Path) -> None:
     mode = file.lstat().st_mode
-    data = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
-    kind = "l" if file.is_symlink() else "x" if mode & 0o100 else "f"
+    data = b""
+    if stat.S_ISLNK(mode):
+        kind, data = "l", os.fsencode(file.readlink())
+    elif stat.S_ISREG(mode):
+        kind, data = "x" if mode & 0o100 else "f", file.read_bytes()
+    else:  # an empty folder; of a pipe or a socket nobody can read an end
+        kind = "d"
     digest.update(f"{kind} {len(data)} ".encode() + os.fsencode(name) + b"\0" + data)

@@ -1,62 +1,34 @@
-"""The cluster's image: built from the rendered folder, tagged by content, and which to deploy."""
+"""The cluster's image: which one is to be deployed, and which nodes cannot start it."""
 
-import os
-import subprocess
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from mpigen.artifacts import Artifacts
-from mpigen.errors import ClusterError, InputError
-from mpigen.processes import Say
+from mpigen.errors import ClusterError
 from mpigen.swarm import content, probe
-from mpigen.swarm.buildlog import BuildLog
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows
 from mpigen.swarm.probe import Probe
 
-_SHOWN = 25
-_PROBE_SECONDS = 120.0
+_START_SECONDS = 60.0
+_PULL_SECONDS = 600.0
 
 
-@dataclass(frozen=True)
-class Built:
-    """An image on an engine: the user's tag, the tag by its content, and whether it is new."""
-
-    image: str
-    reference: str
-    new: bool
+class Missing(ClusterError):
+    """An engine lacks an image."""
 
 
-def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> Built:
-    """Build the image by the rendered build.sh, unless the engine has one of the same content.
-
-    `site` is the folder that holds the sources. Raises InputError where build.sh says what is
-    missing, ClusterError, with the end of what was printed, where the build fails.
-    """
-    context = content.of_context(artifacts, site)
-    if "@" in artifacts.image:
-        raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
-    if context and (reference := _reference(engine, artifacts, context)):
-        with blame(f"looking for {reference}"):
-            try:
-                image = engine.client.images.get(reference)
-            except ImageNotFound:
-                pass
-            else:
-                _tag(image, artifacts.image)
-                return Built(artifacts.image, reference, new=False)
-    _run(engine, artifacts, site, context, say)
-    found = _image(engine, artifacts.image)
-    # a base image that was not there before has been pulled by now
-    reference = _reference(engine, artifacts, context or "") or artifacts.image
-    with blame(f"tagging {reference}"):
-        _tag(found, reference)
-    return Built(artifacts.image, reference, new=True)
+def get(engine: Engine, name: str, hint: str = "") -> Image:
+    """An image of an engine. Raises Missing, with that hint, if the engine lacks it."""
+    with blame(f"looking for {name}"):
+        try:
+            return engine.client.images.get(name)
+        except ImageNotFound:
+            where = f"the engine at {engine.where.url} has no image {name}"
+            raise Missing(where, hint) from None
 
 
 def current(engine: Engine, artifacts: Artifacts) -> str:
@@ -65,18 +37,19 @@ def current(engine: Engine, artifacts: Artifacts) -> str:
     Raises ClusterError if nothing was built, or something else than the folder now holds: told
     where the sources and private keys are here, as on the machine that builds.
     """
-    hint = "Build it: mpigen build"
+    own = "" if artifacts.folder == Path("output") else f" -o {artifacts.folder}"
+    hint = f"Build it: mpigen build{own}"
+    context = content.of_context(artifacts, content.site_of(artifacts))
+    same = _of_context(engine, artifacts.image, context) if context else []
     if artifacts.distribute == "registry":
-        return _pushed(engine, artifacts, hint)
-    image = _image(engine, artifacts.image, hint)
-    context = content.of_context(artifacts, artifacts.folder / "..")
-    built_from = (image.labels or {}).get(content.LABEL)
-    if context and built_from and context != built_from:
-        raise ClusterError(
-            f"{artifacts.folder} has changed since {artifacts.image} was built", hint
-        )
-    prefix = content.with_tag(artifacts.image, content.PREFIX)
-    return next((tag for tag in image.tags if tag.startswith(prefix)), artifacts.image)
+        known = [digest for image in same if (digest := digest_of(image, artifacts.image))]
+        return known[0] if known else _pushed(engine, artifacts, context, hint)
+    if same:
+        named = [image for image in same if _is_called(image, artifacts.image)]
+        return _by_content((named or same)[0], artifacts.image)
+    image = get(engine, artifacts.image, hint)
+    _refuse_changed(image, artifacts.image, artifacts, context, hint)
+    return _by_content(image, artifacts.image)
 
 
 def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> dict[str, str]:
@@ -87,78 +60,67 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
     """
     engine.need_manager()
     with blame("asking for the nodes"):
-        allowed = {
+        names = {
             node["ID"]: node.get("Description", {}).get("Hostname", node["ID"])
             for node in engine.client.api.nodes()
             if allows(node, constraints)
         }
-    (answers,) = probe.run(engine, [Probe("start", "host", reference, {})], _PROBE_SECONDS)
-    return {
-        allowed[node]: answer.error
-        for node, answer in answers.items()
-        if answer.error and node in allowed
-    }
+    start = Probe("start", "host", reference, {}, constraints=constraints)
+    # a node that has to pull it needs longer than one that has only to start it
+    seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
+    (answers,) = probe.run(engine, [start], seconds)
+    return {names.get(node, node): answer.error for node, answer in answers.items() if answer.error}
 
 
-def _pushed(engine: Engine, artifacts: Artifacts, hint: str) -> str:
+def digest_of(image: Image, name: str) -> str | None:
+    """The image as the registry of `name` has it, REPOSITORY@sha256:..., once it was pushed."""
+    repository = content.familiar(name)
+    pushed = image.attrs.get("RepoDigests") or []
+    found = [each for each in pushed if each.partition("@")[0] == repository]
+    return f"{content.repository(name)}@{found[0].partition('@')[2]}" if found else None
+
+
+def _of_context(engine: Engine, name: str, context: str) -> list[Image]:
+    """The images built from that context, also where the user's tag has moved on since."""
+    filters = {"label": f"{content.LABEL}={context}"}
+    with blame(f"looking for {name}"):
+        return engine.client.images.list(name=content.familiar(name), filters=filters)
+
+
+def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str) -> str:
+    """What the registry has under the user's tag, by digest, if it is of that context."""
     with blame(f"asking the registry for {artifacts.image}", hint):
         data = engine.client.images.get_registry_data(artifacts.image)
-    return f"{content.repository(artifacts.image)}@{data.id}"
-
-
-def _reference(engine: Engine, artifacts: Artifacts, context: str) -> str | None:
-    """The tag by content; None while a base image is not on the engine."""
-    ids = []
-    for base in content.bases((artifacts.folder / "Dockerfile").read_text("utf-8")):
-        with blame(f"looking for {base}"):
-            try:
-                ids.append(str(engine.client.images.get(base).id))
-            except (ImageNotFound, APIError):
-                return None
-    return content.with_tag(artifacts.image, content.tag(context, ids)) if context else None
-
-
-def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str | None, say: Say) -> None:
-    command = ["sh", str(artifacts.script("build.sh"))]
+    reference = f"{content.repository(artifacts.image)}@{data.id}"
     if context:
-        command += ["--label", f"{content.LABEL}={context}"]
-    # BuildKit's other progress is for terminals
-    environment = {**os.environ, **engine.environment, "BUILDKIT_PROGRESS": "plain"}
-    log, began = BuildLog(), time.monotonic()
-    with subprocess.Popen(
-        command,
-        env={**environment, "SITE": str(site)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout
-        try:
-            for line in process.stdout:
-                if step := log.take(line.rstrip("\n")):
-                    say(f"{time.monotonic() - began:6.1f} s  {step}")
-        except BaseException:
-            process.terminate()  # build.sh removes its context
-            raise
-    end = "\n".join(log.lines[-_SHOWN:])
-    # docker build passes on a failed command's own exit code, which may be 2 as well
-    if process.returncode == InputError.exit_code and end.startswith("build.sh:"):
-        raise InputError(end)
-    if process.returncode:
-        raise ClusterError(f"build.sh ended with {process.returncode}\n{end}")
+        with blame(f"pulling {reference}"):
+            try:
+                image = engine.client.images.get(reference)
+            except ImageNotFound:
+                image = engine.client.images.pull(reference)
+        where = f"{artifacts.image} of the registry"
+        _refuse_changed(image, where, artifacts, context, hint)
+    return reference
 
 
-def _image(engine: Engine, name: str, hint: str = "") -> Image:
-    with blame(f"looking for {name}"):
-        try:
-            return engine.client.images.get(name)
-        except ImageNotFound:
-            where = f"the engine at {engine.where.url} has no image {name}"
-            raise ClusterError(where, hint) from None
+def _refuse_changed(
+    image: Image, name: str, artifacts: Artifacts, context: str | None, hint: str
+) -> None:
+    built_from = (image.labels or {}).get(content.LABEL)
+    # build.sh alone writes no label: nothing is known of such an image
+    if context and built_from and context != built_from:
+        raise ClusterError(
+            f"what {artifacts.folder} builds has changed since {name} was built", hint
+        )
 
 
-def _tag(image: Image, reference: str) -> None:
-    repository = content.repository(reference)
-    image.tag(repository, reference[len(repository) + 1 :] or "latest")
+def _by_content(image: Image, name: str) -> str:
+    """The tag by content of an image, or, if it was built without mpigen, `name`."""
+    prefix = f"{content.familiar(name)}:{content.PREFIX}"
+    found = next((tag for tag in image.tags if tag.startswith(prefix)), None)
+    return content.with_tag(name, found.rpartition(":")[2]) if found else name
+
+
+def _is_called(image: Image, name: str) -> bool:
+    tag = name[len(content.repository(name)) + 1 :] or "latest"
+    return f"{content.familiar(name)}:{tag}" in image.tags

@@ -4,6 +4,25 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
+
+from mpigen.artifacts import Artifacts
+
+
+def rendered(artifacts: Artifacts) -> list[tuple[str, ...]]:
+    """What the groups ask of their nodes, as stack.yml says: each set of constraints once."""
+    services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
+    found = [
+        tuple(
+            services.get(group.name, {})
+            .get("deploy", {})
+            .get("placement", {})
+            .get("constraints", ())
+        )
+        for group in artifacts.groups
+    ]
+    return list(dict.fromkeys(found))
+
 
 def allows(node: Mapping[str, Any], constraints: Iterable[str]) -> bool:
     """Whether a node meets placement constraints; one that is not understood counts as met."""

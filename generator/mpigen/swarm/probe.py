@@ -17,6 +17,7 @@ from docker.errors import APIError, NotFound
 
 from mpigen import processes
 from mpigen.swarm.engine import Engine, blame, client_of
+from mpigen.swarm.placement import allows
 
 LABEL = "mpigen.probe"
 _ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned")
@@ -26,13 +27,17 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Probe:
-    """A script of `probes/`, and where it runs. `container` adds to its ContainerSpec."""
+    """A script of `probes/`, and where it runs. `container` adds to its ContainerSpec.
+
+    `constraints` are of placement, as in stack.yml: it runs on the nodes that they allow.
+    """
 
     script: str
     network: str
     image: str
     environment: Mapping[str, str]
     container: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
             processes.each(
                 lambda pair: _create(engine, *pair), list(zip(names, probes, strict=True))
             )
-            tasks = _wait(engine, names, seconds)
+            tasks = _wait(engine, dict(zip(names, probes, strict=True)), seconds)
             return [_answers(engine, name, tasks[name]) for name in names]
     finally:
         processes.each(lambda name: _remove(engine, name), names)
@@ -84,6 +89,7 @@ def _create(engine: Engine, name: str, probe: Probe) -> None:
                 "StopGracePeriod": 1_000_000_000,
             },
             "RestartPolicy": {"Condition": "none"},
+            "Placement": {"Constraints": list(probe.constraints)},
             "Networks": [{"Target": probe.network}],
             # an engine's own driver may be one that nobody can read
             "LogDriver": {"Name": "json-file"},
@@ -102,23 +108,25 @@ def _remove(engine: Engine, name: str) -> None:
 
 
 def _wait(
-    engine: Engine, names: Sequence[str], seconds: float
+    engine: Engine, probes: Mapping[str, Probe], seconds: float
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """The task of each service on each node that is ready, once all have ended or time is up.
 
-    A node on which there is no task yet has an empty one.
+    `probes` are by the name of their service. A node on which there is no task yet has an empty
+    one; one that a probe's constraints leave out has none.
     """
     deadline = time.monotonic() + seconds
     while True:
         ready = [
-            node["ID"]
+            node
             for node in engine.client.api.nodes()
             if (node["Status"]["State"], node["Spec"]["Availability"]) == ("ready", "active")
         ]
         tasks: dict[str, dict[str, dict[str, Any]]] = {
-            name: {node: {} for node in ready} for name in names
+            name: {node["ID"]: {} for node in ready if allows(node, probe.constraints)}
+            for name, probe in probes.items()
         }
-        for name in names:
+        for name in probes:
             for task in engine.client.api.tasks({"service": name}):  # type: ignore[no-untyped-call]
                 if task.get("NodeID") in tasks[name]:
                     tasks[name][task["NodeID"]] = task

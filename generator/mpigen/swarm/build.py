@@ -1,0 +1,126 @@
+"""Build the cluster's image by the rendered build.sh, unless the engine has it already."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker.models.images import Image
+
+from mpigen.artifacts import Artifacts
+from mpigen.errors import ClusterError, InputError
+from mpigen.processes import Say
+from mpigen.swarm import content, image
+from mpigen.swarm.buildlog import BuildLog
+from mpigen.swarm.engine import Engine, blame
+
+_SHOWN = 25
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image on an engine: the user's tag, the tag by its content, and whether it is new."""
+
+    image: str
+    reference: str
+    new: bool
+
+
+def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> Built:
+    """Build the image by the rendered build.sh, unless the engine has one of the same content.
+
+    `site` is the folder that holds the sources. Raises InputError where build.sh says what is
+    missing, ClusterError, with the end of what was printed, where the build fails.
+    """
+    if "@" in artifacts.image:
+        raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
+    context = content.of_context(artifacts, site)
+    if context is None:  # build.sh says what is missing, unless it is one that needs no more
+        _run(engine, artifacts, site, "", say)
+        made = image.get(engine, artifacts.image)
+        own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
+        return _tagged(made, content.with_tag(artifacts.image, own), artifacts, new=True)
+    tag = content.tag(context, _bases(engine, artifacts, say))
+    reference = content.with_tag(artifacts.image, tag)
+    try:
+        return _tagged(image.get(engine, reference), reference, artifacts, new=False)
+    except image.Missing:
+        _run(engine, artifacts, site, context, say)
+        return _tagged(image.get(engine, artifacts.image), reference, artifacts, new=True)
+
+
+def _bases(engine: Engine, artifacts: Artifacts, say: Say) -> list[str]:
+    """The ids of the base images; the name of one that the engine cannot have."""
+    return [
+        _base(engine, each, say)
+        for each in content.bases((artifacts.folder / "Dockerfile").read_text("utf-8"))
+    ]
+
+
+def _base(engine: Engine, name: str, say: Say) -> str:
+    if name == "scratch" or "$" in name:
+        return name
+    try:
+        return str(image.get(engine, name).id)
+    except ClusterError:  # or a name that no image can have
+        pass
+    # BuildKit would pull it for itself alone, and its id would never be known
+    say(f"pulling {name}")
+    try:
+        engine.docker("pull", name)
+        return str(image.get(engine, name).id)
+    except ClusterError:  # the build fails as well, or knows where to get it
+        return name
+
+
+def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
+    # what has failed leaves no container of the classic builder's
+    command = ["sh", str(artifacts.script("build.sh")), "--force-rm"]
+    if context:
+        command += ["--label", f"{content.LABEL}={context}"]
+    # BuildKit's other progress is for terminals
+    environment = {**os.environ, **engine.environment, "BUILDKIT_PROGRESS": "plain"}
+    log, began = BuildLog(), time.monotonic()
+    with subprocess.Popen(
+        command,
+        env={**environment, "SITE": str(site)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if step := log.take(line.rstrip("\n")):
+                    say(f"{time.monotonic() - began:6.1f} s  {step}")
+        except BaseException:
+            # the script alone would wait for docker build; then it removes its context
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+    if not process.returncode:
+        return
+    end = log.lines[-_SHOWN:]
+    # docker build passes on a failed command's own exit code, which may be 2 as well
+    if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
+        raise InputError("\n".join(end))
+    with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
+        f.write("\n".join([*log.lines, ""]))
+    raise ClusterError(
+        "\n".join([f"build.sh ended with {process.returncode}", *end]),
+        f"All that it printed is in {f.name}",
+    )
+
+
+def _tagged(made: Image, reference: str, artifacts: Artifacts, new: bool) -> Built:
+    """Give an image both tags, whichever it has."""
+    with blame(f"tagging {reference}"):
+        for name in (reference, artifacts.image):
+            repository = content.repository(name)
+            made.tag(repository, name[len(repository) + 1 :] or "latest")
+    return Built(artifacts.image, reference, new)
