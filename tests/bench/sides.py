@@ -76,9 +76,21 @@ class Container:
         return call(self.docker, "docker", "exec", self.name, "sh", "-c", line)
 
 
+def compiled(docker: str, program: Path, folder: Path) -> Path:
+    """The program as the recipe's image compiles it: a.out in `folder`."""
+    made = must(docker, "docker", "create", RECIPE, *("mpicxx", "-O2", "-o", "a.out", "a.cpp"))
+    try:
+        must(docker, "docker", "cp", program, f"{made}:/root/a.cpp")
+        must(docker, "docker", "start", "--attach", made)
+        must(docker, "docker", "cp", f"{made}:/root/a.out", folder / "a.out")
+    finally:
+        call(docker, "docker", "rm", "--force", made)
+    return folder / "a.out"
+
+
 @contextmanager
 def recipe(here: lab.Lab, program: Path) -> Iterator[list[Container]]:
-    """The walk-through's cluster, with `program` as a.out: all that it does by hand, done."""
+    """The walk-through's cluster, with that a.out in it: all that it does by hand, done."""
     say("starting the walk-through's 4 containers")
     made: list[Container] = []
     try:
@@ -112,8 +124,7 @@ def _by_hand(made: list[Container], program: Path) -> None:
             for other in made[1:]:
                 must(other.docker, "docker", "cp", f"{scratch}/.", f"{other.name}:/root")
 
-        must(first.docker, "docker", "cp", program, f"{first.name}:/root/a.cpp")
-        step("mpicxx -O2 -o a.out a.cpp")
+        must(first.docker, "docker", "cp", program, f"{first.name}:/root/a.out")
         step("mkdir -p -m 700 .ssh && ssh-keygen -q -t rsa -N '' -f .ssh/id_rsa")
         step("cp .ssh/id_rsa.pub .ssh/authorized_keys")
         step(f"printf '%s slots=2\\n' {' '.join(c.address for c in made)} > hostfile")

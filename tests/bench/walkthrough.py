@@ -1,7 +1,8 @@
 """The published walk-through's MPI cluster against mpigen's, on one lab, in one run: `make bench`.
 
-Two questions: does an allreduce over 3 nodes end, and how long do 8 bytes take between two
-containers of one node? Exit code 0: measured, whatever the answer; 3: not measured.
+Three questions: does an allreduce over 3 nodes end, how long is it from nothing to the first right
+job, and how long do 8 bytes take between two containers of one node? Exit code 0: measured,
+whatever the answer; 3: not measured.
 """
 
 import argparse
@@ -19,7 +20,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sides import NETWORK, RECIPE, Done, build, call, deployed, make_site, must, recipe, say
+import start
+from sides import (
+    NETWORK,
+    RECIPE,
+    Done,
+    build,
+    call,
+    compiled,
+    deployed,
+    make_site,
+    must,
+    recipe,
+    say,
+)
 
 from mpigen.errors import ClusterError, MpigenError
 from mpigen.lab import base, engine, lab
@@ -28,6 +42,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LAB = "bench"
 BASE = "debian:trixie-slim"
+PARTS = {"hang": "walkthrough", "start": "walkthrough", "pingpong": "pingpong"}
+"""The questions, and the site that each is asked of."""
 LIMIT = 60  # seconds that the walk-through's job gets
 PINGPONG_SITE = """\
 name: pp
@@ -43,8 +59,9 @@ def measure_hang(here: lab.Lab, site: Path, attempts: int) -> dict[str, Any]:
     """Both sides run the reference program, 8 ranks on 4 containers on 3 nodes, so many times."""
     mpirun = "mpirun -n 8 --allow-run-as-root --hostfile ./hostfile ./a.out"
     theirs, ours = [], []
+    binary = compiled(here.docker_host, ROOT / "app" / "hello.cpp", site)
     for number in range(1, attempts + 1):  # each in new containers: nothing is left of the last
-        with recipe(here, ROOT / "app" / "hello.cpp") as made:
+        with recipe(here, binary) as made:
             say(f"attempt {number} of {attempts}: the walk-through's mpirun, for {LIMIT} s at most")
             theirs.append(_ended(made[0].run(f"timeout -k 10 {LIMIT} {mpirun}")))
     with deployed(here, site) as scripts:
@@ -79,8 +96,8 @@ def measure_pingpong(here: lab.Lab, site: Path, runs: int, seconds: float) -> di
     overlay = "{{(index .IPAM.Config 0).Subnet}}"
     inspect = ("docker", "network", "inspect", "--format", overlay, NETWORK)
     subnet = must(here.docker_host, *inspect)
-    program = HERE / "pingpong" / "pingpong.cpp"
-    with recipe(here, program) as made, deployed(here, site) as scripts:
+    binary = compiled(here.docker_host, HERE / "pingpong" / "pingpong.cpp", site)
+    with recipe(here, binary) as made, deployed(here, site) as scripts:
         made[0].run(f"printf '%s slots=1\\n' {made[0].address} {made[1].address} > pair")
         cured = f"mpirun -n 2 --allow-run-as-root --mca btl_tcp_if_include {subnet}"
         rest = f"--hostfile ./pair ./a.out {seconds}"
@@ -185,6 +202,8 @@ def report(found: dict[str, Any]) -> str:
             f"  btl_tcp_if_include {found['pingpong']['subnet']}; slots=1, for one rank in each.",
             "  --bind-to none is no part of the recipe: it shows how much of the ratio is binding.",
         ]
+    if "start" in found:
+        lines += start.report(found["start"])
     return "\n".join(lines)
 
 
@@ -195,11 +214,11 @@ def measure(only: str | None, attempts: int, runs: int, seconds: float) -> dict[
     docker = engine.local_endpoint().url
     if lab.find(LAB):
         raise ClusterError(f"the lab {LAB} is up", f"Take it down: mpigen lab down --name {LAB}")
-    tags = {"hang": "mpigen-bench-mpi:latest", "pingpong": "mpigen-bench-pp:latest"}
-    texts = {"hang": (ROOT / "mpigen.yaml").read_text("utf-8"), "pingpong": PINGPONG_SITE}
-    texts["hang"] += f'image: {{tag: "{tags["hang"]}"}}\n'
-    apps = {"hang": ROOT / "app", "pingpong": HERE / "pingpong"}
-    parts = [only] if only else ["hang", "pingpong"]
+    tags = {"walkthrough": "mpigen-bench-mpi:latest", "pingpong": "mpigen-bench-pp:latest"}
+    texts = {"walkthrough": (ROOT / "mpigen.yaml").read_text("utf-8"), "pingpong": PINGPONG_SITE}
+    texts["walkthrough"] += f'image: {{tag: "{tags["walkthrough"]}"}}\n'
+    apps = {"walkthrough": ROOT / "app", "pingpong": HERE / "pingpong"}
+    parts = [only] if only else list(PARTS)
     try:
         base.ensure(client, BASE, say)
         here = lab.up(LAB, 3, say)
@@ -210,13 +229,19 @@ def measure(only: str | None, attempts: int, runs: int, seconds: float) -> dict[
         must(here.docker_host, *create)
         found: dict[str, Any] = {"machine": {**machine(here, docker), "load": load}}
         with tempfile.TemporaryDirectory(prefix="mpigen-bench-") as scratch:
+            sites: dict[str, Path] = {}
             for part in parts:
-                site = make_site(Path(scratch, part), texts[part], apps[part])
-                build(docker, here, site, tags[part])
+                kind = PARTS[part]
+                if kind not in sites:
+                    sites[kind] = make_site(Path(scratch, kind), texts[kind], apps[kind])
+                    build(docker, here, sites[kind], tags[kind])
                 if part == "hang":
-                    found[part] = measure_hang(here, site, attempts)
+                    found[part] = measure_hang(here, sites[kind], attempts)
+                elif part == "start":
+                    program = ROOT / "app" / "hello.cpp"
+                    found[part] = start.measure(here, sites[kind], program, attempts)
                 else:
-                    found[part] = measure_pingpong(here, site, runs, seconds)
+                    found[part] = measure_pingpong(here, sites[kind], runs, seconds)
         return found
     finally:
         for tag in (RECIPE, *tags.values(), *(t.replace(":", "-build:") for t in tags.values())):
@@ -227,10 +252,12 @@ def measure(only: str | None, attempts: int, runs: int, seconds: float) -> dict[
 def main() -> None:
     """Bring up the lab, measure, report; take all down, however it ends."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--attempts", type=int, default=5, help="at the allreduce, each side (5)")
+    parser.add_argument(
+        "--attempts", type=int, default=5, help="at the allreduce and the start, each side (5)"
+    )
     parser.add_argument("--runs", type=int, default=7, help="repetitions of the ping-pong (7)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each repetition (2)")
-    parser.add_argument("--only", choices=["hang", "pingpong"], help="one of the two questions")
+    parser.add_argument("--only", choices=list(PARTS), help="one of the questions")
     parser.add_argument("--json", type=Path, help="a file for all that was found")
     wanted = parser.parse_args()
     if min(wanted.runs, wanted.attempts) < 1:

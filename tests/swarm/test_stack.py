@@ -1,6 +1,8 @@
 """`mpigen deploy`, `status`, `scale` and `down`, and what they say of what is in the way."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -224,3 +226,74 @@ def test_down_ends_the_jobs_that_are_on_the_network(site: Site) -> None:
     finally:
         job.terminate()
     assert job.wait() != 0
+
+
+def test_what_another_engine_has_put_on_the_network_is_told(
+    site: Site, the_lab_dockers: list[dict[str, str]]
+) -> None:
+    site.well("deploy")
+    image = check("docker", "images", "--format", "{{.ID}}", "stk", env=site.env).split()[0]
+    second = the_lab_dockers[1]
+    there = check(
+        *("docker", "run", "--rm", "--detach", "--network", "stk_mpi", image, "sleep", "600"),
+        env=second,
+    ).strip()
+    told = f"{there[:12]} on node-2"
+    try:
+        assert json.loads(site.well("status", "--json").out)["jobs"] == [told]
+        assert f"{told} may be a job too" in site.well("jobs").err
+        done = site.mpigen("deploy", "--image", image)
+        assert done.code == 1
+        assert f"another image ends them: {told}" in done.err
+        done = site.mpigen("down")
+        assert done.code == 3
+        assert "nothing was removed" in done.err
+        assert told in done.err
+        assert len(site.tasks()) == 3
+    finally:
+        check("docker", "rm", "--force", there, env=second)
+    site.well("down")
+
+
+def test_a_deploy_that_is_interrupted_says_what_goes_on(site: Site) -> None:
+    # it never gets healthy, so the deploy waits
+    command = 'slots: 2, stack: {command: ["sleep", "600"]}'
+    site.render(TEXT.replace("slots: 2", command))
+    deploy = subprocess.Popen(
+        [sys.executable, "-m", "mpigen", "deploy", "-o", str(site.folder / "output")],
+        env={**os.environ, **site.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(300):
+        if "stk" in check("docker", "stack", "ls", env=site.env):
+            break
+        time.sleep(0.2)
+    deploy.send_signal(signal.SIGINT)
+    _, said = deploy.communicate(timeout=30)
+    assert deploy.returncode == 130, said
+    assert "interrupted: Swarm goes on with stk" in said
+    assert "mpigen down ends it" in said
+
+
+def test_status_goes_on_until_it_is_interrupted(site: Site) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "mpigen", "status", "--watch", "-o", str(site.folder / "output")],
+        env={**os.environ, **site.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout
+    seen = 0
+    for line in watching.stdout:
+        seen += "the stack stk is not deployed" in line
+        if seen == 2:
+            break
+    watching.send_signal(signal.SIGINT)
+    _, said = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert "Traceback" not in said

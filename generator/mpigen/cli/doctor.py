@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
 from mpigen.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ _MARKS = {"ok": ("✓", "green"), "bad": ("✗", "red"), "unknown": ("–", "yel
 
 
 def doctor(
-    output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
-    stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
-    context: str | None = typer.Option(None, help="Docker context of a manager."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON in place of lines."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+    as_json: bool = JSON,
 ) -> None:
     """Look for what ails the cluster, before it is deployed or after: engines, Swarm, network.
 

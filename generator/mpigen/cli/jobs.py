@@ -32,7 +32,7 @@ def jobs(
     """
     from mpigen.swarm import jobs
 
-    engine, stack = _at(output, stack, context)
+    engine, stack, network = _at(output, stack, context)
     if clear:
         for name in jobs.clear(engine, stack):
             typer.echo(f"forgot {name}")
@@ -44,6 +44,8 @@ def jobs(
         return
     if not engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
+    for each in jobs.unknown(engine, network, found):
+        show.note(f"{each} may be a job too, which only its own engine can tell")
     if not found:
         typer.echo(f"{stack} has no jobs", err=True)
         return
@@ -65,7 +67,7 @@ def logs(
     from mpigen.swarm import jobs
     from mpigen.swarm import logs as copying
 
-    engine, stack = _at(output, stack, context)
+    engine, stack, _ = _at(output, stack, context)
     job = jobs.find(engine, stack, name)
     # who has read enough closes the pipe
     with contextlib.suppress(BrokenPipeError):
@@ -83,7 +85,7 @@ def wait(
     from mpigen.swarm import attach, jobs, work
 
     limit = work.seconds(timeout) if timeout else None
-    engine, stack = _at(output, stack, context)
+    engine, stack, _ = _at(output, stack, context)
     code = jobs.wait(engine, jobs.find(engine, stack, name), limit)
     if code is None:
         typer.echo(f"the job {name} still runs after {timeout}", err=True)
@@ -100,19 +102,21 @@ def cancel(
     """End jobs on all of their hosts, and forget them."""
     from mpigen.swarm import jobs
 
-    engine, stack = _at(output, stack, context)
+    engine, stack, _ = _at(output, stack, context)
     found = [jobs.find(engine, stack, name) for name in names]
     for job in found:
         jobs.cancel(engine, job)
         typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
 
 
-def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str]":
+def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str, str]":
+    """The engine, the stack and its network."""
     from mpigen import artifacts
     from mpigen.swarm import engine
 
     made = artifacts.read(output)
-    return engine.reach(context), stack or made.name
+    stack = stack or made.name
+    return engine.reach(context), stack, f"{stack}_{made.network}"
 
 
 def _row(job: "Job") -> tuple[str, ...]:

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
 from mpigen.cli.progress import following, progress
 
 if TYPE_CHECKING:
     from mpigen.artifacts import Artifacts
+    from mpigen.swarm.engine import Engine
     from mpigen.swarm.live import LiveGroup
-
-_OUTPUT = typer.Option(Path("output"), "--output", "-o", help="The rendered folder.")
-_STACK = typer.Option(None, "--stack", help="Name of the stack; default the cluster's.")
-_CONTEXT = typer.Option(None, "--context", help="Docker context of a manager.")
 
 
 def deploy(
-    output: Path = _OUTPUT,
-    stack: str | None = _STACK,
-    context: str | None = _CONTEXT,
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
     image: str | None = typer.Option(None, help="Another image than the one that was built."),
     wait: float = typer.Option(120, help="Seconds to wait at most until it is up."),
     force: bool = typer.Option(False, "--force", help="Deploy although jobs run that it ends."),
@@ -47,7 +45,7 @@ def deploy(
     engine.need_manager()
     reference = image or images.current(engine, rendered)
     changes = [each for each in live.groups(engine, rendered, name) if each.image != reference]
-    running = _running(engine, name) if changes else []
+    running = _running(engine, rendered, name) if changes else []
     if running and not force:
         raise CheckFailed(
             f"jobs run on {name}, and another image ends them: {', '.join(running)}",
@@ -61,9 +59,9 @@ def deploy(
 
 def scale(
     sizes: list[str] = typer.Argument(help="GROUP=N, how many containers a group is to have."),
-    output: Path = _OUTPUT,
-    stack: str | None = _STACK,
-    context: str | None = _CONTEXT,
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
     wait: float = typer.Option(120, help="Seconds to wait at most until they are healthy."),
 ) -> None:
     """Give groups of workers more containers, or fewer, within what the subnet holds."""
@@ -89,9 +87,9 @@ def scale(
 
 
 def down(
-    output: Path = _OUTPUT,
-    stack: str | None = _STACK,
-    context: str | None = _CONTEXT,
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
     wait: float = typer.Option(60, help="Seconds to wait at most until the network is gone."),
 ) -> None:
     """Remove the cluster: its jobs, services, secrets, and its network, which takes longest."""
@@ -108,10 +106,10 @@ def down(
 
 
 def status(
-    output: Path = _OUTPUT,
-    stack: str | None = _STACK,
-    context: str | None = _CONTEXT,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON in place of tables."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+    as_json: bool = JSON,
     watch: bool = typer.Option(False, "--watch", help="Go on, once a second, until Ctrl-C."),
 ) -> None:
     """Show nodes, containers, slots, images and running jobs."""
@@ -133,7 +131,7 @@ def status(
         time.sleep(1)
 
 
-def _report(engine: Any, rendered: "Artifacts", name: str) -> dict[str, Any]:
+def _report(engine: "Engine", rendered: "Artifacts", name: str) -> dict[str, Any]:
     from mpigen.swarm import live
     from mpigen.swarm.engine import blame
 
@@ -158,14 +156,17 @@ def _report(engine: Any, rendered: "Artifacts", name: str) -> dict[str, Any]:
         "slots": sum(group.running * group.slots for group in groups),
         "nodes": sorted(nodes, key=lambda node: str(node["name"])),
         "groups": [asdict(group) for group in groups],
-        "jobs": _running(engine, name),
+        "jobs": _running(engine, rendered, name),
     }
 
 
-def _running(engine: Any, name: str) -> list[str]:
+def _running(engine: "Engine", rendered: "Artifacts", name: str) -> list[str]:
+    """The jobs by name; what other engines have put on the network, by its id and node."""
     from mpigen.swarm import jobs
 
-    return [job.name for job in jobs.every(engine, name) if not job.over]
+    known = jobs.every(engine, name)
+    names = [job.name for job in known if not job.over]
+    return names + jobs.unknown(engine, f"{name}_{rendered.network}", known)
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:
@@ -210,7 +211,7 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"jobs: {', '.join(report['jobs']) or 'none'}")
 
 
-def _nodes(engine: Any) -> int:
+def _nodes(engine: "Engine") -> int:
     from mpigen.swarm.engine import blame
 
     with blame("asking for the nodes"):

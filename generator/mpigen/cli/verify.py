@@ -4,12 +4,14 @@ from pathlib import Path
 
 import typer
 
+from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+
 
 def verify(
     arguments: list[str] = typer.Argument(None, help="Passed on to pytest, as in -k sshd."),
-    output: Path = typer.Option(Path("output"), "--output", "-o", help="The rendered folder."),
-    stack: str | None = typer.Option(None, help="Name of the stack; default the cluster's."),
-    context: str | None = typer.Option(None, help="Docker context of a manager."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
     junit: Path | None = typer.Option(
         None, "--junit", help="Write a report of it to this file too, as JUnit XML.", dir_okay=False
     ),

@@ -1,6 +1,7 @@
 """The jobs of a stack: batch jobs of the Swarm, and containers of this engine."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from docker.errors import APIError, NotFound
 from requests.exceptions import RequestException
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.swarm import attach, batch
+from mpigen.swarm import attach, batch, live
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.work import COMMAND_LABEL, HOSTS_LABEL, JOB_LABEL, RANKS_LABEL, STACK_LABEL
 
@@ -58,6 +59,16 @@ def every(engine: Engine, stack: str) -> list[Job]:
             if "com.docker.swarm.task.id" not in container["Labels"]:
                 found.append(_foreground(container, str(info["Name"])))
     return sorted(found, key=lambda job: job.created)
+
+
+def unknown(engine: Engine, network: str, known: Sequence[Job]) -> list[str]:
+    """The containers on the overlay that are none of `known`, as "ID on NODE", on a manager.
+
+    They may be jobs that other engines have started: Swarm knows them by no other name.
+    """
+    ids = {job.id for job in known}
+    there = live.attached(engine, network) if engine.is_manager else {}
+    return [f"{id[:12]} on {node}" for id, node in sorted(there.items()) if id not in ids]
 
 
 def find(engine: Engine, stack: str, name: str) -> Job:

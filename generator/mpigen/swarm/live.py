@@ -91,6 +91,24 @@ def tasks_of(engine: Engine, service: str) -> list[Task]:
         return _tasks(engine, {"service": service}, hostnames(engine))
 
 
+def attached(engine: Engine, network: str) -> dict[str, str]:
+    """The containers that are no task of a service and are on that overlay: id to host name.
+
+    Jobs are such, whichever engine has started them. Those of nodes that are lost are left out.
+    """
+    with blame(f"asking for what is attached to {network}"):
+        listed = engine.client.api.tasks({"runtime": "attachment"})  # type: ignore[no-untyped-call]
+        nodes = {node["ID"]: node["Status"]["State"] for node in engine.client.api.nodes()}
+        names = hostnames(engine)
+    found = {}
+    for task in listed:
+        on = [each["Network"]["Spec"]["Name"] for each in task.get("NetworksAttachments") or []]
+        node = task.get("NodeID", "")
+        if network in on and task["Status"]["State"] == "running" and nodes.get(node) == "ready":
+            found[task["Spec"]["NetworkAttachmentSpec"]["ContainerID"]] = names[node]
+    return found
+
+
 def hostnames(engine: Engine) -> dict[str, str]:
     """The host name of each node, by its id."""
     # a node that joins at this moment has no description yet

@@ -35,6 +35,7 @@ def deploy(
             f"nothing was deployed: {stack} could not start\n"
             + "\n".join(f"  {problem}" for problem in problems)
         )
+    before = {task.id for each in live.groups(engine, artifacts, stack) for task in each.failed}
     say(f"deploying {image}")
     gave_up = False
     # a file, since nobody reads a pipe meanwhile: deploy.sh would wait for ever once it is full
@@ -83,7 +84,7 @@ def deploy(
         raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
     why = "and cannot be" if gave_up else f"after {wait:.0f} s"
     raise ClusterError(
-        "\n".join([f"{stack} is not up, {why}:", *watch.reasons(engine, groups)]),
+        "\n".join([f"{stack} is not up, {why}:", *watch.reasons(engine, groups, before)]),
         "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
     )
 
@@ -121,9 +122,17 @@ def scale(
 def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say) -> bool:
     """Remove the stack, its jobs and its network; whether there was anything.
 
-    Raises ClusterError, naming who holds the network, if it is not gone after `wait` seconds.
+    Raises ClusterError, naming who holds the network: with all still there where it is a container
+    that cannot be ended from here, else if it is not gone after `wait` seconds.
     """
     engine.need_manager()
+    network = f"{stack}_{artifacts.network}"
+    if others := jobs.unknown(engine, network, jobs.every(engine, stack)):
+        raise ClusterError(
+            f"nothing was removed: containers that only their own engine can end are on {network}: "
+            + ", ".join(others),
+            "End them on their nodes: docker rm --force ID",
+        )
     found = _remove_jobs(engine, stack, say)
     label = {"label": f"{live.STACK_LABEL}={stack}"}
     with blame(f"asking for the stack {stack}"):

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from mpigen.swarm.engine import Engine
@@ -62,8 +62,11 @@ def is_up(groups: Sequence[LiveGroup], image: str | None = None) -> bool:
     )
 
 
-def reasons(engine: Engine, groups: Sequence[LiveGroup]) -> list[str]:
-    """Why each group is not up: its tasks' own errors and last lines, and what they mean."""
+def reasons(engine: Engine, groups: Sequence[LiveGroup], before: Collection[str] = ()) -> list[str]:
+    """Why each group is not up: its tasks' own errors and last lines, and what they mean.
+
+    Tasks of the ids `before` had failed earlier, and are left out.
+    """
     lines = []
     for group in groups:
         waiting = [task for task in group.tasks if task.state != "running"]
@@ -71,7 +74,7 @@ def reasons(engine: Engine, groups: Sequence[LiveGroup]) -> list[str]:
             continue
         lines.append(f"{group.name}: {group.running} of {group.wanted} containers are healthy")
         said: set[str] = set()
-        for task in [*waiting, *group.failed]:
+        for task in [*waiting, *(each for each in group.failed if each.id not in before)]:
             # the same words of the same node are told once
             about = f"{task.node or 'no node'}: {task.state}: {task.error or 'no error yet'}"
             if about in said or len(said) >= _LINES:
