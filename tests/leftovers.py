@@ -57,4 +57,4 @@ def assert_none(the_lab: lab.Lab, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while (left := found(the_lab)) and time.monotonic() < deadline:
         time.sleep(0.3)
-    assert left == []
+    assert not left, "left on the nodes:\n" + "\n".join(left)

@@ -1,12 +1,15 @@
 """What the fields of mpigen.yaml must be together: what cannot work is refused, with the reason."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mpigen.bases import release_of
 from mpigen.config import Config
 from mpigen.forms import OWN_PARAMS
+from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 from mpigen.stackfile.schema import Part, problems
@@ -33,7 +36,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _names(config)
     yield from _groups(config)
     yield from _capacity(config)
-    yield from _params(config)
+    yield from _mpi(config)
     yield from _stack(config)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
@@ -142,8 +145,16 @@ def _stack(config: Config) -> Iterator[Conflict]:
                 yield Conflict(((*at, *path), at), message)
 
 
-def _params(config: Config) -> Iterator[Conflict]:
+def _mpi(config: Config) -> Iterator[Conflict]:
+    mpi = IMPLEMENTATIONS[config.mpi.implementation]
     for name in config.mpi.params:
         if name in OWN_PARAMS:
             message = "is found out when a container starts, and cannot be set: leave it out"
             yield Conflict((("mpi", "params", name),), message)
+        elif not re.fullmatch(mpi.param_names, name):
+            message = f"is no {mpi.param_kind}, which mpi.implementation "
+            message += f"{config.mpi.implementation} takes"
+            yield Conflict((("mpi", "params", name), ("mpi", "implementation")), message)
+    release = release_of(config.image.base)
+    if release and (why := release.broken.get(config.mpi.implementation)):
+        yield Conflict((("mpi", "implementation"), ("image", "base")), why)

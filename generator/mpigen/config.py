@@ -91,11 +91,13 @@ class App(_Section):
 class Mpi(_Section):
     """The MPI implementation and its parameters."""
 
-    implementation: Literal["openmpi"] = Field("openmpi", description="MPI implementation.")
+    implementation: Literal["openmpi", "mpich"] = Field(
+        "openmpi", description="MPI implementation."
+    )
     params: dict[ParamName, ParamValue] = Field(
         {},
-        description="MCA parameters, name to value.",
-        examples=[{"mpi_yield_when_idle": 1}],
+        description="MCA parameters of Open MPI, or environment variables of MPICH.",
+        examples=[{"mpi_yield_when_idle": 1}, {"UCX_TLS": "tcp,self,sysv"}],
         json_schema_extra={"additionalProperties": False},
     )
 

@@ -194,7 +194,10 @@ SiteFolder = Annotated[StrictText, AfterValidator(_folder), forms.folder]
 ParamValue = Annotated[str, BeforeValidator(_param), forms.param_value]
 ParamName = Annotated[
     StrictText,
-    _matching(forms.PARAM, "is no MCA parameter: use a-z, 0-9 and _"),
+    _matching(
+        forms.PARAM,
+        "is no MPI parameter: use a-z, 0-9 and _ for Open MPI's, A-Z, 0-9 and _ for MPICH's",
+    ),
     forms.param,
 ]
 Package = Annotated[

@@ -37,8 +37,8 @@ NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
 
 PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
-PARAM = r"[a-z][a-z0-9_]*"
-# What mpigen finds out when a container starts; a second opinion makes Open MPI use both.
+PARAM = r"[a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*"
+# What mpigen finds out when a container starts; a second opinion would make Open MPI use both.
 OWN_PARAMS = (
     "btl_tcp_if_include",
     "btl_tcp_if_exclude",
@@ -48,6 +48,11 @@ OWN_PARAMS = (
     "prte_if_exclude",
     "orte_default_hostfile",
     "prte_default_hostfile",
+    "FI_TCP_IFACE",
+    "HYDRA_HOST_FILE",
+    "HYDRA_IFACE",
+    "HYDRA_LAUNCHER",
+    "UCX_NET_DEVICES",
 )
 CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 
@@ -86,7 +91,7 @@ user = text("user name", USER)
 node = text("host name of a node", NODE)
 engine = text("Docker endpoint", ENGINE)
 path = text("absolute path", PATH)
-param = text("MCA parameter", rf"(?!({'|'.join(OWN_PARAMS)})$){PARAM}")
+param = text("MPI parameter", rf"(?!({'|'.join(OWN_PARAMS)})$)({PARAM})")
 folder = text("relative path", _FOLDER)
 line = text("command, one line", _LINE)
 commands = text("shell commands", _LINES)

@@ -14,7 +14,8 @@ class ParamsFile:
     """A file of `name = value` lines that an MPI reads, and what mpigen says in it.
 
     `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
-    container makes when it starts. `unbound` is said where containers may share a node.
+    container makes when it starts, unless it is read there. `unbound` is said where containers
+    may share a node.
     """
 
     path: str
@@ -26,17 +27,34 @@ class ParamsFile:
         """The file's name: it lies in /etc/mpi as rendered, in /run/mpi as started."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def linked(self) -> bool:
+        """Whether it is looked for elsewhere than where the container makes it."""
+        return not self.path.startswith("/run/mpi/")
+
 
 @dataclass(frozen=True)
 class Implementation:
-    """An MPI implementation as Debian packages it.
+    """An MPI implementation as Debian and Ubuntu package it.
 
     A parameter that a version does not know is passed over, so one table serves all versions.
+    `param_names` is a pattern of those that it can have, `param_kind` what they are called.
+    `slots_sign` stands between address and slots in its hostfile. `rank_variables` tell a rank
+    its job (if there may be several under one mpirun), its number and how many there are.
+    `wraps` is true where mpirun's words name what starts each rank, since no setting does; and
+    `carrying` is a pattern of the options with which mpirun has to carry input and output.
     """
 
     runtime_packages: tuple[str, ...]
     build_packages: tuple[str, ...]
     params_files: tuple[ParamsFile, ...]
+    param_kind: str
+    param_names: str
+    slots_sign: str
+    rank_variables: tuple[str, str, str]
+    wraps: bool
+    carrying: str
+    agent: str = RANK
 
 
 # A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
@@ -84,5 +102,36 @@ IMPLEMENTATIONS = {
                 unbound={"hwloc_default_binding_policy": "none"},
             ),
         ),
+        param_kind="MCA parameter",
+        param_names="[a-z][a-z0-9_]*",
+        slots_sign=" slots=",
+        rank_variables=("PMIX_NAMESPACE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE"),
+        wraps=False,
+        carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
+    ),
+    "mpich": Implementation(
+        runtime_packages=("mpich",),
+        build_packages=("g++", "libmpich-dev", "make"),
+        params_files=(
+            # environment variables, which mpirun reads here and hands to every rank
+            ParamsFile(
+                "/run/mpi/mpich-params.conf",
+                {
+                    "HYDRA_HOST_FILE": HOSTFILE,
+                    "HYDRA_LAUNCHER": "ssh",
+                    # Both, or a job on several nodes hangs: the launcher's interface, and UCX's,
+                    # which Debian's MPICH is built on.
+                    "HYDRA_IFACE": INTERFACE,
+                    "UCX_NET_DEVICES": INTERFACE,
+                },
+            ),
+        ),
+        param_kind="environment variable of MPICH, UCX or Hydra",
+        param_names="[A-Z][A-Z0-9_]*",
+        slots_sign=":",
+        # Hydra starts what a program spawns without our words
+        rank_variables=("", "PMI_RANK", "PMI_SIZE"),
+        wraps=True,
+        carrying="(out|err)file-pattern|prepend-(rank|pattern)",
     ),
 }

@@ -9,6 +9,7 @@ from mpigen.cluster import Cluster
 from mpigen.compiled import SUFFIX
 from mpigen.errors import InputError
 from mpigen.keys import FOLDER, HOST_KEY, USER_KEY, PublicKeys
+from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.stackfile.merge import merge
 from mpigen.template_checks import check
 from mpigen.template_errors import together
@@ -25,6 +26,10 @@ _HELD = {
     f"{FOLDER}/{HOST_KEY}.pub": "host_key",
     "rootfs/etc/mpi/authorized_keys": "authorized_keys",
     "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
+}
+# each is for one MPI
+_PARAMS = {
+    f"rootfs/etc/mpi/{file.name}" for each in IMPLEMENTATIONS.values() for file in each.params_files
 }
 # libyaml's where PyYAML was built with it: ten times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -52,6 +57,8 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
         path, origin = name.removesuffix(SUFFIX), templates.origin(name)
         if path.startswith(_OWN):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
+        if path in _PARAMS and path.rpartition("/")[2] not in cluster.params:
+            continue
         try:
             text = templates.render(name, context)
             _check(path, text, origin)

@@ -18,7 +18,8 @@ def hostfile(launcher):
     """The hostfile as [(address, slots)], written anew."""
     launcher.check_output("mpi-hostfile /tmp/hostfile")
     lines = launcher.check_output("cat /tmp/hostfile").splitlines()
-    return [(line.split(" slots=")[0], int(line.split(" slots=")[1])) for line in lines]
+    split = [line.split(' slots=') for line in lines]
+    return [(address, int(slots)) for address, slots in split]
 
 
 def test_every_task_is_reached_by_ssh(workers):
