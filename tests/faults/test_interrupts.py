@@ -1,4 +1,4 @@
-"""A hundred jobs, a fifth of them interrupted at a random moment: nothing of them is left."""
+"""A hundred jobs on two MPIs, a fifth interrupted at a random moment: nothing of them is left."""
 
 import os
 import random
@@ -16,8 +16,8 @@ from tests import leftovers
 from tests.faults.conftest import assert_works, figure
 from tests.swarm.conftest import Cluster
 
-JOBS = 100
-INTERRUPTED = 20
+JOBS = 50  # on each MPI
+INTERRUPTED = 10
 # from before the container is there to after its ranks would have ended
 LATEST = 5.0
 
@@ -52,7 +52,7 @@ def run(cluster: Cluster, number: signal.Signals, moment: float | None) -> Outco
     return Outcome(job.returncode, out, err, moment, time.monotonic() - began)
 
 
-def test_nothing_is_left_of_a_hundred_jobs_of_which_twenty_are_interrupted(
+def test_nothing_is_left_of_fifty_jobs_of_which_ten_are_interrupted(
     cluster: Cluster, the_lab: lab.Lab, request: pytest.FixtureRequest
 ) -> None:
     seed = random.randrange(2**32)

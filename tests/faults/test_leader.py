@@ -14,27 +14,51 @@ from mpigen.lab.nodes import Node
 from tests.faults.conftest import docker_of, figure, start, switched_off, until
 from tests.swarm.conftest import Cluster, Done, call, check, make_site
 
-# the workers keep clear of the first node, so that its loss is that of a manager alone
+# the workers keep clear of the leader, so that its loss is that of a manager alone
 TEXT = """\
 name: led
 app: {source: app, check: hello}
 network: {subnet: 10.84.0.0/24}
 workers:
-  - {name: worker, replicas: 4, slots: 2, constraints: ["node.hostname != node-1"]}
+  - {name: worker, replicas: 4, slots: 2, constraints: ["node.hostname != LEADER"]}
 """
 
 
 @pytest.fixture
-def led(the_lab: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
-    """A site that is built and not deployed, reached by the second manager; the first one leads."""
+def leader(the_lab: lab.Lab) -> Node:
+    """The node that leads, now that there are three managers."""
+    name = _back(the_lab.nodes[0])
+    return next(node for node in the_lab.nodes if node.name == name)
+
+
+@pytest.fixture
+def led(the_lab: lab.Lab, leader: Node, tmp_path: Path) -> Iterator[Cluster]:
+    """A site that is built and not deployed, reached by a manager that does not lead."""
     base.ensure(engine.local(), "debian:trixie-slim", print)
-    made = Cluster("led", make_site(tmp_path, TEXT), docker_of(the_lab.nodes[1]))
+    other = next(node for node in the_lab.nodes if node != leader)
+    text = TEXT.replace("LEADER", leader.name)
+    made = Cluster("led", make_site(tmp_path, text), docker_of(other))
     check("sh", made.output / "scripts/build.sh", timeout=600)
     lab.load(the_lab, "led:latest", print)
-    _lead(made, the_lab.nodes[0])
-    _back(made)
     yield made
     until(lambda: verb(made, "down").code == 0, 90, "the stack's end")
+
+
+def _back(node: Node) -> str:
+    """Wait until there are three managers; the host name of the one that leads."""
+    leaders: list[str] = []
+
+    def whole() -> bool:
+        done = call(
+            *("docker", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"),
+            env=docker_of(node),
+        )
+        states = dict(line.split(maxsplit=1) for line in done.out.splitlines() if " " in line)
+        leaders[:] = [name for name, state in states.items() if state == "Leader"]
+        return sorted(states.values()) == ["Leader", "Reachable", "Reachable"]
+
+    until(whole, 120, "three managers")
+    return leaders[0]
 
 
 def verb(cluster: Cluster, *words: str) -> Done:
@@ -44,36 +68,7 @@ def verb(cluster: Cluster, *words: str) -> Done:
     return call(*mpigen, *rest, env=cluster.env, timeout=400)
 
 
-def _leader(cluster: Cluster) -> str:
-    listed = call(
-        *("docker", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"), env=cluster.env
-    )
-    leaders = [line.split()[0] for line in listed.out.splitlines() if line.endswith(" Leader")]
-    return leaders[0] if leaders else ""
-
-
-def _lead(cluster: Cluster, node: Node) -> None:
-    """Have that node lead: each other leader steps down by leaving the managers for a moment."""
-
-    def leads() -> bool:
-        leader = _leader(cluster)
-        if leader and leader != node.name:
-            call("docker", "node", "demote", leader, env=docker_of(node))
-            call("docker", "node", "promote", leader, env=docker_of(node))
-        return leader == node.name
-
-    until(leads, 180, f"{node.name} as the leader")
-
-
-def _back(cluster: Cluster) -> None:
-    def whole() -> bool:
-        done = call("docker", "node", "ls", "--format", "{{.ManagerStatus}}", env=cluster.env)
-        return done.code == 0 and sorted(done.out.split()) == ["Leader", "Reachable", "Reachable"]
-
-    until(whole, 120, "three managers")
-
-
-def test_the_leader_is_lost_while_a_stack_is_deployed(led: Cluster, the_lab: lab.Lab) -> None:
+def test_the_leader_is_lost_while_a_stack_is_deployed(led: Cluster, leader: Node) -> None:
     command = [sys.executable, "-m", "mpigen", "deploy", "-o", led.output, "--wait", "180"]
     deploy = subprocess.Popen(
         [str(word) for word in command],
@@ -88,7 +83,7 @@ def test_the_leader_is_lost_while_a_stack_is_deployed(led: Cluster, the_lab: lab
             break
     until(lambda: "led" in call("docker", "stack", "ls", env=led.env).out, 30, "the stack")
     began = time.monotonic()
-    with switched_off(the_lab.nodes[0]):
+    with switched_off(leader):
         out, err = deploy.communicate(timeout=300)
         figure(
             f"leader lost during deploy: exit {deploy.returncode} after "
@@ -96,17 +91,17 @@ def test_the_leader_is_lost_while_a_stack_is_deployed(led: Cluster, the_lab: lab
         )
         assert deploy.returncode == 0, err
         assert "worker: 4 containers on 2 nodes, 8 slots" in out
-    _back(led)
+    _back(leader)
 
 
 def test_the_leader_is_lost_while_a_job_runs_and_a_status_is_asked(
-    led: Cluster, the_lab: lab.Lab
+    led: Cluster, leader: Node
 ) -> None:
     assert verb(led, "deploy").code == 0
     script = "echo runs; sleep 30; echo over"
     job = start(led, "sh", "-c", script, ready="runs")
     began = time.monotonic()
-    with switched_off(the_lab.nodes[0]):
+    with switched_off(leader):
         asked = verb(led, "status", "--json")
         # it tells, or says why it cannot
         assert asked.code in (0, 3) and (asked.out.startswith("{") or "error: " in asked.err)
@@ -122,4 +117,4 @@ def test_the_leader_is_lost_while_a_job_runs_and_a_status_is_asked(
         assert done.out.split() == ["over"] * 8
         again = verb(led, "run", "--", "hello")
         assert again.code == 0 and "Allreduce over 8 ranks: correct" in again.out, again.err
-    _back(led)
+    _back(leader)
