@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# two test processes, each with a lab of its own: most of a Swarm test is waiting
+BESIDE := --numprocesses 2 --dist loadfile
 
 .PHONY: help setup demo test test-faults lint unit swarm bench clean
 
@@ -28,14 +30,13 @@ test: setup ## lint, unit, golden and real-Swarm tests
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest -m 'not long' tests/unit tests/golden tests/swarm
+	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/swarm
 
 test-faults: setup ## what takes longer: lost containers and nodes, many jobs, what ails a cluster
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest tests/faults
-	@$(BIN)/pytest -m long tests/swarm
+	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm
 
 lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff format --check --quiet . && echo "ruff format: ok"

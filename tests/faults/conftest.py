@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,17 +12,28 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
-from tests.swarm.conftest import ROOT, Cluster, Done, call, check, make_site
+from tests.swarm.conftest import ROOT, Cluster, Done, call, check, make_site, own_lab
 
-LAB = os.environ.get("MPIGEN_TEST_LAB", "faults")
+LAB = own_lab("faults")
 _FIGURES: list[str] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The figures of a test go with its report, which may go to another process."""
+    report = yield
+    report.user_properties += [("figure", line) for line in _FIGURES]
+    _FIGURES.clear()
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was measured, whether the tests passed or not."""
-    if _FIGURES:
+    reports = [each for those in terminalreporter.stats.values() for each in those]
+    told = [pair for each in reports for pair in getattr(each, "user_properties", [])]
+    if figures := [line for what, line in told if what == "figure"]:
         terminalreporter.section("figures")
-        for line in _FIGURES:
+        for line in dict.fromkeys(figures):
             terminalreporter.write_line(line)
 
 

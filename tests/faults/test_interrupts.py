@@ -16,6 +16,8 @@ from tests import leftovers
 from tests.faults.conftest import assert_works, figure
 from tests.swarm.conftest import Cluster
 
+pytestmark = pytest.mark.long
+
 JOBS = 50  # on each MPI
 INTERRUPTED = 10
 # from before the container is there to after its ranks would have ended

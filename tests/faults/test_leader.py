@@ -14,6 +14,8 @@ from mpigen.lab.nodes import Node
 from tests.faults.conftest import docker_of, figure, start, switched_off, until
 from tests.swarm.conftest import Cluster, Done, call, check, make_site
 
+pytestmark = pytest.mark.long
+
 # the workers keep clear of the leader, so that its loss is that of a manager alone
 TEXT = """\
 name: led

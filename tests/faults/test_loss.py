@@ -19,6 +19,8 @@ from tests.faults.conftest import (
 )
 from tests.swarm.conftest import Cluster, call
 
+pytestmark = pytest.mark.long
+
 # every rank says once that it runs, and goes on for longer than any wait
 RUNS = ("sh", "-c", "echo runs; exec sleep 600")
 

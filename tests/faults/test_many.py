@@ -11,7 +11,10 @@ from mpigen.lab import lab
 from tests.faults.conftest import assert_works, docker_of, figure, hosts_of
 from tests.swarm.conftest import Cluster, Done, call, check
 
-pytestmark = pytest.mark.parametrize("cluster", ["trixie"], indirect=True)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.parametrize("cluster", ["trixie"], indirect=True),
+]
 
 JOBS = 20
 ROUNDS = 50

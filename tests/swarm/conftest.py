@@ -12,7 +12,15 @@ import pytest
 from mpigen.lab import base, engine, lab
 
 ROOT = Path(__file__).parents[2]
-LAB = os.environ.get("MPIGEN_TEST_LAB", "test")
+
+
+def own_lab(name: str) -> str:
+    """A lab's name that no other test process has: pytest-xdist runs several."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return f"{os.environ.get('MPIGEN_TEST_LAB', name)}-{worker}".rstrip("-")
+
+
+LAB = own_lab("test")
 NODES = 3
 
 
@@ -129,10 +137,9 @@ def walkthrough(
     text = (ROOT / "mpigen.yaml").read_text(encoding="utf-8")
     image = f"debian:{request.param}-slim"
     base.ensure(engine.local(), image, print)
-    if request.param == "bookworm":
-        text += "image: {base: debian:bookworm-slim}\n"
+    text += f"image: {{base: {image}, tag: walkthrough:latest}}\n"
     output = make_site(tmp_path_factory.mktemp(request.param), text)
-    cluster = _up(the_lab, output, "mpi", lab_env, "mpi:latest")
+    cluster = _up(the_lab, output, "mpi", lab_env, "walkthrough:latest")
     yield cluster
     assert cluster.script("down.sh").code == 0
 

@@ -53,7 +53,7 @@ def _cluster(the_lab: lab.Lab, folder: Path, **values: str) -> Iterator[Cluster]
     assert cluster.script("down.sh").code == 0
 
 
-@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+@pytest.fixture(scope="module", params=["trixie"])
 def cluster(
     request: pytest.FixtureRequest,
     the_lab: lab.Lab,

@@ -58,7 +58,7 @@ SERVICE: dict[str, Any] = {
     "healthcheck": {
         "test": "true",
         "disable": False,
-        "interval": "5s",
+        "interval": "3s",
         "timeout": "500ms",
         "start_period": "1m",
         "retries": 3,

@@ -119,7 +119,7 @@ def test_missing_workers_are_named_and_the_wait_ends(walkthrough: Cluster) -> No
     try:
         done = call(
             *("docker", "run", "--rm", "--network", "mpi_mpi", "--env", "MPI_WAIT=4"),
-            *("mpi:latest", "mpirun", "hostname"),
+            *("walkthrough:latest", "mpirun", "hostname"),
             env=walkthrough.env,
         )
         waited = time.monotonic() - started
@@ -163,7 +163,7 @@ def test_after_scaling_to_six_the_next_job_has_twelve_slots_and_after_scaling_ba
 
 
 def test_a_container_outside_the_overlay_refuses_to_start(walkthrough: Cluster) -> None:
-    done = call("docker", "run", "--rm", "mpi:latest", env=walkthrough.env)
+    done = call("docker", "run", "--rm", "walkthrough:latest", env=walkthrough.env)
     assert done.code == 1
     assert "no interface has an address in 10.77.0.0/24" in done.err
 

@@ -22,6 +22,11 @@ def up(
     managers: int = typer.Option(
         1, "--managers", help="How many of them, the first ones, are managers: 1, 3 or 5."
     ),
+    engine: str = typer.Option(
+        "26.1",
+        "--engine",
+        help="The nodes' Docker engine, 26.1 or 20.10; several, as in 26.1,20.10, in turn.",
+    ),
     name: str = _NAME,
 ) -> None:
     """Bring up a lab and make a docker context mpigen-NAME for it.
@@ -37,7 +42,7 @@ def up(
             " take an odd number"
         )
     with progress() as say:
-        made = lab.up(name, nodes, say, managers)
+        made = lab.up(name, nodes, say, managers, engine.split(","))
     typer.echo(f"next: docker --context {made.context} node ls")
     typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
 

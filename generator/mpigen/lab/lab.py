@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
@@ -49,23 +49,29 @@ class Lab:
         return self.nodes[0].docker_host
 
 
-def up(name: str, count: int, say: Say, managers: int = 1) -> Lab:
+def up(
+    name: str, count: int, say: Say, managers: int = 1, engines: Sequence[str] = ("26.1",)
+) -> Lab:
     """Bring up a lab of `count` nodes, the first of them managers, or find it up already.
 
-    Whatever a failed or interrupted start has made is removed again.
+    The nodes have `engines` in turn, of those of `nodes.ENGINES`. Whatever a failed or interrupted
+    start has made is removed again.
     Raises InputError for a name or a count that cannot be, ClusterError for what fails.
     """
     _check(name, count, managers)
+    if unknown := [each for each in engines if each not in nodes.ENGINES]:
+        there = ", ".join(nodes.ENGINES)
+        raise InputError(f"no node has Docker {', '.join(unknown)}: there are {there}")
     client = engine.local()
     with _alone(name):
         lab = find(name)
         if lab:
-            return _same(lab, count, managers, say)
+            return _same(lab, count, managers, engines, say)
         if _remove(client, name):
             say(f"removed what an unfinished start of the lab {name} had left")
-        tag = nodes.image(client, say)
+        tags = {each: nodes.image(client, each, say) for each in dict.fromkeys(engines)}
         try:
-            return _make(client, name, count, managers, tag, say)
+            return _make(client, name, count, managers, _in_turn(engines, count), tags, say)
         except BaseException:
             say(f"removing what was made of the lab {name}")
             _remove(client, name)
@@ -157,7 +163,11 @@ def _alone(name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _same(lab: Lab, count: int, managers: int, say: Say) -> Lab:
+def _in_turn(engines: Sequence[str], count: int) -> list[str]:
+    return [engines[number % len(engines)] for number in range(count)]
+
+
+def _same(lab: Lab, count: int, managers: int, engines: Sequence[str], say: Say) -> Lab:
     way_out = f"Take it down first: mpigen lab down --name {lab.name}"
     if len(lab.nodes) != count:
         raise ClusterError(
@@ -167,6 +177,9 @@ def _same(lab: Lab, count: int, managers: int, say: Say) -> Lab:
         raise ClusterError(
             f"the lab {lab.name} is up with --managers {lab.managers}, not {managers}", way_out
         )
+    there = [node.engine for node in lab.nodes]
+    if there != _in_turn(engines, count):
+        raise ClusterError(f"the lab {lab.name} is up with Docker {', '.join(there)}", way_out)
     for node in lab.nodes:
         try:
             node.connect().close()
@@ -177,7 +190,13 @@ def _same(lab: Lab, count: int, managers: int, say: Say) -> Lab:
 
 
 def _make(
-    client: docker.DockerClient, name: str, count: int, managers: int, tag: str, say: Say
+    client: docker.DockerClient,
+    name: str,
+    count: int,
+    managers: int,
+    engines: Sequence[str],
+    tags: Mapping[str, str],
+    say: Say,
 ) -> Lab:
     folder = _folder(name)
     sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
@@ -186,9 +205,12 @@ def _make(
     processes.each(lambda network: _make_network(client, network, labels), [f"mpigen-{name}"])
     (folder / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
     numbers = range(1, count + 1)
-    members = processes.each(
-        lambda number: nodes.start(client, name, number, tag, sockets[number - 1]), numbers
-    )
+
+    def start(number: int) -> Node:
+        kind = engines[number - 1]
+        return nodes.start(client, name, number, kind, tags[kind], sockets[number - 1])
+
+    members = processes.each(start, numbers)
     nodes.wait(client, members, say)
     say("forming the Swarm")
     swarm.form(members, managers)

@@ -22,7 +22,8 @@ from mpigen.swarm.engine import blame
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
-_BASE = "debian:trixie-slim"
+ENGINES = {"26.1": "debian:trixie-slim", "20.10": "debian:bookworm-slim"}
+"""The engines that a node can have, and the base image that brings each."""
 _START_SECONDS = 90.0
 _REMOVE_SECONDS = 60.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
@@ -67,6 +68,7 @@ class Node:
     container_id: str
     address: str
     socket: Path
+    engine: str = "26.1"
 
     @property
     def docker_host(self) -> str:
@@ -85,24 +87,30 @@ def labels(lab: str, folder: Path) -> dict[str, str]:
     return {LABEL: lab, FOLDER_LABEL: str(folder)}
 
 
-def image(client: docker.DockerClient, say: Say) -> str:
-    """The tag of the node image, which is built if the engine lacks it.
+def image(client: docker.DockerClient, engine: str, say: Say) -> str:
+    """The tag of the image of nodes with that engine, which is built if the engine here lacks it.
 
     Raises ClusterError, with the last lines of the build, if that fails.
     """
     dockerfile = files(__package__).joinpath("node.Dockerfile").read_bytes()
-    tag = f"mpigen-lab-node:{hashlib.sha256(dockerfile).hexdigest()[:12]}"
+    tag = f"mpigen-lab-node:{engine}-{hashlib.sha256(dockerfile).hexdigest()[:12]}"
     with blame(f"looking for {tag}"):
         try:
             client.images.get(tag)
             return tag
         except ImageNotFound:
             pass
-    base.ensure(client, _BASE, say)
+    base.ensure(client, ENGINES[engine], say)
     say(f"building the node image {tag}")
     with blame(f"building {tag}"):
         try:
-            client.images.build(fileobj=BytesIO(dockerfile), tag=tag, rm=True, forcerm=True)
+            client.images.build(
+                fileobj=BytesIO(dockerfile),
+                tag=tag,
+                buildargs={"BASE": ENGINES[engine]},
+                rm=True,
+                forcerm=True,
+            )
         except BuildError as error:
             log = "".join(str(line.get("stream", "")) for line in error.build_log)
             raise ClusterError(f"building {tag}: {error.msg}\n{processes.tail(log)}") from error
@@ -124,7 +132,9 @@ def socket_path(folder: Path, number: int) -> Path:
     return path
 
 
-def start(client: docker.DockerClient, lab: str, number: int, tag: str, socket: Path) -> Node:
+def start(
+    client: docker.DockerClient, lab: str, number: int, engine: str, tag: str, socket: Path
+) -> Node:
     """Start the container of one node; its engine answers later.
 
     Raises ClusterError, naming what each way of starting it met, if none works.
@@ -153,7 +163,7 @@ def start(client: docker.DockerClient, lab: str, number: int, tag: str, socket: 
                 continue
             networks = client.api.inspect_container(made["Id"])["NetworkSettings"]["Networks"]
             address = networks[f"mpigen-{lab}"]["IPAddress"]
-            return Node(name, container, made["Id"], address, socket)
+            return Node(name, container, made["Id"], address, socket, engine)
     raise ClusterError(
         f"the engine refuses to start {container}\n{processes.tail(chr(10).join(refusals))}",
         "A node needs an engine that may start privileged containers.",
