@@ -6,5 +6,7 @@ FROM $BASE
 # hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates docker.io iptables $(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli) \
+        ca-certificates docker.io iptables \
+    # Debian 12 has the client in docker.io
+    && if apt-cache show docker-cli >/dev/null 2>&1; then apt-get install -y --no-install-recommends docker-cli; fi \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
