@@ -23,7 +23,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A rendered folder. `network` is the key in stack.yml; `endpoints` maps nodes to URLs.
+    """A rendered folder. `network` is the key in stack.yml, and on the Swarm too if it is
+    `external`; `endpoints` maps nodes to URLs.
 
     `source` is the folder of the program's sources, beside mpigen.yaml.
     """
@@ -32,11 +33,13 @@ class Artifacts:
     name: str
     image: str
     network: str
+    external: bool
     subnet: str
     port: int
     delivery: str
     distribute: str
     endpoints: dict[str, str]
+    engine: str
     source: str | None
     groups: tuple[Group, ...]
 
@@ -44,6 +47,10 @@ class Artifacts:
     def stack_file(self) -> Path:
         """What `docker stack deploy` is given."""
         return self.folder / "stack.yml"
+
+    def network_of(self, stack: str) -> str:
+        """The overlay's name on the Swarm."""
+        return self.network if self.external else f"{stack}_{self.network}"
 
     def script(self, name: str) -> Path:
         """A rendered script, such as build.sh."""
@@ -56,11 +63,13 @@ def record(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "image": cluster.tag,
         "network": cluster.network,
+        "external": cluster.external,
         "subnet": cluster.subnet,
         "port": cluster.port,
         "delivery": cluster.delivery,
         "distribute": cluster.distribute,
         "endpoints": dict(cluster.endpoints),
+        "engine": ".".join(map(str, cluster.engine)),
         "source": cluster.app.source if cluster.app else None,
         "groups": [asdict(Group(each.name, each.replicas, each.slots)) for each in cluster.groups],
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpigen.bases import release_of
+from mpigen.capacity import LARGEST_PREFIX, addresses_needed, default_subnet, prefix_for
 from mpigen.config import Config
 from mpigen.forms import OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
@@ -36,6 +37,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _names(config)
     yield from _groups(config)
     yield from _capacity(config)
+    yield from _network(config)
     yield from _mpi(config)
     yield from _stack(config)
     if config.app and not (site / config.app.source).is_dir():
@@ -106,13 +108,15 @@ def _capacity(config: Config) -> Iterator[Conflict]:
     tasks = sum(group.replicas for group in config.workers)
     nodes = config.network.nodes or tasks
     needed = addresses_needed(tasks, nodes)
-    usable = config.network.subnet.num_addresses - 2
+    subnet = config.network.subnet or default_subnet(needed)
+    usable = subnet.num_addresses - 2
     if needed <= usable:
         return
-    prefix = _prefix_for(needed)
-    advice = f"take a subnet of /{prefix}" if prefix >= 8 else "no overlay is that large"
+    prefix = prefix_for(needed)
+    large = prefix >= LARGEST_PREFIX
+    advice = f"take a subnet of /{prefix}" if large else "no overlay is that large"
     message = (
-        f"{config.network.subnet} holds {usable} addresses, and {needed} are needed: {tasks} for "
+        f"{subnet} holds {usable} addresses, and {needed} are needed: {tasks} for "
         f"the containers, {nodes} for the nodes (one each), 1 for the gateway, 1 for a job; "
         f"{advice}"
     )
@@ -123,14 +127,15 @@ def _capacity(config: Config) -> Iterator[Conflict]:
     yield Conflict(tuple(paths), message)
 
 
-def addresses_needed(tasks: int, nodes: int) -> int:
-    """Addresses of an overlay: of each task, of each node, of the gateway, and of one job."""
-    return tasks + nodes + 2
-
-
-def _prefix_for(addresses: int) -> int:
-    """The longest IPv4 prefix whose network has room for `addresses` hosts."""
-    return 32 - (addresses + 1).bit_length()
+def _network(config: Config) -> Iterator[Conflict]:
+    """What cannot be set of a network that others have made."""
+    network = config.network
+    if not network.external:
+        return
+    for name in ("mtu", "internal", "encrypted", "stack"):
+        if getattr(network, name):
+            message = f"is set where the network {network.name} is made (network.external)"
+            yield Conflict((("network", name), ("network", "external")), message)
 
 
 def _stack(config: Config) -> Iterator[Conflict]:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from mpigen.capacity import addresses_needed, default_subnet
 from mpigen.config import App, Config, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
 from mpigen.stackfile.merge import Addition
 
 DEFAULT_SHM = 512 * 1024**2
+# from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
+# containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7)
+_MANY = 64
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Group:
     name: str
     replicas: int
     slots: int
+    threads: int | None
     cpus: str | None
     memory: int | None
     shm: int
@@ -51,11 +56,15 @@ class Cluster:
     network: str
     subnet: str
     mtu: int | None
+    internal: bool
+    encrypted: bool
+    external: bool
     groups: tuple[Group, ...]
     port: int
     delivery: str
     distribute: str
     endpoints: dict[str, str]
+    engine: tuple[int, ...]
     additions: tuple[Addition, ...]
 
     @property
@@ -67,6 +76,11 @@ class Cluster:
     def slots(self) -> int:
         """Ranks in all groups."""
         return sum(group.replicas * group.slots for group in self.groups)
+
+    @property
+    def quick(self) -> bool:
+        """Whether engines and clients know a healthcheck's start_interval: Docker 25.0."""
+        return self.engine >= (25, 0)
 
     @property
     def path(self) -> str:
@@ -96,15 +110,24 @@ def plan(config: Config) -> Cluster:
         uid=config.user.uid,
         gid=config.user.gid,
         network=config.network.name,
-        subnet=str(config.network.subnet),
+        subnet=str(config.network.subnet or default_subnet(_addresses(config))),
         mtu=config.network.mtu,
+        internal=config.network.internal,
+        encrypted=config.network.encrypted,
+        external=config.network.external,
         groups=groups,
         port=config.ssh.port,
         delivery=config.ssh.delivery,
         distribute=config.image.distribute,
         endpoints=config.image.endpoints,
+        engine=tuple(map(int, config.engine.minimum.split("."))),
         additions=_additions(config),
     )
+
+
+def _addresses(config: Config) -> int:
+    tasks = sum(group.replicas for group in config.workers)
+    return addresses_needed(tasks, config.network.nodes or tasks)
 
 
 def _additions(config: Config) -> tuple[Addition, ...]:
@@ -123,7 +146,8 @@ def _group(workers: Workers) -> Group:
     return Group(
         name=workers.name,
         replicas=workers.replicas,
-        slots=workers.slots or max(1, int(float(workers.cpus or 1))),
+        slots=workers.slots or max(1, int(float(workers.cpus or 1)) // (workers.threads or 1)),
+        threads=workers.threads,
         cpus=workers.cpus,
         memory=workers.memory,
         shm=shm,
@@ -148,7 +172,13 @@ def _params(
     """The parameters of each file that MPI reads, by its name; the user's go over ours."""
     # ranks are bound to cores only where a node has one container
     alone = len(groups) == 1 and groups[0].max_per_node == 1
+    many = sum(group.replicas for group in groups) > _MANY
     return {
-        file.name: {**file.params, **({} if alone else file.unbound), **own}
+        file.name: {
+            **file.params,
+            **({} if alone else file.unbound),
+            **(file.many if many else {}),
+            **own,
+        }
         for file in mpi.params_files
     }

@@ -14,6 +14,7 @@ from mpigen.fields import (
     Constraint,
     Cpus,
     EngineUrl,
+    EngineVersion,
     ImagePath,
     ImageReference,
     Label,
@@ -25,6 +26,7 @@ from mpigen.fields import (
     Shm,
     SiteFolder,
     StackKeys,
+    StrictBool,
     StrictInt,
     Subnet,
     UserName,
@@ -115,8 +117,21 @@ class Network(_Section):
     """The overlay network between the containers."""
 
     name: Label = Field("mpi", description="Network's key in the stack: STACK_NAME on the Swarm.")
-    subnet: Subnet = Field(
-        "10.77.0.0/24", validate_default=True, description="Subnet of the overlay, pinned."
+    subnet: Subnet | None = Field(
+        None,
+        description="Subnet of the overlay; default 10.77.0.0/24, or as much as is needed.",
+        examples=["10.77.0.0/24"],
+    )
+    internal: StrictBool = Field(
+        False, description="Whether containers reach nothing else.", examples=[True]
+    )
+    encrypted: StrictBool = Field(
+        False,
+        description="Whether traffic between servers is encrypted (IPsec), and slower.",
+        examples=[True],
+    )
+    external: StrictBool = Field(
+        False, description="Whether `name` is an overlay with that subnet, made by others."
     )
     mtu: Annotated[StrictInt, Field(ge=626, le=65535)] | None = Field(
         None,
@@ -142,8 +157,13 @@ class Workers(_Section):
     replicas: Annotated[StrictInt, Field(ge=1)] = Field(2, description="How many containers.")
     slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
         None,
-        description="Ranks a container; default the whole CPUs of `cpus`, else 1.",
+        description="Ranks a container; default the CPUs of `cpus` by `threads`, else 1.",
         examples=[2],
+    )
+    threads: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None,
+        description="Threads of each rank: OMP_NUM_THREADS.",
+        examples=[4],
     )
     cpus: Cpus | None = Field(None, description="CPU limit of a container.", examples=[2, 1.5])
     memory: Memory | None = Field(
@@ -166,6 +186,17 @@ class Workers(_Section):
         {},
         description="More keys of the service in stack.yml, merged deeply.",
         examples=[{"environment": {"TZ": "Europe/Berlin"}}],
+    )
+
+
+class Engine(_Section):
+    """The Docker that the cluster is for."""
+
+    minimum: EngineVersion = Field(
+        "20.10",
+        validate_default=True,
+        description="The oldest engine and client; with 25.0, workers are there sooner.",
+        examples=["25.0"],
     )
 
 
@@ -194,6 +225,7 @@ class Config(_Section):
     network: Network = _DEFAULTS
     workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
     ssh: Ssh = _DEFAULTS
+    engine: Engine = _DEFAULTS
     stack: StackKeys = Field(
         {},
         description="More keys of stack.yml, merged deeply, such as volumes or a service.",

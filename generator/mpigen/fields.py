@@ -19,6 +19,8 @@ MEMORY_MINIMUM = 6 * 1024**2
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
 SHM_MINIMUM = 4096
+# moby/moby#39204: the first with host names of tasks that resolve
+OLDEST_ENGINE = (20, 10)
 
 
 def _matching(pattern: str, advice: str) -> AfterValidator:
@@ -170,8 +172,18 @@ def _plain(value: object) -> object:
     return value
 
 
+def _engine_version(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(forms.ENGINE_VERSION, value):
+        shown = value if isinstance(value, str) else f"{value}, which is no text,"
+        raise ValueError(f"{shown} is no version of Docker: write it in quotes, as in '25.0'")
+    if tuple(map(int, value.split("."))) < OLDEST_ENGINE:
+        raise ValueError(f"{value} is too old: 20.10 is the first with host names that resolve")
+    return value
+
+
 StrictText = Annotated[str, Strict()]
 StrictInt = Annotated[int, Strict()]
+StrictBool = Annotated[bool, Strict()]
 Label = Annotated[StrictText, AfterValidator(_label), forms.label]
 Command = Annotated[StrictText, AfterValidator(_command), forms.commands]
 CommandLine = Annotated[StrictText, AfterValidator(_one_line), forms.line]
@@ -218,6 +230,7 @@ NodeName = Annotated[
     _matching(forms.NODE, "is no host name of a node: take it from docker node ls"),
     forms.node,
 ]
+EngineVersion = Annotated[str, BeforeValidator(_engine_version), forms.engine_version]
 EngineUrl = Annotated[
     StrictText,
     _matching(

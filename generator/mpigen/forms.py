@@ -54,6 +54,7 @@ OWN_PARAMS = (
     "HYDRA_LAUNCHER",
     "UCX_NET_DEVICES",
 )
+ENGINE_VERSION = r"[0-9]{2,3}\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 
 # characters that a line, or a line of commands, may have; and one that is not blank
@@ -90,6 +91,7 @@ package = text("Debian package", PACKAGE)
 user = text("user name", USER)
 node = text("host name of a node", NODE)
 engine = text("Docker endpoint", ENGINE)
+engine_version = text("version of Docker", ENGINE_VERSION)
 path = text("absolute path", PATH)
 param = text("MPI parameter", rf"(?!({'|'.join(OWN_PARAMS)})$)({PARAM})")
 folder = text("relative path", _FOLDER)

@@ -15,12 +15,13 @@ class ParamsFile:
 
     `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
     container makes when it starts, unless it is read there. `unbound` is said where containers
-    may share a node.
+    may share a node, `many` where there are many containers.
     """
 
     path: str
     params: dict[str, str]
     unbound: dict[str, str] = field(default_factory=dict)
+    many: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,6 +90,7 @@ IMPLEMENTATIONS = {
                 },
                 # and a rank that waits lets the others run: containers may share cores too
                 unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
+                many={"plm_rsh_no_tree_spawn": "1"},
             ),
             ParamsFile(
                 # PRRTE: the daemons of Open MPI 5
@@ -100,6 +102,7 @@ IMPLEMENTATIONS = {
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
+                many={"plm_ssh_no_tree_spawn": "1"},
             ),
         ),
         param_kind="MCA parameter",

@@ -66,7 +66,7 @@ def test_every_field_and_section_says_what_it_is_and_has_a_default_or_an_example
     for section, field, _ in fields():
         assert field.description.endswith((".", "...")), (section, field)
         assert field.takes, (section, field)
-        assert field.default or field.examples, (section, field)
+        assert field.default is not None or field.examples, (section, field)
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_defaults_are_shown_as_they_are(tmp_path: Path) -> None:
     plain = sites.config(tmp_path, "name: x\n")
     for line, value in (
         ("  #base: {}", plain.image.base),
-        ("  #subnet: {}", plain.network.subnet),
+        ("  #name: {}", plain.network.name),
         ("  #port: {}", plain.ssh.port),
         ("    #replicas: {}", plain.workers[0].replicas),
     ):

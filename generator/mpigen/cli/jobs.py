@@ -116,7 +116,7 @@ def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str, st
 
     made = artifacts.read(output)
     stack = stack or made.name
-    return engine.reach(context), stack, f"{stack}_{made.network}"
+    return engine.reach(context), stack, made.network_of(stack)
 
 
 def _row(job: "Job") -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _running(engine: "Engine", rendered: "Artifacts", name: str) -> list[str]:
 
     known = jobs.every(engine, name)
     names = [job.name for job in known if not job.over]
-    return names + jobs.unknown(engine, f"{name}_{rendered.network}", known)
+    return names + jobs.unknown(engine, rendered.network_of(name), known)
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:
@@ -224,7 +224,7 @@ def _sizes(
     """What GROUP=N says; raises InputError with all that is wrong."""
     from ipaddress import IPv4Network
 
-    from mpigen.checks import addresses_needed
+    from mpigen.capacity import addresses_needed
     from mpigen.errors import InputError
 
     known = {group.name: group.wanted for group in groups}

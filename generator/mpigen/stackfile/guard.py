@@ -71,6 +71,8 @@ def _keys(cluster: Cluster) -> list[_Need]:
 
 def _network(cluster: Cluster) -> list[_Need]:
     subnet = "the interface of MPI is found by its subnet"
+    if cluster.external:
+        return [_Need("external", _is(True), "network.external says that others make it")]
     return [
         _Need("driver", _is("overlay"), "the workers are on several servers"),
         _Need("attachable", _is(True), "jobs attach themselves to it"),

@@ -12,7 +12,10 @@ _IMAGES = 2  # a new image beside the old one
 
 @dataclass(frozen=True)
 class Need:
-    """Something that the artifacts use, the version of Docker that brought it, and who says so."""
+    """Something that the artifacts use, the version of Docker that brought it, and who says so.
+
+    What is newer than engine.minimum is left out of them.
+    """
 
     version: str
     what: str
@@ -20,6 +23,7 @@ class Need:
 
 
 NEEDS = (
+    Need("25.0", "start_interval of health checks", "docs.docker.com, compose file versions: 3.12"),
     Need("20.10", "host names such as worker-1 that resolve", "measured; moby/moby#39204"),
     Need("20.10", "cap_drop in services", "docs.docker.com/reference/api/engine/version-history"),
     Need("19.03", "stack files of version 3.8", "docs.docker.com, compose file versions"),
@@ -37,15 +41,12 @@ def parsed(version: str) -> tuple[int, ...]:
     return tuple(map(int, numbers[0].split("."))) if numbers else ()
 
 
-MINIMUM = max((need.version for need in NEEDS), key=parsed)
-
-
 def client(facts: Facts) -> list[Finding]:
     """Whether the docker command can deploy the artifacts."""
     if not facts.client:
         todo = "Install it: https://docs.docker.com/engine/install/"
         return [Finding("client", "bad", facts.client_error, todo)]
-    return _version("client", {"the docker command": facts.client})
+    return _version("client", {"the docker command": facts.client}, facts.minimum)
 
 
 def engine(facts: Facts) -> list[Finding]:
@@ -53,22 +54,24 @@ def engine(facts: Facts) -> list[Finding]:
     if not facts.engine:
         return [Finding("engine", "bad", facts.engine_error, facts.engine_hint)]
     known = {node.name: node.engine for node in facts.nodes if node.engine}
-    return _version("engine", known or {facts.where: facts.engine})
+    return _version("engine", known or {facts.where: facts.engine}, facts.minimum)
 
 
-def _version(check: str, versions: dict[str, str]) -> list[Finding]:
+def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding]:
     found = []
     for version, names in grouped((name, version) for name, version in versions.items()).items():
         numbers = parsed(version)
         if not numbers:
-            what = f"{version} of {names} is no version that can be compared with {MINIMUM}"
+            what = f"{version} of {names} is no version that can be compared with {minimum}"
             found.append(Finding(check, "unknown", what))
-        elif numbers < parsed(MINIMUM):
-            lacks = [need.what for need in NEEDS if parsed(need.version) > numbers]
-            what = f"{names}: {version} is older than {MINIMUM}, without {', '.join(lacks)}"
-            found.append(Finding(check, "bad", what, f"Install Docker {MINIMUM} or newer."))
+        elif numbers < parsed(minimum):
+            lacks = [
+                need.what for need in NEEDS if numbers < parsed(need.version) <= parsed(minimum)
+            ]
+            what = f"{names}: {version} is older than {minimum}, without {', '.join(lacks)}"
+            found.append(Finding(check, "bad", what, f"Install Docker {minimum} or newer."))
         else:
-            what = f"{version}: {names} ({MINIMUM} is needed)"
+            what = f"{version}: {names} ({minimum} is needed)"
             if check == "engine" and numbers < parsed(_SHARED_MEMORY):
                 what += f"; from {_SHARED_MEMORY} on, MPI is quicker between ranks of a container"
             found.append(Finding(check, "ok", what))

@@ -85,10 +85,11 @@ class Worker:
 class Facts:
     """All that was found out. What could not be asked for is empty, and `*_error` says why.
 
-    `hosts` and `attached` are by node id, as are their errors; `clocks` is in seconds against
-    the leader. `networks` are the Swarm's others with their subnets. `options` are those of the
-    stack's network. `wanted` has the replicas of each group; `workers` were running both before
-    and after the nodes were asked, `changed` are addresses that came or went in between.
+    `minimum` is the version of Docker that was rendered for. `hosts` and `attached` are by node
+    id, as are their errors; `clocks` is in seconds against the leader. `networks` are the Swarm's
+    others with their subnets. `options` are those of the stack's network. `wanted` has the replicas
+    of each group; `workers` were running both before and after the nodes were asked, `changed` are
+    addresses that came or went in between.
     """
 
     stack: str
@@ -96,6 +97,7 @@ class Facts:
     subnet: IPv4Network
     image: str
     groups: tuple[str, ...]
+    minimum: str = "20.10"
     client: str = ""
     client_error: str = ""
     where: str = ""

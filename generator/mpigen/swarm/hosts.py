@@ -119,7 +119,7 @@ def options(job: Work, hosts: Hosts, artifacts: Artifacts, stack: str) -> list[s
         environment.append(f"MPI_EXPECT={pairs}")
     if job.groups:
         environment.append(f"MPI_GROUPS={' '.join(job.groups)}")
-    words = ["--init", "--cap-drop", "ALL", "--network", f"{stack}_{artifacts.network}"]
+    words = ["--init", "--cap-drop", "ALL", "--network", artifacts.network_of(stack)]
     for pair in environment:
         words += ["--env", pair]
     for mount in job.mounts:

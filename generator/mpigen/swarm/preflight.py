@@ -80,12 +80,16 @@ def _network(
     engine: Engine, artifacts: Artifacts, stack: str, rendered: Mapping[str, Any]
 ) -> Iterator[str]:
     wanted = (rendered.get("networks") or {}).get(artifacts.network) or {}
-    if wanted.get("external"):
-        return
-    name = f"{stack}_{artifacts.network}"
+    name = artifacts.network_of(stack)
+    create = (
+        f"docker network create --driver overlay --attachable --subnet {artifacts.subnet} {name}"
+    )
     try:
         there = engine.client.api.inspect_network(name)
     except NotFound:
+        if artifacts.external:
+            yield f"there is no network {name} (network.external): {create}"
+            return
         yield from _overlaps(engine, IPv4Network(artifacts.subnet))
         return
     pools = (there.get("IPAM") or {}).get("Config") or []
@@ -94,10 +98,16 @@ def _network(
         has = ", ".join(pool.get("Subnet", "?") for pool in pools)
         differs.append(f"subnet {has}, not {artifacts.subnet}")
     options = there.get("Options") or {}
-    for key, value in {"com.docker.network.driver.mtu": None, "encrypted": None}.items():
-        is_, should = options.get(key), (wanted.get("driver_opts") or {}).get(key, value)
+    if artifacts.external:
+        if there.get("Driver") != "overlay" or not there.get("Attachable"):
+            differs.append("no attachable overlay")
+        if differs:
+            yield f"the network {name} is no network for it ({'; '.join(differs)}): {create}"
+        return
+    for key in ("com.docker.network.driver.mtu", "encrypted"):
+        is_, should = options.get(key), (wanted.get("driver_opts") or {}).get(key)
         if is_ != (None if should is None else str(should)):
-            differs.append(f"{key.rpartition('.')[2]} {is_ or 'unset'}, not {should or 'unset'}")
+            differs.append(f"{key.rpartition('.')[2]} {_option(is_)}, not {_option(should)}")
     for key in ("attachable", "internal"):
         if bool(there.get(key.capitalize())) != bool(wanted.get(key)):
             differs.append(f"{key} {bool(there.get(key.capitalize()))}".lower())
@@ -106,6 +116,10 @@ def _network(
             f"the network {name} is there with other options ({'; '.join(differs)}), and Swarm "
             "does not change a network: mpigen down first"
         )
+
+
+def _option(value: object) -> object:
+    return "unset" if value is None else value or "set"
 
 
 def _overlaps(engine: Engine, subnet: IPv4Network) -> Iterator[str]:

@@ -126,7 +126,7 @@ def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say
     that cannot be ended from here, else if it is not gone after `wait` seconds.
     """
     engine.need_manager()
-    network = f"{stack}_{artifacts.network}"
+    network = artifacts.network_of(stack)
     if others := jobs.unknown(engine, network, jobs.every(engine, stack)):
         raise ClusterError(
             f"nothing was removed: containers that only their own engine can end are on {network}: "

@@ -35,10 +35,11 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
     say("asking docker")
     known = Facts(
         stack=stack,
-        network=f"{stack}_{artifacts.network}",
+        network=artifacts.network_of(stack),
         subnet=IPv4Network(artifacts.subnet),
         image=artifacts.image,
         groups=tuple(group.name for group in artifacts.groups),
+        minimum=artifacts.engine,
         options=_rendered(artifacts)[0],
     )
     known = _client(known)
