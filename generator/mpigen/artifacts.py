@@ -26,7 +26,7 @@ class Artifacts:
     """A rendered folder. `network` is the key in stack.yml, and on the Swarm too if it is
     `external`; `endpoints` maps nodes to URLs.
 
-    `source` is the folder of the program's sources, beside mpigen.yaml.
+    `source` is the folder of the program's sources, and `ca` a file, beside mpigen.yaml.
     """
 
     folder: Path
@@ -41,6 +41,7 @@ class Artifacts:
     endpoints: dict[str, str]
     engine: str
     source: str | None
+    ca: str | None
     groups: tuple[Group, ...]
 
     @property
@@ -71,6 +72,7 @@ def record(cluster: Cluster) -> dict[str, Any]:
         "endpoints": dict(cluster.endpoints),
         "engine": ".".join(map(str, cluster.engine)),
         "source": cluster.app.source if cluster.app else None,
+        "ca": cluster.ca,
         "groups": [asdict(Group(each.name, each.replicas, each.slots)) for each in cluster.groups],
     }
 

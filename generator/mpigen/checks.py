@@ -40,10 +40,22 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _network(config)
     yield from _mpi(config)
     yield from _stack(config)
+    yield from _build_stage(config, site)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
         message = f"there is no folder {folder}: the path starts from this file's folder"
         yield Conflict((("app", "source"),), message)
+
+
+def _build_stage(config: Config, site: Path) -> Iterator[Conflict]:
+    image = config.image
+    for name in ("ca", "build_env", "build_packages"):
+        if getattr(image, name) and not config.app:
+            message = "is for the build stage, and without app there is none"
+            yield Conflict((("image", name),), message)
+    if image.ca and not (site / image.ca).is_file():
+        message = f"there is no file {site / image.ca}: the path starts from this file's folder"
+        yield Conflict((("image", "ca"),), message)
 
 
 def _names(config: Config) -> Iterator[Conflict]:

@@ -11,6 +11,8 @@ DEFAULT_SHM = 512 * 1024**2
 # from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
 # containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7)
 _MANY = 64
+VENV = "/opt/venv"
+"""Where the image has the Python packages of `app.python`."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Program:
-    """The MPI program in the image: `source` beside mpigen.yaml, `bin` in the image."""
+    """The MPI program in the image: `source` beside mpigen.yaml, `bin` in the image.
+
+    `python` are packages for the image's Python, `build` a command, or none.
+    """
 
     source: str
-    build: str
+    build: str | None
+    python: tuple[str, ...]
     bin: str
     check: str | None
 
@@ -47,6 +53,8 @@ class Cluster:
     tag: str
     runtime_packages: tuple[str, ...]
     build_packages: tuple[str, ...]
+    build_env: dict[str, str]
+    ca: str | None
     app: Program | None
     mpi: Implementation
     params: dict[str, dict[str, str]]
@@ -83,9 +91,15 @@ class Cluster:
         return self.engine >= (25, 0)
 
     @property
+    def venv(self) -> str:
+        """The Python environment in the image."""
+        return VENV
+
+    @property
     def path(self) -> str:
         """PATH in every container and ssh session."""
         own = [self.app.bin] if self.app else []
+        own += [f"{VENV}/bin"] if self.app and self.app.python else []
         return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
 
 
@@ -100,9 +114,16 @@ def plan(config: Config) -> Cluster:
         runtime_packages=_packages(
             mpi.runtime_packages,
             ("iproute2", "openssh-client", "openssh-server"),
+            ("python3",) if config.app and config.app.python else (),
             config.image.packages,
         ),
-        build_packages=_packages(mpi.build_packages, config.image.build_packages),
+        build_packages=_packages(
+            mpi.build_packages,
+            ("python3-dev", "python3-venv") if config.app and config.app.python else (),
+            config.image.build_packages,
+        ),
+        build_env=dict(config.image.build_env),
+        ca=config.image.ca,
         app=_program(config.app),
         mpi=mpi,
         params=_params(mpi, groups, config.mpi.params),
@@ -159,7 +180,8 @@ def _group(workers: Workers) -> Group:
 def _program(app: App | None) -> Program | None:
     if app is None:
         return None
-    return Program(source=app.source, build=app.build, bin=app.bin, check=app.check)
+    build = app.build or (None if app.python else "make install")
+    return Program(app.source, build, tuple(app.python), app.bin, app.check)
 
 
 def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from mpigen.fields import (
     Cpus,
     EngineUrl,
     EngineVersion,
+    EnvName,
+    EnvValue,
     ImagePath,
     ImageReference,
     Label,
@@ -23,7 +25,9 @@ from mpigen.fields import (
     Package,
     ParamName,
     ParamValue,
+    PythonPackage,
     Shm,
+    SiteFile,
     SiteFolder,
     StackKeys,
     StrictBool,
@@ -70,6 +74,17 @@ class Image(_Section):
         description="Packages for the build stage alone.",
         examples=[["gfortran", "libfftw3-dev"]],
     )
+    build_env: dict[EnvName, EnvValue] = Field(
+        {},
+        description="Environment of the build stage alone, for mirrors and such.",
+        examples=[{"PIP_INDEX_URL": "https://pypi.example.org/simple"}],
+        json_schema_extra={"additionalProperties": False},
+    )
+    ca: SiteFile | None = Field(
+        None,
+        description="Certificates (PEM) that the build stage trusts, beside mpigen.yaml.",
+        examples=["ca.pem"],
+    )
 
 
 class App(_Section):
@@ -78,9 +93,16 @@ class App(_Section):
     source: SiteFolder = Field(
         description="Folder with the sources, beside mpigen.yaml.", examples=["app", "src/solver"]
     )
-    build: Command = Field(
-        "make install",
-        description="Run by sh in the copied sources; puts the programs into $BINDIR.",
+    build: Command | None = Field(
+        None,
+        description="Run by sh in the copied sources, to put programs into $BINDIR; default "
+        "`make install`, with `python` nothing.",
+        examples=["make install"],
+    )
+    python: list[PythonPackage] = Field(
+        [],
+        description="Python packages, as pip names them; the sources are where jobs start.",
+        examples=[["mpi4py", "numpy"]],
     )
     bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
     check: CommandLine | None = Field(

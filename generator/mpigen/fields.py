@@ -142,6 +142,10 @@ def _folder(text: str) -> str:
     return folder
 
 
+def _env_value(text: str) -> str:
+    return _one_line(text) if text else text
+
+
 def _param(value: object) -> object:
     if isinstance(value, bool):
         return "1" if value else "0"
@@ -203,6 +207,13 @@ StackKeys = Annotated[
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet), forms.subnet]
 Constraint = Annotated[StrictText, AfterValidator(_constraint), forms.constraint]
 SiteFolder = Annotated[StrictText, AfterValidator(_folder), forms.folder]
+SiteFile = Annotated[StrictText, AfterValidator(_folder), forms.file]
+EnvName = Annotated[
+    StrictText,
+    _matching(forms.ENV_NAME, "is no name of an environment variable"),
+    forms.env_name,
+]
+EnvValue = Annotated[StrictText, AfterValidator(_env_value), forms.env_value]
 ParamValue = Annotated[str, BeforeValidator(_param), forms.param_value]
 ParamName = Annotated[
     StrictText,
@@ -216,6 +227,11 @@ Package = Annotated[
     StrictText,
     _matching(forms.PACKAGE, "is no Debian package: write name or name=version, one an item"),
     forms.package,
+]
+PythonPackage = Annotated[
+    StrictText,
+    _matching(forms.PYTHON, "is no Python package: write name, name==version or name>=version"),
+    forms.python,
 ]
 UserName = Annotated[
     StrictText,

@@ -32,6 +32,13 @@ _TAKEN_USERS = (
 )
 USER = rf"(?!({_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}"
 
+# a name, extras and versions of PEP 508
+_PYTHON_VERSION = r"(==|>=|<=|~=|!=|<|>)[0-9][A-Za-z0-9.+!*]*"
+PYTHON = (
+    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[a-z0-9,_-]+\])?"
+    rf"({_PYTHON_VERSION}(,{_PYTHON_VERSION})*)?"
+)
+
 # what `docker node ls` shows, and what `docker --host` takes
 NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
@@ -63,6 +70,8 @@ _LINE = rf"(?=.*\S)[^\t{_CONTROL}]+"
 _LINES = r"(?=[\s\S]*\S)[^\x00-\x08\x0b-\x1f\x7f]+"
 _FOLDER = rf"(?![/~-])(?!(\.?/)*\.?$)(?!(.*/)?\.\.(/|$)){_LINE}"
 _PARAM_VALUE = rf'(?!\s)(?!.*\s$)[^"#\t{_CONTROL}]+'
+ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_ENV_VALUE = rf"[^\t{_CONTROL}]*"
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _PREFIX = rf"(0*([89]|[12][0-9])|{_OCTET}(\.{_OCTET}){{3}})"
 _SUBNET = rf"(?!(127|22[4-9]|23[0-9])\.){_OCTET}(\.{_OCTET}){{3}}/{_PREFIX}"
@@ -88,6 +97,7 @@ label = text("DNS label", LABEL, LABEL_LIMIT)
 image = text("image reference", IMAGE)
 constraint = text("placement constraint", CONSTRAINT)
 package = text("Debian package", PACKAGE)
+python = text("Python package", PYTHON)
 user = text("user name", USER)
 node = text("host name of a node", NODE)
 engine = text("Docker endpoint", ENGINE)
@@ -95,6 +105,9 @@ engine_version = text("version of Docker", ENGINE_VERSION)
 path = text("absolute path", PATH)
 param = text("MPI parameter", rf"(?!({'|'.join(OWN_PARAMS)})$)({PARAM})")
 folder = text("relative path", _FOLDER)
+file = text("relative path of a file", _FOLDER)
+env_name = text("name of an environment variable", ENV_NAME)
+env_value = text("text in one line", _ENV_VALUE)
 line = text("command, one line", _LINE)
 commands = text("shell commands", _LINES)
 subnet = text("IPv4 subnet, /8 to /29", _SUBNET)

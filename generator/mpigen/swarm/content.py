@@ -47,6 +47,8 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
                 return None
             for part in _below(site / artifacts.source, Path()):
                 _add(digest, f"app/{part.as_posix()}", site / artifacts.source / part)
+        if artifacts.ca is not None:
+            _add(digest, "ca.pem", site / artifacts.ca)
     except FileNotFoundError:
         return None
     except OSError as error:

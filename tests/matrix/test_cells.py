@@ -1,0 +1,86 @@
+"""What holds in every cell: hosts, results, exit codes, and a worker that is replaced."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mpigen.lab import base, engine, lab
+from tests.matrix.conftest import BASES, Cell
+from tests.swarm.conftest import Cluster, check, make_site
+
+TEXT = """\
+name: cells
+app: {source: app, check: hello}
+network: {subnet: 10.85.0.0/24}
+workers: [{name: worker, replicas: 4, slots: 2}]
+"""
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    cell: Cell, the_lab: lab.Lab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """The reference program on what the cell says, deployed."""
+    image = BASES[cell.release]
+    base.ensure(engine.local(), image, print)
+    text = f"{TEXT}image: {{base: {image}}}\nmpi: {{implementation: {cell.mpi}}}\n"
+    output = make_site(tmp_path_factory.mktemp("cells"), text)
+    check("sh", output / "scripts/build.sh", timeout=900)
+    lab.load(the_lab, "cells:latest", print)
+    made = Cluster("cells", output, {"DOCKER_HOST": the_lab.docker_host})
+    done = made.script("deploy.sh")
+    assert done.code == 0, done.out + done.err
+    yield made
+    assert made.script("down.sh").code == 0
+
+
+@pytest.fixture(autouse=True)
+def told(cell: Cell, request: pytest.FixtureRequest) -> None:
+    """The report says which cell it is about."""
+    request.node.user_properties.append(("cell", str(cell)))
+
+
+def _right(cluster: Cluster) -> None:
+    printed = cluster.run("hello", MPI_WAIT="120")
+    assert "Allreduce over 8 ranks: correct" in printed
+    hosts = re.findall(r"Size: 8, Rank: \d, Host: (\S+)", printed)
+    assert sorted(hosts) == [f"worker-{n}" for n in (1, 2, 3, 4) for _ in range(2)]
+
+
+def test_ranks_on_every_host_communicate(cluster: Cluster) -> None:
+    _right(cluster)
+
+
+def test_the_rendered_checks_pass(cluster: Cluster) -> None:
+    done = cluster.verify()
+    assert done.code == 0, done.out
+
+
+@pytest.mark.parametrize("code", [1, 7])
+def test_the_exit_code_is_the_programs(cluster: Cluster, code: int) -> None:
+    assert cluster.script("run.sh", "sh", "-c", f"exit {code}").code == code
+
+
+def test_output_of_every_rank_arrives_whole(cluster: Cluster) -> None:
+    printed = cluster.run("sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x")
+    assert printed.count("x") == 8 * 200_000
+
+
+def test_a_killed_worker_ends_its_job_and_is_replaced(cluster: Cluster, the_lab: lab.Lab) -> None:
+    node, task = cluster.tasks()["worker-2"]
+    docker = next(each.docker_host for each in the_lab.nodes if each.name == node)
+    began = time.monotonic()
+    killer = ["sh", "-c", f"sleep 4; docker kill cells_worker.2.{task}"]
+    with subprocess.Popen(
+        killer, env={"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": docker}
+    ):
+        done = cluster.script("run.sh", "sleep", "600")
+    assert done.code not in (0, 124), done.out + done.err
+    assert "mpirun: worker-2 (" in done.err, done.err
+    assert time.monotonic() - began < 60
+    _right(cluster)
+    assert cluster.tasks()["worker-2"][1] != task
