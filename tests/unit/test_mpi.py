@@ -107,7 +107,7 @@ def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpig
 
 @pytest.mark.parametrize(
     ("replicas", "subnet"),
-    [(2, "10.77.0.0/24"), (127, "10.77.0.0/23"), (1000, "10.77.0.0/21"), (60000, "10.64.0.0/10")],
+    [(2, "10.77.0.0/24"), (127, "10.77.0.0/23"), (1000, "10.77.0.0/21"), (60000, "10.76.0.0/15")],
 )
 def test_a_subnet_that_is_not_named_is_large_enough(
     replicas: int, subnet: str, tmp_path: Path, mpigen: Mpigen
