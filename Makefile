@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
 
-.PHONY: help setup demo test test-faults lint unit swarm bench clean
+.PHONY: help setup demo test test-faults test-matrix test-sample lint unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -37,6 +37,14 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm
+
+test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
+	@$(BIN)/mpigen lab engine
+	@$(BIN)/pytest tests/matrix
+
+test-sample: setup ## one cell of the matrix, another one each day
+	@$(BIN)/mpigen lab engine
+	@$(BIN)/pytest --sample $$(date +%j) tests/matrix/test_cells.py
 
 lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff format --check --quiet . && echo "ruff format: ok"

@@ -1,13 +1,14 @@
 """What all tests share: the golden files, and the real command in this process."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mpigen.cli import main
+from tests import figures
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +19,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Write what mpigen says now into the golden files, to be read in the diff.",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The figures of a test go with its report, which may go to another process."""
+    report = yield
+    report.user_properties += [("figure", line) for line in figures.FOUND]
+    figures.FOUND.clear()
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured, whether the tests passed or not."""
+    reports = [each for those in terminalreporter.stats.values() for each in those]
+    told = [pair for each in reports for pair in getattr(each, "user_properties", [])]
+    if found := [line for what, line in told if what == "figure"]:
+        terminalreporter.section("figures")
+        for line in dict.fromkeys(found):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

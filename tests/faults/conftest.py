@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,31 +15,6 @@ from mpigen.lab.nodes import Node
 from tests.swarm.conftest import ROOT, Cluster, Done, call, check, make_site, own_lab
 
 LAB = own_lab("faults")
-_FIGURES: list[str] = []
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The figures of a test go with its report, which may go to another process."""
-    report = yield
-    report.user_properties += [("figure", line) for line in _FIGURES]
-    _FIGURES.clear()
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was measured, whether the tests passed or not."""
-    reports = [each for those in terminalreporter.stats.values() for each in those]
-    told = [pair for each in reports for pair in getattr(each, "user_properties", [])]
-    if figures := [line for what, line in told if what == "figure"]:
-        terminalreporter.section("figures")
-        for line in dict.fromkeys(figures):
-            terminalreporter.write_line(line)
-
-
-def figure(line: str) -> None:
-    """Have a measured figure printed at the end of the run."""
-    _FIGURES.append(line)
 
 
 @dataclass

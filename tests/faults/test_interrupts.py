@@ -13,7 +13,8 @@ import pytest
 
 from mpigen.lab import lab
 from tests import leftovers
-from tests.faults.conftest import assert_works, figure
+from tests.faults.conftest import assert_works
+from tests.figures import figure
 from tests.swarm.conftest import Cluster
 
 pytestmark = pytest.mark.long

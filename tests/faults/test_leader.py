@@ -11,7 +11,8 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
-from tests.faults.conftest import docker_of, figure, start, switched_off, until
+from tests.faults.conftest import docker_of, start, switched_off, until
+from tests.figures import figure
 from tests.swarm.conftest import Cluster, Done, call, check, make_site
 
 pytestmark = pytest.mark.long

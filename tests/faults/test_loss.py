@@ -10,13 +10,13 @@ from tests.faults.conftest import (
     assert_works,
     cut_off,
     docker_of,
-    figure,
     ready,
     settled_without,
     start,
     switched_off,
     until,
 )
+from tests.figures import figure
 from tests.swarm.conftest import Cluster, call
 
 pytestmark = pytest.mark.long

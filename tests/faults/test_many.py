@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mpigen.lab import lab
-from tests.faults.conftest import assert_works, docker_of, figure, hosts_of
+from tests.faults.conftest import assert_works, docker_of, hosts_of
+from tests.figures import figure
 from tests.swarm.conftest import Cluster, Done, call, check
 
 pytestmark = [

@@ -66,11 +66,21 @@ def labs() -> Iterator[dict[str, lab.Lab]]:
 @pytest.fixture(scope="module")
 def the_lab(cell: Cell, labs: dict[str, lab.Lab]) -> lab.Lab:
     """Three engines of the cell's kinds, and one manager of the first kind."""
-    if cell.engines not in labs:
+    return _only(labs, cell.engines)
+
+
+@pytest.fixture(scope="module")
+def newer(labs: dict[str, lab.Lab]) -> lab.Lab:
+    """Three engines of the newer kind."""
+    return _only(labs, "26.1")
+
+
+def _only(labs: dict[str, lab.Lab], engines: str) -> lab.Lab:
+    if engines not in labs:
         lab.down(LAB, print)
         labs.clear()
-        labs[cell.engines] = lab.up(LAB, 3, print, engines=cell.engines.split(","))
-    return labs[cell.engines]
+        labs[engines] = lab.up(LAB, 3, print, engines=engines.split(","))
+    return labs[engines]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
