@@ -121,7 +121,7 @@ def test_a_newer_docker_asks_a_new_worker_more_often(tmp_path: Path, mpigen: Mpi
     assert 'version: "3.8"\n' in stack and "start_interval" not in stack
     text = "name: x\nengine: {minimum: '25.0'}\n"
     stack = (_output(tmp_path, mpigen, text) / "stack.yml").read_text()
-    assert 'version: "3.12"\n' in stack and "start_interval: 1s\n" in stack
+    assert 'version: "3.12"\n' in stack and "start_interval: 500ms\n" in stack
 
 
 def test_networks_of_other_kinds(tmp_path: Path, mpigen: Mpigen) -> None:
