@@ -36,7 +36,7 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm
+	@$(BIN)/pytest -m long tests/faults tests/swarm
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mpigen.lab import lab
-from tests.faults.conftest import assert_works, docker_of, hosts_of
+from tests.faults.conftest import LAB, assert_works, docker_of, hosts_of
 from tests.figures import figure
 from tests.swarm.conftest import Cluster, Done, call, check
 
@@ -80,7 +80,7 @@ def test_a_stale_record_in_dns_is_told_and_passed_over(cluster: Cluster) -> None
     """As DNS answers after a node is lost: with an address at which nobody is."""
     stale = check(
         *("docker", "run", "--detach", "--rm", "--network", "mpi_mpi"),
-        *("--network-alias", "tasks.worker", "--entrypoint", "sleep", "faults:trixie", "300"),
+        *("--network-alias", "tasks.worker", "--entrypoint", "sleep", f"{LAB}:trixie", "300"),
         env=cluster.env,
     ).strip()
     try:
@@ -100,7 +100,7 @@ def test_a_stale_record_in_dns_is_told_and_passed_over(cluster: Cluster) -> None
 def test_a_short_answer_of_dns_is_waited_for_and_names_who_is_missing(cluster: Cluster) -> None:
     done = call(
         *("docker", "run", "--rm", "--network", "mpi_mpi"),
-        *("--env", "MPI_EXPECT=worker=5", "--env", "MPI_WAIT=3", "faults:trixie", "mpirun", "true"),
+        *("--env", "MPI_EXPECT=worker=5", "--env", "MPI_WAIT=3", f"{LAB}:trixie", "mpirun", "true"),
         env=cluster.env,
     )
     assert done.code == 1
@@ -120,7 +120,7 @@ def test_an_outsider_on_the_overlay_cannot_log_in(cluster: Cluster) -> None:
     """
     done = call(
         *("docker", "run", "--rm", "--network", "mpi_mpi", "--entrypoint", "sh"),
-        *("--tmpfs", "/etc/mpi", "faults:trixie", "-c", attack),
+        *("--tmpfs", "/etc/mpi", f"{LAB}:trixie", "-c", attack),
         env=cluster.env,
     )
     assert sorted(done.out.splitlines()) == ["mpi 255"] * 4 + ["root 255"] * 4
@@ -142,9 +142,9 @@ def test_nobody_outside_the_overlay_reaches_sshd(cluster: Cluster, the_lab: lab.
                 knock = f"timeout 2 bash -c 'head -c 4 </dev/tcp/{address}/2222' || true"
                 on_node = check("docker", "exec", node.container, "sh", "-c", knock)
                 run = ["docker", "run", "--rm", "--entrypoint", "sh"]
-                beside = check(*run, "faults:trixie", "-c", knock, env=env)
+                beside = check(*run, f"{LAB}:trixie", "-c", knock, env=env)
                 overlay = ["--network", f"{cluster.name}_mpi"]
-                on_it = check(*run, *overlay, "faults:trixie", "-c", knock, env=env)
+                on_it = check(*run, *overlay, f"{LAB}:trixie", "-c", knock, env=env)
                 told.append((on_node, beside, on_it))
     # each worker has two addresses; one of them answers, and on the overlay alone
     assert sorted(told) == [("", "", "")] * 4 + [("", "", "SSH-")] * 4

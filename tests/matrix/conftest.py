@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -127,8 +126,7 @@ def _write(lines: list[str]) -> None:
         check=True,
     ).stdout.strip()
     when = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}"
-    for file in (TABLE, Path(ROOT, "README.md")):
-        before, _, rest = file.read_text("utf-8").partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        table = "\n".join([*lines, "", f"All cells were last run on {when}.", ""])
-        file.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
+    before, _, rest = TABLE.read_text("utf-8").partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    table = "\n".join([*lines, "", f"All cells were last run on {when}.", ""])
+    TABLE.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")

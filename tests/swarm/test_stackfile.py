@@ -58,7 +58,7 @@ SERVICE: dict[str, Any] = {
     "healthcheck": {
         "test": "true",
         "disable": False,
-        "interval": "3s",
+        "interval": "5s",
         "timeout": "500ms",
         "start_period": "1m",
         "retries": 3,
