@@ -49,10 +49,10 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
 
 def _build_stage(config: Config, site: Path) -> Iterator[Conflict]:
     image = config.image
-    for name in ("ca", "build_env", "build_packages"):
+    for name in ("ca", "build_env"):
         if getattr(image, name) and not config.app:
             message = "is for the build stage, and without app there is none"
-            yield Conflict((("image", name),), message)
+            yield Conflict((("image", name), ("app",)), message)
     if image.ca and not (site / image.ca).is_file():
         message = f"there is no file {site / image.ca}: the path starts from this file's folder"
         yield Conflict((("image", "ca"),), message)

@@ -95,8 +95,7 @@ class App(_Section):
     )
     build: Command | None = Field(
         None,
-        description="Run by sh in the copied sources, to put programs into $BINDIR; default "
-        "`make install`, with `python` nothing.",
+        description="Puts programs into $BINDIR; default make install, or nothing with python.",
         examples=["make install"],
     )
     python: list[PythonPackage] = Field(

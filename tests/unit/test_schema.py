@@ -28,6 +28,8 @@ NOT_SAID = {
     ("37-cpus-too-precise", "workers[0].cpus"): "JSON has no decimals: 1e-9 divides few floats",
     ("41-subnet-with-host-bits", "network.subnet"): "a pattern cannot count with bits",
     ("53-app-folder-missing", "app.source"): "it is about the disk",
+    ("102-engine-too-old", "engine.minimum"): "a pattern cannot count",
+    ("104-build-stage-without-app", "image.ca"): "it is about the disk",
 }
 
 

@@ -215,6 +215,7 @@ def test_the_file_of_a_new_site_says_little_and_shows_every_field(tmp_path: Path
 @pytest.mark.parametrize("line", commented(starter.config_text("x")).items(), ids=str)
 def test_each_field_can_be_uncommented(tmp_path: Path, line: tuple[int, str]) -> None:
     (tmp_path / "app").mkdir()
+    (tmp_path / "ca.pem").touch()
     config = sites.config(tmp_path, uncommented(starter.config_text("x"), {line[0]}))
     said = fields_set(config) - ALWAYS
     # a list's item begins with its name
@@ -225,6 +226,7 @@ def test_each_field_can_be_uncommented(tmp_path: Path, line: tuple[int, str]) ->
 
 def test_all_fields_can_be_uncommented_and_rendered(here: Path, mpigen: Mpigen) -> None:
     mpigen("init")
+    (here / "ca.pem").touch()
     text = (here / "mpigen.yaml").read_text()
     config = sites.config(here, uncommented(text, set(commented(text))))
     assert fields_set(config) == EVERY
