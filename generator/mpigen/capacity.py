@@ -2,8 +2,16 @@
 
 from ipaddress import IPv4Address, IPv4Network
 
+from mpigen.config import Config
+
 DEFAULT_SUBNET = IPv4Network("10.77.0.0/24")
 LARGEST_PREFIX = 8
+
+
+def tasks_and_nodes(config: Config) -> tuple[int, int]:
+    """The containers of all groups, and the most servers: one a container if that is not said."""
+    tasks = sum(group.replicas for group in config.workers)
+    return tasks, config.network.nodes or tasks
 
 
 def addresses_needed(tasks: int, nodes: int) -> int:

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mpigen.bases import release_of
-from mpigen.capacity import LARGEST_PREFIX, addresses_needed, default_subnet, prefix_for
+from mpigen.capacity import (
+    LARGEST_PREFIX,
+    addresses_needed,
+    default_subnet,
+    prefix_for,
+    tasks_and_nodes,
+)
 from mpigen.config import Config
 from mpigen.forms import OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
@@ -117,8 +123,7 @@ def _groups(config: Config) -> Iterator[Conflict]:
 
 def _capacity(config: Config) -> Iterator[Conflict]:
     """Addresses of the overlay: each task, the gateway, each node, and one for a job."""
-    tasks = sum(group.replicas for group in config.workers)
-    nodes = config.network.nodes or tasks
+    tasks, nodes = tasks_and_nodes(config)
     needed = addresses_needed(tasks, nodes)
     subnet = config.network.subnet or default_subnet(needed)
     usable = subnet.num_addresses - 2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mpigen.capacity import addresses_needed, default_subnet
+from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.config import App, Config, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
 from mpigen.stackfile.merge import Addition
@@ -131,7 +131,9 @@ def plan(config: Config) -> Cluster:
         uid=config.user.uid,
         gid=config.user.gid,
         network=config.network.name,
-        subnet=str(config.network.subnet or default_subnet(_addresses(config))),
+        subnet=str(
+            config.network.subnet or default_subnet(addresses_needed(*tasks_and_nodes(config)))
+        ),
         mtu=config.network.mtu,
         internal=config.network.internal,
         encrypted=config.network.encrypted,
@@ -144,11 +146,6 @@ def plan(config: Config) -> Cluster:
         engine=tuple(map(int, config.engine.minimum.split("."))),
         additions=_additions(config),
     )
-
-
-def _addresses(config: Config) -> int:
-    tasks = sum(group.replicas for group in config.workers)
-    return addresses_needed(tasks, config.network.nodes or tasks)
 
 
 def _additions(config: Config) -> tuple[Addition, ...]:
