@@ -163,6 +163,7 @@ def _until_gone(
     ended: _Ended | None = None
     left: int | None = None
     told: int | None = None  # the exit code of a job that is told to end
+    forced = False  # it was removed, perhaps before it ran: its own code says nothing then
     next_at = time.monotonic() + timeout if timeout else None
     while ended is None or left is None:
         try:
@@ -193,9 +194,9 @@ def _until_gone(
         step = 3 if young else _next_step(step, hurry=event is not None)
         if step == len(ways):
             raise _left_behind(engine, container)
-        _tell(engine, container, ways[step])
+        forced |= _tell(engine, container, ways[step])
         next_at = time.monotonic() + PATIENCE
-    return _code(engine, ended, left, told)
+    return _code(engine, ended, left, told, forced)
 
 
 def _next_step(step: int, hurry: bool) -> int:
@@ -216,12 +217,14 @@ def _told_by(event: signal.Signals | None, left: int | None) -> int:
     return 128 + abs(left) if left < 0 else 128 + signal.SIGPIPE
 
 
-def _code(engine: Engine, ended: _Ended, left: int, told: int | None) -> int:
+def _code(engine: Engine, ended: _Ended, left: int, told: int | None, forced: bool) -> int:
     if ended.error:
         raise ClusterError(
             f"the engine at {engine.where.url} was lost: {ended.error}",
             "The job may run on there; see mpigen jobs, and end it with mpigen cancel JOB.",
         )
+    if told is not None and forced:
+        return told
     code = left if ended.code is None else ended.code
     if code == 128 and left == 1:
         # the engine's code for what it could not start; docker has said why
@@ -229,17 +232,20 @@ def _code(engine: Engine, ended: _Ended, left: int, told: int | None) -> int:
     return told if told is not None and code >= 128 else code
 
 
-def _tell(engine: Engine, container: str, way: str) -> None:
+def _tell(engine: Engine, container: str, way: str) -> bool:
+    """Whether this has removed the container."""
     with contextlib.suppress(DockerException, OSError):
         if way != "SIGKILL":
             try:
                 engine.client.api.kill(container, way)
-                return
+                return False
             except NotFound:
-                return
+                return False
             except APIError:
                 pass  # it does not run yet, and must not begin
         engine.client.api.remove_container(container, force=True)
+        return True
+    return False
 
 
 def _left_behind(engine: Engine, container: str) -> ClusterError:
