@@ -16,6 +16,7 @@ from mpigen.lab import lab
 
 RECIPE = "mpigen-bench-recipe:latest"
 NETWORK = "mpi-network"
+CREATE = ("docker", "network", "create", "--driver", "overlay", "--attachable", NETWORK)
 PLACES = (0, 0, 1, 2)  # the node of each of the walk-through's containers: 2 + 1 + 1
 STARTED = time.monotonic()
 

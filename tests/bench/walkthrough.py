@@ -22,6 +22,7 @@ from typing import Any
 
 import start
 from sides import (
+    CREATE,
     NETWORK,
     RECIPE,
     Done,
@@ -160,7 +161,7 @@ def report(found: dict[str, Any]) -> str:
         f"engine        {on['engine']}; in the lab's 3 nodes {on['engine of the nodes']}",
         f"both sides    {BASE}, {on['mpi']}, the same source, compiled with -O2",
         "walk-through  docker run of 4 containers (2 + 1 + 1), root by ssh, hostfile of addresses",
-        "mpigen        rendered, build.sh, deploy.sh, and the job by run.sh",
+        "mpigen        rendered, build.sh, deployed, and the job by run.sh",
     ]
     if "hang" in found:
         lines += ["", "Allreduce, 8 ranks in 4 containers on 3 nodes: every attempt"]
@@ -216,7 +217,10 @@ def measure(only: str | None, attempts: int, runs: int, seconds: float) -> dict[
         raise ClusterError(f"the lab {LAB} is up", f"Take it down: mpigen lab down --name {LAB}")
     tags = {"walkthrough": "mpigen-bench-mpi:latest", "pingpong": "mpigen-bench-pp:latest"}
     texts = {"walkthrough": (ROOT / "mpigen.yaml").read_text("utf-8"), "pingpong": PINGPONG_SITE}
-    texts["walkthrough"] += f'image: {{tag: "{tags["walkthrough"]}"}}\n'
+    # the nodes have Docker 26.1
+    texts["walkthrough"] += (
+        f'image: {{tag: "{tags["walkthrough"]}"}}\nengine: {{minimum: "25.0"}}\n'
+    )
     apps = {"walkthrough": ROOT / "app", "pingpong": HERE / "pingpong"}
     parts = [only] if only else list(PARTS)
     try:
@@ -225,8 +229,7 @@ def measure(only: str | None, attempts: int, runs: int, seconds: float) -> dict[
         say(f"building {RECIPE}")
         must(docker, "docker", "build", "--tag", RECIPE, HERE / "recipe")
         lab.load(here, RECIPE, say)
-        create = ("docker", "network", "create", "--driver", "overlay", "--attachable", NETWORK)
-        must(here.docker_host, *create)
+        must(here.docker_host, *CREATE)
         found: dict[str, Any] = {"machine": {**machine(here, docker), "load": load}}
         with tempfile.TemporaryDirectory(prefix="mpigen-bench-") as scratch:
             sites: dict[str, Path] = {}
