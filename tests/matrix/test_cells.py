@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.matrix.conftest import BASES, Cell
+from tests.matrix.conftest import BASES, LAB, Cell
 from tests.swarm.conftest import Cluster, check, make_site
 
 TEXT = """\
@@ -27,10 +27,11 @@ def cluster(
     """The reference program on what the cell says, deployed."""
     image = BASES[cell.release]
     base.ensure(engine.local(), image, print)
-    text = f"{TEXT}image: {{base: {image}}}\nmpi: {{implementation: {cell.mpi}}}\n"
+    text = f"{TEXT}image: {{base: {image}, tag: '{LAB}:x'}}\n"
+    text += f"mpi: {{implementation: {cell.mpi}}}\n"
     output = make_site(tmp_path_factory.mktemp("cells"), text)
     check("sh", output / "scripts/build.sh", timeout=900)
-    lab.load(the_lab, "cells:latest", print)
+    lab.load(the_lab, f"{LAB}:x", print)
     made = Cluster("cells", output, {"DOCKER_HOST": the_lab.docker_host})
     done = made.script("deploy.sh")
     assert done.code == 0, done.out + done.err
