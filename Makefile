@@ -36,11 +36,15 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest -m long tests/faults tests/swarm
+	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm --ignore tests/faults/test_at_once.py
+	@$(BIN)/pytest tests/faults/test_at_once.py
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine
-	@$(BIN)/pytest tests/matrix
+	@$(BIN)/mpigen lab base debian:trixie-slim
+	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup tests/matrix --ignore tests/matrix/test_scale.py
+	@$(BIN)/pytest tests/matrix/test_scale.py
 
 test-sample: setup ## one cell of the matrix, another one each day
 	@$(BIN)/mpigen lab engine

@@ -1,4 +1,4 @@
-"""Many jobs at once, jobs that start while the cluster changes, and those who are no part of it."""
+"""Jobs that start while the cluster changes, what DNS may say, and those who are no part of it."""
 
 import random
 import re
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mpigen.lab import lab
+from mpigen.lab.nodes import Node
 from tests.faults.conftest import LAB, assert_works, docker_of, hosts_of
 from tests.figures import figure
 from tests.swarm.conftest import Cluster, Done, call, check
@@ -17,19 +18,7 @@ pytestmark = [
     pytest.mark.parametrize("cluster", ["trixie"], indirect=True),
 ]
 
-JOBS = 20
 ROUNDS = 50
-
-
-def test_twenty_jobs_at_once_are_all_right(cluster: Cluster) -> None:
-    began = time.monotonic()
-    with ThreadPoolExecutor(JOBS) as pool:
-        jobs = [pool.submit(cluster.script, "run.sh", "hello", MPI_WAIT="240") for _ in range(JOBS)]
-    done = [job.result() for job in jobs]
-    wrong = [job for job in done if job.code or "Allreduce over 8 ranks: correct" not in job.out]
-    figure(f"{JOBS} jobs of 8 ranks at once: {time.monotonic() - began:.1f} s, {len(wrong)} wrong")
-    assert not wrong, wrong[0].err
-    assert all(hosts_of(job.out) == hosts_of(done[0].out) for job in done)
 
 
 def test_jobs_that_start_while_the_cluster_is_scaled_have_the_right_hosts(
@@ -127,24 +116,39 @@ def test_an_outsider_on_the_overlay_cannot_log_in(cluster: Cluster) -> None:
     assert done.err.count("Permission denied (publickey)") == 8
 
 
+def _told(node: Node, knocks: str, *network: str) -> list[str]:
+    """What a new container on a node is told at each address, a line each.
+
+    Twice, if the engine cannot start it (125): runc loses a start now and then on a busy machine.
+    """
+    command = ["docker", "run", "--rm", *network, "--entrypoint", "sh", f"{LAB}:trixie"]
+    for _ in range(2):
+        done = call(*command, "-c", knocks, env=docker_of(node))
+        if done.code != 125:
+            break
+    assert done.code == 0, done.err
+    return done.out.splitlines()
+
+
 def test_nobody_outside_the_overlay_reaches_sshd(cluster: Cluster, the_lab: lab.Lab) -> None:
     """Neither from the node itself nor from another container, at any address of a worker."""
     told = []
     for node in the_lab.nodes:
-        env = docker_of(node)
-        listed = check("docker", "ps", "-q", "--filter", "name=mpi_worker", env=env)
-        for container in listed.split():
-            inside = ["docker", "exec", container, "ip", "-o", "-4", "addr", "show"]
-            for address in re.findall(r"inet (\d+\.\d+\.\d+\.\d+)", check(*inside, env=env)):
-                if address.startswith("127."):
-                    continue
-                # a firewall on the way may take any connection: what counts is who answers
-                knock = f"timeout 2 bash -c 'head -c 4 </dev/tcp/{address}/2222' || true"
-                on_node = check("docker", "exec", node.container, "sh", "-c", knock)
-                run = ["docker", "run", "--rm", "--entrypoint", "sh"]
-                beside = check(*run, f"{LAB}:trixie", "-c", knock, env=env)
-                overlay = ["--network", f"{cluster.name}_mpi"]
-                on_it = check(*run, *overlay, f"{LAB}:trixie", "-c", knock, env=env)
-                told.append((on_node, beside, on_it))
+        addresses = []
+        filtered = ["docker", "ps", "-q", "--filter", "name=mpi_worker"]
+        for container in check(*filtered, env=docker_of(node)).split():
+            shown = ["docker", "exec", container, "ip", "-o", "-4", "addr", "show"]
+            addresses += re.findall(
+                r"inet ((?!127\.)\d+\.\d+\.\d+\.\d+)", check(*shown, env=docker_of(node))
+            )
+        # a firewall on the way may take any connection: what counts is who answers
+        knocks = "".join(
+            f"echo \"$(timeout 2 bash -c 'head -c 4 </dev/tcp/{each}/2222')\"\n"
+            for each in addresses
+        )
+        on_node = check("docker", "exec", node.container, "sh", "-c", knocks).splitlines()
+        beside = _told(node, knocks)
+        on_it = _told(node, knocks, "--network", f"{cluster.name}_mpi")
+        told += zip(on_node, beside, on_it, strict=True)
     # each worker has two addresses; one of them answers, and on the overlay alone
     assert sorted(told) == [("", "", "")] * 4 + [("", "", "SSH-")] * 4
