@@ -17,6 +17,7 @@ class Group:
     """A worker group as rendered; how many containers it has now, the Swarm knows."""
 
     name: str
+    mode: str
     replicas: int
     slots: int
 
@@ -73,7 +74,10 @@ def record(cluster: Cluster) -> dict[str, Any]:
         "engine": ".".join(map(str, cluster.engine)),
         "source": cluster.app.source if cluster.app else None,
         "ca": cluster.ca,
-        "groups": [asdict(Group(each.name, each.replicas, each.slots)) for each in cluster.groups],
+        "groups": [
+            asdict(Group(each.name, each.mode, each.replicas, each.slots))
+            for each in cluster.groups
+        ],
     }
 
 

@@ -10,7 +10,7 @@ LARGEST_PREFIX = 8
 
 def tasks_and_nodes(config: Config) -> tuple[int, int]:
     """The containers of all groups, and the most servers: one a container if that is not said."""
-    tasks = sum(group.replicas for group in config.workers)
+    tasks = sum(group.replicas for group in config.workers) + (config.launcher is not None)
     return tasks, config.network.nodes or tasks
 
 

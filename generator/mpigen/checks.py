@@ -14,6 +14,7 @@ from mpigen.capacity import (
     prefix_for,
     tasks_and_nodes,
 )
+from mpigen.cluster import volume_of
 from mpigen.config import Config
 from mpigen.forms import OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
@@ -25,6 +26,16 @@ from mpigen.stackfile.schema import Part, problems
 NAME_LIMIT = 63
 # swarmkit, manager/controlapi/secret.go: at most 64 characters
 SECRET_LIMIT = 64
+
+# what each type of storage needs, and what it takes
+_STORAGE = {
+    "volume": ({"source"}, {"source"}),
+    "bind": ({"source"}, {"source"}),
+    "nfs": ({"source", "server"}, {"source", "server", "options"}),
+    "tmpfs": (set(), {"size"}),
+}
+# folders of the image that a container does not run without
+_OURS = ("/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var")
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Everything in `config` that cannot work together; `site` is the folder of mpigen.yaml."""
     yield from _names(config)
     yield from _groups(config)
+    yield from _storage(config)
     yield from _capacity(config)
     yield from _network(config)
     yield from _mpi(config)
@@ -65,6 +77,11 @@ def _build_stage(config: Config, site: Path) -> Iterator[Conflict]:
 
 
 def _names(config: Config) -> Iterator[Conflict]:
+    if config.launcher:
+        launcher: KeyPath = ("launcher", "name")
+        yield from _stack_name("the service's name", config.name, config.launcher.name, launcher)
+        if config.launcher.name in [group.name for group in config.workers]:
+            yield Conflict((launcher, ("launcher",)), "is the name of a group of workers")
     for index, group in enumerate(config.workers):
         at: KeyPath = ("workers", index, "name")
         yield from _stack_name("the service's name", config.name, group.name, at)
@@ -80,6 +97,35 @@ def _names(config: Config) -> Iterator[Conflict]:
         message = f"with ssh.delivery secret a name has {most} characters at most, so that the"
         message += f" Swarm's names have {SECRET_LIMIT}: this has {len(config.name)}"
         yield Conflict((("name",), ("ssh", "delivery")), message)
+
+
+def _storage(config: Config) -> Iterator[Conflict]:
+    """What each kind of storage must say, and must not."""
+    first: dict[str, int] = {}
+    volumes: dict[str, int] = {}
+    for index, each in enumerate(config.storage):
+        at: KeyPath = ("storage", index)
+        if first.setdefault(each.target, index) != index:
+            message = f"storage[{first[each.target]}] has {each.target} too"
+            yield Conflict(((*at, "target"), at), message)
+        name = volume_of(each)
+        if name and volumes.setdefault(name, index) != index:
+            message = f"storage[{volumes[name]}] is the volume {name} too"
+            yield Conflict(((*at, "source"), at), message)
+        if each.target in _OURS or any(each.target.startswith(f"{ours}/") for ours in _OURS):
+            message = f"{each.target} is the image's own: take another folder, as in /data"
+            yield Conflict(((*at, "target"),), message)
+        needs, takes = _STORAGE[each.type]
+        for name in ("source", "server", "options", "size"):
+            if name in needs and getattr(each, name) is None:
+                yield Conflict(((*at, name), (*at, "type"), at), f"is needed with {each.type}")
+            if name not in takes and getattr(each, name) is not None:
+                message = f"means nothing with {each.type}"
+                yield Conflict(((*at, name), (*at, "type")), message)
+        is_path = (each.source or "").startswith("/")
+        if each.source and "source" in takes and is_path == (each.type == "volume"):
+            wanted = "a name, as in data" if each.type == "volume" else "an absolute path"
+            yield Conflict(((*at, "source"), (*at, "type")), f"is {wanted} with {each.type}")
 
 
 def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Conflict]:
@@ -111,6 +157,9 @@ def _groups(config: Config) -> Iterator[Conflict]:
                 f"{format_bytes(group.memory)}: make shm smaller or memory larger"
             )
             yield Conflict(((*at, "shm"), (*at, "memory")), message)
+        if group.mode == "global" and group.max_per_node:
+            message = "is one by itself where mode is global: leave it out"
+            yield Conflict(((*at, "max_per_node"), (*at, "mode")), message)
         nodes = config.network.nodes
         if nodes and group.max_per_node and nodes * group.max_per_node < group.replicas:
             message = (

@@ -1,9 +1,10 @@
 """Config -> Cluster: what the templates are given, every number and name derived once."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
-from mpigen.config import App, Config, Workers
+from mpigen.config import App, Config, Launcher, Storage, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
 from mpigen.stackfile.merge import Addition
 
@@ -17,9 +18,13 @@ VENV = "/opt/venv"
 
 @dataclass(frozen=True)
 class Group:
-    """A group of equal workers. Sizes are in bytes, `cpus` is text as Docker reads it."""
+    """A group of equal workers. Sizes are in bytes, `cpus` is text as Docker reads it.
+
+    The launcher is one too, of one container with no slots.
+    """
 
     name: str
+    mode: str
     replicas: int
     slots: int
     threads: int | None
@@ -28,6 +33,30 @@ class Group:
     shm: int
     constraints: tuple[str, ...]
     max_per_node: int | None
+    generic: dict[str, int]
+
+    @property
+    def hostname(self) -> str:
+        """The hosts' names, as Swarm makes them for each task."""
+        if not self.slots:
+            return self.name
+        return self.name + ("-{{.Node.Hostname}}" if self.mode == "global" else "-{{.Task.Slot}}")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of every worker. `volume` is its key in stack.yml, of a volume of its own or NFS.
+
+    `driver_opts` are those of Docker's local driver; `size` is in bytes.
+    """
+
+    type: str
+    target: str
+    source: str | None
+    volume: str | None
+    driver_opts: dict[str, str]
+    size: int | None
+    read_only: bool
 
 
 @dataclass(frozen=True)
@@ -68,12 +97,31 @@ class Cluster:
     encrypted: bool
     external: bool
     groups: tuple[Group, ...]
+    launcher: Group | None
+    mounts: tuple[Mount, ...]
     port: int
     delivery: str
     distribute: str
     endpoints: dict[str, str]
     engine: tuple[int, ...]
     additions: tuple[Addition, ...]
+
+    @property
+    def services(self) -> tuple[Group, ...]:
+        """The groups, and the launcher if there is one."""
+        return (*self.groups, *([self.launcher] if self.launcher else []))
+
+    @property
+    def volumes(self) -> dict[str, dict[str, str]]:
+        """Driver options of each volume that stack.yml declares."""
+        return {mount.volume: mount.driver_opts for mount in self.mounts if mount.volume}
+
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """What the image makes, for a new volume to get the owner of the folder that it covers."""
+        return tuple(
+            mount.target for mount in self.mounts if mount.volume and not mount.driver_opts
+        )
 
     @property
     def replicas(self) -> int:
@@ -139,6 +187,8 @@ def plan(config: Config) -> Cluster:
         encrypted=config.network.encrypted,
         external=config.network.external,
         groups=groups,
+        launcher=_launcher(config.launcher) if config.launcher else None,
+        mounts=tuple(_mount(storage) for storage in config.storage),
         port=config.ssh.port,
         delivery=config.ssh.delivery,
         distribute=config.image.distribute,
@@ -163,6 +213,7 @@ def _group(workers: Workers) -> Group:
     shm = workers.shm or min(DEFAULT_SHM, workers.memory // 2 if workers.memory else DEFAULT_SHM)
     return Group(
         name=workers.name,
+        mode=workers.mode,
         replicas=workers.replicas,
         slots=workers.slots or max(1, int(float(workers.cpus or 1)) // (workers.threads or 1)),
         threads=workers.threads,
@@ -171,7 +222,50 @@ def _group(workers: Workers) -> Group:
         shm=shm,
         constraints=tuple(workers.constraints),
         max_per_node=workers.max_per_node,
+        generic=dict(workers.generic),
     )
+
+
+def _launcher(launcher: Launcher) -> Group:
+    return Group(
+        name=launcher.name,
+        mode="replicated",
+        replicas=1,
+        slots=0,
+        threads=None,
+        cpus=None,
+        memory=None,
+        shm=DEFAULT_SHM,
+        constraints=tuple(launcher.constraints),
+        max_per_node=None,
+        generic={},
+    )
+
+
+def volume_of(storage: Storage) -> str | None:
+    """The volume's key in stack.yml, if it is one: NFS has the name of its folder in containers."""
+    if storage.type == "nfs":
+        return re.sub(r"[/+]", "_", storage.target.strip("/"))
+    return storage.source if storage.type == "volume" else None
+
+
+def _mount(storage: Storage) -> Mount:
+    mount = Mount(
+        type="volume" if storage.type == "nfs" else storage.type,
+        target=storage.target,
+        source=storage.source if storage.type in ("volume", "bind") else None,
+        volume=volume_of(storage),
+        driver_opts={},
+        size=storage.size,
+        read_only=storage.read_only,
+    )
+    if storage.type != "nfs":
+        return mount
+    name = volume_of(storage)
+    options = [f"addr={storage.server}", "ro" if storage.read_only else "rw"]
+    options += [storage.options] if storage.options else []
+    opts = {"type": "nfs", "o": ",".join(options), "device": f":{storage.source}"}
+    return replace(mount, source=name, driver_opts=opts)
 
 
 def _program(app: App | None) -> Program | None:
@@ -190,7 +284,7 @@ def _params(
 ) -> dict[str, dict[str, str]]:
     """The parameters of each file that MPI reads, by its name; the user's go over ours."""
     # ranks are bound to cores only where a node has one container
-    alone = len(groups) == 1 and groups[0].max_per_node == 1
+    alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
     many = sum(group.replicas for group in groups) > _MANY
     return {
         file.name: {

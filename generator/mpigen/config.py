@@ -21,15 +21,19 @@ from mpigen.fields import (
     ImageReference,
     Label,
     Memory,
+    MountOptions,
     NodeName,
     Package,
     ParamName,
     ParamValue,
     PythonPackage,
+    ResourceName,
+    ServerName,
     Shm,
     SiteFile,
     SiteFolder,
     StackKeys,
+    StorageSource,
     StrictBool,
     StrictInt,
     Subnet,
@@ -175,7 +179,13 @@ class Workers(_Section):
     """A group of equal worker containers: one Swarm service."""
 
     name: Label = Field("worker", description="Name of the service; hosts are NAME-1, NAME-2, ...")
-    replicas: Annotated[StrictInt, Field(ge=1)] = Field(2, description="How many containers.")
+    mode: Literal["replicated", "global"] = Field(
+        "replicated",
+        description="`replicas`, or one on every server that may: hosts are NAME-SERVER.",
+    )
+    replicas: Annotated[StrictInt, Field(ge=1)] = Field(
+        2, description="How many containers; if `global`, how many servers it should be on."
+    )
     slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
         None,
         description="Ranks a container; default the CPUs of `cpus` by `threads`, else 1.",
@@ -203,10 +213,50 @@ class Workers(_Section):
     max_per_node: Annotated[StrictInt, Field(ge=1)] | None = Field(
         None, description="Most containers of the group on one node.", examples=[1]
     )
+    generic: dict[ResourceName, Annotated[StrictInt, Field(ge=1)]] = Field(
+        {},
+        description="Generic resources that a container takes of its server, such as GPUs.",
+        examples=[{"NVIDIA-GPU": 1}],
+        json_schema_extra={"additionalProperties": False},
+    )
     stack: StackKeys = Field(
         {},
         description="More keys of the service in stack.yml, merged deeply.",
         examples=[{"environment": {"TZ": "Europe/Berlin"}}],
+    )
+
+
+class Storage(_Section):
+    """A folder of all workers that is kept, or shared, or scratch."""
+
+    target: ImagePath = Field(
+        description="Where the containers have it.", examples=["/data", "/scratch"]
+    )
+    type: Literal["volume", "bind", "nfs", "tmpfs"] = Field(
+        "volume",
+        description="A server's volume, its folder, a file server's, or a worker's memory.",
+    )
+    source: StorageSource | None = Field(
+        None,
+        description="The volume's name, or the folder of the server or file server.",
+        examples=["data", "/srv/mpi"],
+    )
+    server: ServerName | None = Field(
+        None, description="With `nfs`: the file server.", examples=["nfs.example.org"]
+    )
+    options: MountOptions | None = Field(
+        None, description="With `nfs`: more mount options.", examples=["nfsvers=4.2,hard"]
+    )
+    size: Shm | None = Field(None, description="With `tmpfs`: its size.", examples=["2g"])
+    read_only: StrictBool = Field(False, description="Whether containers only read it.")
+
+
+class Launcher(_Section):
+    """A container more, with no slots: a fixed place to log in to, as `ssh launcher`."""
+
+    name: Label = Field("launcher", description="Name of the service, and of its host.")
+    constraints: list[Constraint] = Field(
+        [], description="Swarm placement constraints.", examples=[["node.role==manager"]]
     )
 
 
@@ -245,6 +295,8 @@ class Config(_Section):
     user: User = _DEFAULTS
     network: Network = _DEFAULTS
     workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
+    storage: list[Storage] = []
+    launcher: Launcher | None = None
     ssh: Ssh = _DEFAULTS
     engine: Engine = _DEFAULTS
     stack: StackKeys = Field(

@@ -246,6 +246,28 @@ NodeName = Annotated[
     _matching(forms.NODE, "is no host name of a node: take it from docker node ls"),
     forms.node,
 ]
+StorageSource = Annotated[
+    StrictText,
+    _matching(forms.STORAGE, "is neither a volume's name, as in data, nor an absolute path"),
+    forms.storage,
+]
+MountOptions = Annotated[
+    StrictText,
+    _matching(
+        forms.MOUNT_OPTIONS, "are no mount options: write them as in nfsvers=4.2,hard, no addr="
+    ),
+    forms.mount_options,
+]
+ServerName = Annotated[
+    StrictText,
+    _matching(forms.SERVER, "is no host name or address, as in nfs.example.org"),
+    forms.server,
+]
+ResourceName = Annotated[
+    StrictText,
+    _matching(forms.RESOURCE, "is no name of a generic resource, as in NVIDIA-GPU"),
+    forms.resource,
+]
 EngineVersion = Annotated[str, BeforeValidator(_engine_version), forms.engine_version]
 EngineUrl = Annotated[
     StrictText,

@@ -43,6 +43,13 @@ PYTHON = (
 NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
 
+# mount options of nfs(5): without an address, which is the server's
+MOUNT_OPTIONS = (
+    r"(?!(.*,)?addr=)[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?(,[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?)*"
+)
+SERVER = r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?"
+# swarmkit, api/genericresource; moby's daemon takes them as NAME=VALUE
+RESOURCE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
 PARAM = r"[a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*"
 # What mpigen finds out when a container starts; a second opinion would make Open MPI use both.
@@ -103,6 +110,12 @@ node = text("host name of a node", NODE)
 engine = text("Docker endpoint", ENGINE)
 engine_version = text("version of Docker", ENGINE_VERSION)
 path = text("absolute path", PATH)
+# a volume's name (moby, volume/service: RestrictedNamePattern), or a path
+STORAGE = rf"[a-zA-Z0-9][a-zA-Z0-9_.-]+|{PATH}"
+storage = text("volume's name or absolute path", STORAGE)
+mount_options = text("mount options", MOUNT_OPTIONS)
+server = text("host name or address", SERVER)
+resource = text("name of a resource", RESOURCE)
 param = text("MPI parameter", rf"(?!({'|'.join(OWN_PARAMS)})$)({PARAM})")
 folder = text("relative path", _FOLDER)
 file = text("relative path of a file", _FOLDER)

@@ -151,6 +151,8 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
             quoted = isinstance(given, str) and given.isdecimal()
             hint = ": leave out the quotes" if quoted else ""
             return f"must be a whole number, not {_kind(given)}{hint}"
+        case "bool_type" | "bool_parsing":
+            return f"must be true or false, not {_kind(given)}"
         case "list_type":
             return f"must be a list (each item after a dash), not {_kind(given)}"
         case "model_type" | "model_attributes_type":

@@ -70,7 +70,7 @@ def _section(key: str, form: dict[str, Any], models: dict[str, Any]) -> Section:
         name=key,
         description=model["description"],
         is_list="items" in form,
-        optional=form["default"] is None,
+        optional=not form["default"] and form["default"] != {},
         fields=tuple(_field(name, part, model) for name, part in model["properties"].items()),
     )
 
@@ -124,7 +124,11 @@ def markdown() -> str:
         if isinstance(section, Section):
             about = [section.description]
             if section.is_list:
-                about.append("A list of one item or more; default one, with its own defaults.")
+                about.append(
+                    "A list."
+                    if section.optional
+                    else "A list of one item or more; default one, with its own defaults."
+                )
             if section.optional:
                 about.append("There is none by default.")
             parts.append(f"## {section.name}\n\n{' '.join(about)}\n")

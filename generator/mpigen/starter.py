@@ -24,7 +24,11 @@ _PROGRAM = ("app/Makefile", "app/hello.cpp")
 _NAME_LIMIT = 40
 
 # what a new site says beside its name; all else is a comment
-_SAID = {"app": {"source": "app", "check": "hello"}}
+_SAID: dict[str, dict[str, object]] = {
+    "app": {"source": "app", "check": "hello"},
+    # one container a server, whose ranks share its memory
+    "workers": {"name": "worker", "cpus": 2, "max_per_node": 1},
+}
 
 _OPENING = f"""\
 # yaml-language-server: $schema={SCHEMA}
@@ -85,7 +89,7 @@ def _section(section: Section) -> Iterator[str]:
         yield from _field(field, said.get(field.name), indent, dash)
 
 
-def _field(field: Field, said: str | None, indent: str = "", dash: str = "") -> Iterator[str]:
+def _field(field: Field, said: object, indent: str = "", dash: str = "") -> Iterator[str]:
     """What a field is, and the field: what it says, or as a comment what it could."""
     shown = field.default or next(iter(field.examples), field.default)
     example = " For example:" if shown != field.default else ""

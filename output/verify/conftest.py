@@ -32,7 +32,10 @@ def docker(*arguments: str) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """A running task as Swarm names it. The hostname is the cluster's own for it."""
+    """A running task as Swarm names it: by its number, or, of a global service, its server.
+
+    The hostname is the cluster's own for it.
+    """
 
     group: str
     slot: int
@@ -40,7 +43,7 @@ class Task:
 
     @property
     def hostname(self) -> str:
-        return f"{self.group}-{self.slot}"
+        return f"{self.group}-{self.slot or self.node}"
 
 
 def swarm_tasks() -> list[Task]:
@@ -54,8 +57,9 @@ def swarm_tasks() -> list[Task]:
         for line in lines.splitlines():
             name, node, state = line.split("\t")
             assert state.startswith("Running"), f"{name} on {node} is {state}"
-            tasks.append(Task(group, int(name.rpartition(".")[2]), node))
-    return sorted(tasks, key=lambda task: (GROUPS.index(task.group), task.slot))
+            number = name.rpartition(".")[2]
+            tasks.append(Task(group, int(number) if number.isdecimal() else 0, node))
+    return sorted(tasks, key=lambda task: (GROUPS.index(task.group), task.slot, task.node))
 
 
 class ContainerBackend(BaseBackend):
@@ -85,11 +89,10 @@ class ContainerBackend(BaseBackend):
 @pytest.fixture(scope="session")
 def launcher() -> "Host":
     """A container of the cluster's image on its overlay, as a job is."""
-    expect = " ".join(
-        f"{group}=" + docker("service", "inspect", "--format",
-"{{.Spec.Mode.Replicated.Replicas}}", f"{STACK}_{group}")
-        for group in GROUPS
-    )  # fmt: skip
+    # "STACK_GROUP RUNNING/WANTED", and perhaps more
+    lines = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", STACK)
+    wanted = {line.split()[0]: line.split()[1].rpartition("/")[2] for line in lines.splitlines()}
+    expect = " ".join(f"{group}={wanted[f'{STACK}_{group}']}" for group in GROUPS)
     container = docker(
         "create", "--rm", "--init", "--network", NETWORK, "--cap-drop", "ALL",
         "--env", f"MPI_EXPECT={expect}", IMAGE, "sleep", "3600",

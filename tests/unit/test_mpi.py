@@ -93,7 +93,7 @@ def test_threads_are_told_to_ranks_and_taken_from_slots(tmp_path: Path, mpigen: 
     groups = "[{name: a, cpus: 8, threads: 4}, {name: b-2, slots: 3}]"
     output = _output(tmp_path, mpigen, f"name: x\nworkers: {groups}\n")
     workers = (output / "rootfs/etc/mpi/workers").read_text().splitlines()
-    assert workers[2:] == ["a 2 2 4", "b-2 2 3 0"]
+    assert workers[3:] == ["a 2 2 4 number", "b-2 2 3 0 number"]
     assert "OMP_NUM_THREADS" in (output / "rootfs/usr/local/bin/mpi-rank").read_text()
 
 

@@ -29,6 +29,7 @@ NOT_SAID = {
     ("41-subnet-with-host-bits", "network.subnet"): "a pattern cannot count with bits",
     ("53-app-folder-missing", "app.source"): "it is about the disk",
     ("102-engine-too-old", "engine.minimum"): "a pattern cannot count",
+    ("108-storage-of-another-type", "storage[3].target"): "one pattern is for all paths",
     ("104-build-stage-without-app", "image.ca"): "it is about the disk",
 }
 
@@ -49,6 +50,8 @@ def site_of(section: str, field: Field, value: object, is_list: bool) -> dict[st
     said: dict[str, Any] = {field.name: value}
     if section == "app":
         said = {"source": "app", **said}
+    if section == "storage":
+        said = {"target": "/data", **said}
     if not section:
         return {"name": "x", **said}
     return {"name": "x", section: [said] if is_list else said}

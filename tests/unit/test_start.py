@@ -57,7 +57,7 @@ def test_a_new_site_here_names_the_command_alone(here: Path, mpigen: Mpigen) -> 
     assert mpigen("init").out.endswith("\nnext: mpigen render\n")
     assert sites.schema().is_valid({"name": "here", "app": {"source": "app", "check": "hello"}})
     assert (here / "mpigen.yaml").read_text().startswith("# yaml-language-server: $schema=mpigen.s")
-    assert mpigen("validate").out.startswith("here: 2 containers, 2 slots, ")
+    assert mpigen("validate").out.startswith("here: 2 containers, 4 slots, ")
 
 
 def test_the_program_is_that_of_the_reference_site(here: Path, mpigen: Mpigen) -> None:
@@ -196,7 +196,15 @@ def fields_set(config: Config) -> set[str]:
     return found
 
 
-ALWAYS = {"name", "app.source", "app.check"}
+ALWAYS = {"name", "app.source", "app.check"} | {
+    f"workers.{field}" for field in ("name", "cpus", "max_per_node")
+}
+# what each kind of storage takes: not all of its fields go together
+STORAGE = {
+    "volume": {"target", "type", "source", "read_only"},
+    "nfs": {"target", "type", "source", "server", "options"},
+    "tmpfs": {"target", "type", "size"},
+}
 EVERY = {
     f"{entry.name}.{field.name}" if isinstance(entry, Section) else entry.name
     for entry in entries()
@@ -212,24 +220,47 @@ def test_the_file_of_a_new_site_says_little_and_shows_every_field(tmp_path: Path
     assert max(map(len, text.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("line", commented(starter.config_text("x")).items(), ids=str)
+def of_storage(text: str) -> dict[str, int]:
+    """The lines of the storage's fields."""
+    lines = text.splitlines()
+    first, end = lines.index("#storage:"), lines.index("#launcher:")
+    return {name: n for n, name in commented(text).items() if first < n < end}
+
+
+@pytest.mark.parametrize("kind", STORAGE)
+def test_each_kind_of_storage_can_be_uncommented(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "app").mkdir()
+    text = starter.config_text("x")
+    wanted = {number for name, number in of_storage(text).items() if name in STORAGE[kind]}
+    text = uncommented(text, wanted).replace("    type: volume\n", f"    type: {kind}\n")
+    text = text.replace("source: data", "source: /export") if kind == "nfs" else text
+    config = sites.config(tmp_path, text)
+    assert fields_set(config) - ALWAYS == {f"storage.{name}" for name in STORAGE[kind]}
+
+
+def others(text: str) -> dict[int, str]:
+    """The commented fields but those of the storage."""
+    apart = set(of_storage(text).values())
+    return {number: name for number, name in commented(text).items() if number not in apart}
+
+
+@pytest.mark.parametrize("line", others(starter.config_text("x")).items(), ids=str)
 def test_each_field_can_be_uncommented(tmp_path: Path, line: tuple[int, str]) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "ca.pem").touch()
     config = sites.config(tmp_path, uncommented(starter.config_text("x"), {line[0]}))
     said = fields_set(config) - ALWAYS
-    # a list's item begins with its name
-    assert {path.rpartition(".")[2] for path in said - {"workers.name"}} == {line[1]} or (
-        said == {"workers.name"} and line[1] == "name"
-    )
+    assert {path.rpartition(".")[2] for path in said} == {line[1]}
 
 
 def test_all_fields_can_be_uncommented_and_rendered(here: Path, mpigen: Mpigen) -> None:
     mpigen("init")
     (here / "ca.pem").touch()
     text = (here / "mpigen.yaml").read_text()
-    config = sites.config(here, uncommented(text, set(commented(text))))
-    assert fields_set(config) == EVERY
+    apart = {n for name, n in of_storage(text).items() if name not in STORAGE["volume"]}
+    config = sites.config(here, uncommented(text, set(commented(text)) - apart))
+    gone = {f"storage.{name}" for name in ("server", "options", "size")}
+    assert fields_set(config) == EVERY - gone
     assert mpigen("render").code == 0
 
 

@@ -49,7 +49,7 @@ def test_the_installed_command_starts_a_site_outside_of_the_checkout(
     for name in ("Makefile", "hello.cpp"):
         assert (site / "app" / name).read_bytes() == (ROOT / "app" / name).read_bytes()
     assert (site / ".gitlab-ci.yml").is_file()
-    assert run(mpigen, "validate", cwd=site).startswith("site: 2 containers, 2 slots, ")
+    assert run(mpigen, "validate", cwd=site).startswith("site: 2 containers, 4 slots, ")
     assert run(mpigen, "schema", cwd=site) == (site / "mpigen.schema.json").read_text()
     fields = (ROOT / "docs" / "configuration.md").read_text()
     assert run(mpigen, "schema", "--markdown", cwd=site) == fields

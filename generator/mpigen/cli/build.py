@@ -127,14 +127,11 @@ def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":
 
 def _refuse_lacking(manager: "Engine", rendered: "Artifacts", built: "Built", say: "Say") -> None:
     from mpigen.errors import ClusterError
-    from mpigen.swarm import image, placement
+    from mpigen.swarm import image
 
     say("asking each node whether it has it")
-    lacking: dict[str, str] = {}
-    for constraints in placement.rendered(rendered):
-        lacking |= image.lacking(manager, built.reference, constraints)
-    if lacking:
-        nodes = "\n".join(f"  {node}: {why}" for node, why in sorted(lacking.items()))
+    if lacking := image.lacking_for(manager, built.reference, rendered):
+        nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
         raise ClusterError(
             f"these nodes cannot start {built.reference}:\n{nodes}",
             "Name their endpoints as image.endpoints in mpigen.yaml, and render; or by hand:\n"

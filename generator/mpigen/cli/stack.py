@@ -228,12 +228,15 @@ def _sizes(
     from mpigen.errors import InputError
 
     known = {group.name: group.wanted for group in groups}
+    rendered_modes = {group.name: group.mode for group in rendered.groups}
     wanted: dict[str, int] = {}
     wrong = []
     for word in words:
         group, _, count = word.partition("=")
         if group not in known:
             wrong.append(f"{word}: there is no group {group}: there are {', '.join(known)}")
+        elif rendered_modes[group] == "global":
+            wrong.append(f"{word}: {group} has one on every server: label servers, or drain them")
         elif not count.isdecimal():
             wrong.append(f"{word}: say how many, as in {group}=6")
         else:
@@ -254,7 +257,7 @@ def _sizes(
 def _rows(groups: "Sequence[LiveGroup]") -> list[tuple[str, ...]]:
     """What is shown while one waits: a row a container."""
     return [
-        (f"{group.name}-{task.slot}", task.node or "-", task.state, task.error)
+        (f"{group.name}-{task.place}", task.node or "-", task.state, task.error)
         for group in groups
         for task in group.tasks
     ]

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from mpigen.swarm import distribute
 from mpigen.swarm.engine import blame
 
 _LARGEST = 64
+_RELEASE_SECONDS = 30.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _RECORD = "lab.json"
 
@@ -268,13 +270,31 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
         networks = client.api.networks(filters=mine)
         _refuse_if_not_ours(networks, name)
         for network in networks:
-            with suppress(NotFound):
-                client.api.remove_network(network["Id"])
+            _remove_network(client, network["Id"])
         had_context = context.remove(name)
         left = list(folder.iterdir())
         for path in left:  # the folder itself is our lock, and goes when that does
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return bool(found or networks or had_context or left)
+
+
+def _remove_network(client: docker.DockerClient, network: str) -> None:
+    """Remove a network whose containers are gone: a busy engine takes a moment to let go of them.
+
+    Raises APIError if it has not after _RELEASE_SECONDS.
+    """
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        try:
+            client.api.remove_network(network)
+            return
+        except NotFound:
+            return
+        except APIError as error:
+            held = "active endpoints" in str(error.explanation)
+            if not held or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def _refuse_if_not_ours(parts: list[dict[str, Any]], name: str) -> None:

@@ -39,9 +39,14 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mkdir -p "$group/init"
     xargs -rn1 <"$group/cgroup.procs" >"$group/init/cgroup.procs" || true
     sed -e 's/ / +/g' -e 's/^/+/' "$group/cgroup.controllers" >"$group/cgroup.subtree_control"
+    share=$group/lab/cpu.weight part=6
 else
     own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+    share=/sys/fs/cgroup/cpu${own%/}/lab/cpu.shares part=64
 fi
+# the engine goes before its containers, or a Swarm under load takes its own nodes for lost
+mkdir -p "${share%/*}"
+echo "$part" >"$share" || true
 exec dockerd -H unix:///run/docker.sock -H unix:///lab/docker.sock --group "$SOCKET_GID" \
     --cgroup-parent "${own%/}/lab"
 """

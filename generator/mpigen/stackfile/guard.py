@@ -18,7 +18,7 @@ def undone(document: Any, cluster: Cluster) -> list[str]:
     """A sentence for each thing in the parsed stack.yml that breaks what `cluster` relies on."""
     services = _mapping(document, "services")
     found = []
-    for group in cluster.groups:
+    for group in cluster.services:
         at = f"services.{group.name}"
         if group.name in services:
             found += list(_unmet(services[group.name], at, _service(group, cluster)))
@@ -31,14 +31,13 @@ def undone(document: Any, cluster: Cluster) -> list[str]:
 
 def _service(group: Group, cluster: Cluster) -> list[_Need]:
     user = f"{cluster.uid}:{cluster.gid}"
-    hostname = group.name + "-{{.Task.Slot}}"
     capability = "no process needs a capability"
     login = "DNS names a worker only when others can log in to it"
     start = "the image's own starts sshd"
     count = f"jobs wait for {group.replicas}: set the group's replicas"
     return [
         _Need("image", _is(cluster.tag), f"scripts/build.sh makes {cluster.tag}"),
-        _Need("hostname", _is(hostname), "hosts are found by this name"),
+        _Need("hostname", _is(group.hostname), "hosts are found by this name"),
         _Need("user", _is(None, user), f"sshd and its keys are for {user}, root is for nobody"),
         _Need("cap_drop", _is(["ALL"]), capability),
         _Need("cap_add", _is(None, []), capability),
@@ -51,8 +50,10 @@ def _service(group: Group, cluster: Cluster) -> list[_Need]:
         *_keys(cluster),
         _Need("networks", lambda it: cluster.network in (it or ()), "MPI talks over it"),
         _Need("volumes", _has_shm, "ranks of a container talk over /dev/shm"),
-        _Need("deploy.mode", _is("replicated"), "hosts are numbered"),
-        _Need("deploy.replicas", _is(group.replicas), count),
+        _Need("deploy.mode", _is(group.mode), "hosts are named by it: set the group's mode"),
+        _Need(
+            "deploy.replicas", _is(group.replicas if group.mode == "replicated" else None), count
+        ),
         _Need("deploy.endpoint_mode", _is("dnsrr"), "a virtual address hides the hosts"),
     ]
 

@@ -134,7 +134,7 @@ def kernel(facts: Facts) -> list[Finding]:
             elif not host.kernel[option]:
                 lack = f"{node.name}: a kernel without CONFIG_{option}, for {what}"
                 todo = "Another kernel" + (
-                    ", or no `encrypted` in network.stack." if option == "INET_ESP" else "."
+                    ", or no network.encrypted." if option == "INET_ESP" else "."
                 )
                 found.append(Finding("kernel", "bad", lack, todo))
     if untold:

@@ -10,7 +10,7 @@ from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError
 from mpigen.swarm import content, probe
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.placement import allows
+from mpigen.swarm.placement import allows, rendered
 from mpigen.swarm.probe import Probe
 
 _START_SECONDS = 60.0
@@ -70,6 +70,14 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
     seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
     (answers,) = probe.run(engine, [start], seconds)
     return {names.get(node, node): answer.error for node, answer in answers.items() if answer.error}
+
+
+def lacking_for(engine: Engine, reference: str, artifacts: Artifacts) -> dict[str, str]:
+    """As `lacking`, of the nodes that any group may be on, sorted."""
+    found: dict[str, str] = {}
+    for constraints in rendered(artifacts):
+        found |= lacking(engine, reference, constraints)
+    return dict(sorted(found.items()))
 
 
 def digest_of(image: Image, name: str) -> str | None:

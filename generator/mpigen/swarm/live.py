@@ -33,6 +33,11 @@ class Task:
     image: str
     changed: str
 
+    @property
+    def place(self) -> str:
+        """What its host is named by, behind the group's name."""
+        return str(self.slot or self.node)
+
 
 @dataclass(frozen=True)
 class LiveGroup:
@@ -122,11 +127,13 @@ def _group(
     name: str, slots: int, service: str, spec: dict[str, Any], tasks: Sequence[Task]
 ) -> LiveGroup:
     mode = spec["Spec"]["Mode"]
+    numbered = mode.get("Replicated")
     wanted = [task for task in tasks if task.desired in ("running", "ready")]
     return LiveGroup(
         name=name,
         service=service,
-        wanted=mode["Replicated"]["Replicas"] if "Replicated" in mode else len(wanted),
+        # a global service that has only begun has no task yet
+        wanted=numbered["Replicas"] if numbered else max(1, len(wanted)),
         slots=slots,
         image=spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
         update=spec.get("UpdateStatus", {}).get("State", ""),

@@ -12,16 +12,14 @@ from mpigen.artifacts import Artifacts
 def rendered(artifacts: Artifacts) -> list[tuple[str, ...]]:
     """What the groups ask of their nodes, as stack.yml says: each set of constraints once."""
     services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
-    found = [
-        tuple(
-            services.get(group.name, {})
-            .get("deploy", {})
-            .get("placement", {})
-            .get("constraints", ())
-        )
-        for group in artifacts.groups
-    ]
+    found = [constraints_of(services.get(group.name, {})) for group in artifacts.groups]
     return list(dict.fromkeys(found))
+
+
+def constraints_of(service: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a service of stack.yml asks of its nodes."""
+    placement = service.get("deploy", {}).get("placement", {})
+    return tuple(placement.get("constraints") or ())
 
 
 def allows(node: Mapping[str, Any], constraints: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from docker.errors import NotFound
 from mpigen.artifacts import Artifacts
 from mpigen.swarm import image
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.placement import allows
+from mpigen.swarm.placement import allows, constraints_of
 
 
 def problems(engine: Engine, artifacts: Artifacts, stack: str, reference: str) -> list[str]:
@@ -22,21 +22,32 @@ def problems(engine: Engine, artifacts: Artifacts, stack: str, reference: str) -
     rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
     with blame("asking the Swarm for its nodes and networks"):
         nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
-        found = [*_placement(nodes, rendered), *_network(engine, artifacts, stack, rendered)]
-    return [*found, *_image(engine, reference, rendered)]
+        found = [
+            *_placement(nodes, artifacts, rendered),
+            *_network(engine, artifacts, stack, rendered),
+        ]
+    for node, why in image.lacking_for(engine, reference, artifacts).items():
+        found.append(f"{node} cannot start {reference} ({why}): mpigen build brings it there")
+    return found
 
 
 def _takes_tasks(node: Mapping[str, Any]) -> bool:
     return bool(node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active")
 
 
-def _placement(nodes: list[dict[str, Any]], rendered: Mapping[str, Any]) -> Iterator[str]:
-    for name, service in rendered["services"].items():
+def _placement(
+    nodes: list[dict[str, Any]], artifacts: Artifacts, rendered: Mapping[str, Any]
+) -> Iterator[str]:
+    services = rendered["services"]
+    for name, service in services.items():
         deploy = service.get("deploy", {})
-        placement = deploy.get("placement", {})
-        constraints = placement.get("constraints") or []
-        most = placement.get("max_replicas_per_node")
+        constraints = constraints_of(service)
+        most = deploy.get("placement", {}).get("max_replicas_per_node")
         yield from misplaced(name, deploy.get("replicas", 1), most, constraints, nodes)
+    for group in artifacts.groups:
+        if group.mode == "global":
+            constraints = constraints_of(services.get(group.name, {}))
+            yield from misplaced(group.name, group.replicas, 1, constraints, nodes)
 
 
 def misplaced(
@@ -132,13 +143,3 @@ def _overlaps(engine: Engine, subnet: IPv4Network) -> Iterator[str]:
                     f"the subnet {subnet} overlaps {other} of the network {each['Name']}: "
                     "take another network.subnet"
                 )
-
-
-def _image(engine: Engine, reference: str, rendered: Mapping[str, Any]) -> Iterator[str]:
-    lacking: dict[str, str] = {}
-    for service in rendered["services"].values():
-        constraints = service.get("deploy", {}).get("placement", {}).get("constraints") or []
-        if not lacking or constraints:
-            lacking |= image.lacking(engine, reference, constraints)
-    for node, why in sorted(lacking.items()):
-        yield f"{node} cannot start {reference} ({why}): mpigen build brings it there"

@@ -169,12 +169,13 @@ def _nodes(
 def _workers(known: Facts, engine: Engine) -> tuple[Worker, ...]:
     """The running tasks of each group that have an address on the overlay, by host name."""
     found = []
+    nodes = {node.id: node.name for node in known.nodes}
     for group in known.groups if known.deployed else ():
         filters = {"service": f"{known.stack}_{group}", "desired-state": "running"}
         for task in engine.client.api.tasks(filters):  # type: ignore[no-untyped-call]
             address = _address(task, known.network)
             if task["Status"]["State"] == "running" and address:
-                host = f"{group}-{task.get('Slot', 0)}"
+                host = f"{group}-{task.get('Slot') or nodes.get(task['NodeID'], '')}"
                 found.append(Worker(host, group, task["NodeID"], address))
     return tuple(sorted(found, key=lambda worker: (len(worker.host), worker.host)))
 

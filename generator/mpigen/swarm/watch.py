@@ -17,6 +17,7 @@ _CAUSES = {
     "no suitable node": "no node can take it: see its constraints and what its nodes have free",
     "insufficient resources": "no node has that much memory or CPU free: ask for less, or add one",
     "no such image": "the node lacks the image: mpigen build brings it there",
+    "bind source path does not exist": "a folder of `storage` is missing there: make it",
     "unhealthy": "it takes no ssh login: see its log, and that the overlay's subnet is free",
     "overlaps with": "its network overlaps another: mpigen down, and take another network.subnet",
 }
@@ -80,7 +81,7 @@ def reasons(engine: Engine, groups: Sequence[LiveGroup], before: Collection[str]
             if about in said or len(said) >= _LINES:
                 continue
             said.add(about)
-            lines.append(f"  {group.name}.{task.slot} on {about}")
+            lines.append(f"  {group.name}-{task.place} on {about}")
             lines += [f"    {text}" for text in _log(engine, task)]
         for text, meaning in _CAUSES.items():
             if any(text in line.lower() for line in said):

@@ -14,11 +14,9 @@ stack=${STACK:-fortran}
 
 # how many containers each group has now; a node that is no manager cannot ask, and goes by
 # what was rendered
-expect=
-ask() {
-    docker service inspect --format "$1={{.Spec.Mode.Replicated.Replicas}}" "${stack}_$1" 2>/dev/null
-}
-expect="$expect $(ask worker)" || true
+# "GROUP=N GROUP=N", of "STACK_GROUP RUNNING/N"
+expect=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null |
+    awk -v stack="$stack" '{ split($2, n, "/"); printf "%s=%d ", substr($1, length(stack) + 2), n[2] }')
 
 terminal=
 if [ -t 0 ] && [ -t 1 ]; then

@@ -103,10 +103,10 @@ def test_an_unknown_host_key_is_refused(launcher, workers):
     assert refused.rc == 255 and "Host key verification failed" in refused.stderr
 
 
-def test_dev_shm_has_its_size(workers):
-    for name, host in workers.items():
-        size = host.check_output("df --block-size=1 --output=size /dev/shm").split()[-1]
-        assert int(size) == GROUPS[name.rpartition("-")[0]]["shm"], name
+def test_dev_shm_has_its_size(workers, tasks):
+    for task in tasks:
+        size = workers[task.hostname].check_output("df --block-size=1 --output=size /dev/shm")
+        assert int(size.split()[-1]) == GROUPS[task.group]["shm"], task.hostname
 
 
 def test_hostfile_is_what_swarm_says(launcher, workers, tasks):

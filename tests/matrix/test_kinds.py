@@ -1,0 +1,118 @@
+"""Kinds of clusters beside the reference one: where workers are, what they keep, how they talk."""
+
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from mpigen.lab import base, engine, lab
+from tests.figures import figure
+from tests.swarm.conftest import Cluster, call, check, make_site
+
+pytestmark = pytest.mark.long
+MPIGEN = (sys.executable, "-m", "mpigen")
+
+EVERYWHERE = """\
+name: kinds
+app: {source: app, check: hello}
+launcher: {constraints: ["node.role==manager"]}
+network: {internal: true}
+storage:
+  - {target: /data, source: kinds}
+  - {target: /scratch, type: tmpfs, size: 64m}
+  - {target: /shared, type: bind, source: /srv, read_only: true}
+workers:
+  - {name: all-of-them, mode: global, replicas: 3, slots: 2}
+"""
+OTHERS_NETWORK = """\
+name: kinds
+app: {source: app, check: hello}
+network: {name: kinds-fabric, external: true, subnet: 10.86.0.0/24}
+workers:
+  - {name: fat, replicas: 1, cpus: 2, threads: 2, max_per_node: 1}
+  - {name: fat-thin, replicas: 2, slots: 1}
+"""
+ENCRYPTED = """\
+name: kinds
+app: {source: app, check: hello}
+network: {encrypted: true, mtu: 1400}
+workers: [{name: worker, replicas: 3, slots: 1, max_per_node: 1}]
+"""
+
+
+@pytest.fixture
+def cluster(
+    request: pytest.FixtureRequest, newer: lab.Lab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """The site that a test is about, deployed."""
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    output = make_site(tmp_path_factory.mktemp("kinds"), request.param)
+    check("sh", output / "scripts/build.sh", timeout=900)
+    lab.load(newer, "kinds:latest", print)
+    made = Cluster("kinds", output, {"DOCKER_HOST": newer.docker_host})
+    if "external" in request.param:
+        refused = call("sh", "-c", f"sh {output}/scripts/deploy.sh", env=made.env)
+        assert refused.code != 0 and "kinds-fabric" in refused.err
+        driver = ("--driver", "overlay", "--attachable", "--subnet", "10.86.0.0/24")
+        made.docker("network", "create", *driver, "kinds-fabric")
+    done = made.script("deploy.sh")
+    assert done.code == 0, done.out + done.err
+    yield made
+    assert made.script("down.sh").code == 0
+    if "external" in request.param:
+        made.docker("network", "rm", "kinds-fabric")
+
+
+def of(text: str) -> pytest.MarkDecorator:
+    """The site that a test is about."""
+    return pytest.mark.parametrize("cluster", [text], indirect=True, ids=[""])
+
+
+def hosts_of(printed: str) -> list[str]:
+    return sorted(re.findall(r"Size: \d+, Rank: \d+, Host: (\S+)", printed))
+
+
+@of(EVERYWHERE)
+def test_one_worker_on_every_server_with_storage_and_a_launcher(
+    cluster: Cluster, newer: lab.Lab
+) -> None:
+    hosts = sorted(f"all-of-them-{node.name}" for node in newer.nodes for _ in range(2))
+    assert hosts_of(cluster.run("hello")) == hosts
+    verified = cluster.verify()
+    assert verified.code == 0, verified.out
+    assert "test_storage" in cluster.verify("--verbose").out
+    # what is kept outlives the worker that wrote it
+    name = f"kinds_all-of-them.{newer.nodes[1].name}"
+    cluster.run("sh", "-c", "uname -n >> /data/seen")
+    docker = {"DOCKER_HOST": newer.nodes[1].docker_host}
+    listed = check("docker", "ps", "-q", "--filter", "name=kinds_all-of-them", env=docker)
+    check("docker", "kill", listed.strip(), env=docker)
+    kept = cluster.run("sh", "-c", "cat /data/seen", MPI_WAIT="60")
+    assert kept.count(f"all-of-them-{newer.nodes[1].name}\n") == 4, name
+    # the launcher is there for all to log in to, and runs jobs itself
+    from_launcher = cluster.run("-n", "1", "ssh", "launcher", "mpirun", "hello")
+    assert hosts_of(from_launcher) == hosts
+
+
+@of(OTHERS_NETWORK)
+def test_a_network_of_others_and_threads_by_group(cluster: Cluster) -> None:
+    assert hosts_of(cluster.run("hello")) == ["fat-1", "fat-thin-1", "fat-thin-2"]
+    threads = cluster.run("sh", "-c", "echo $(uname -n) ${OMP_NUM_THREADS-none}")
+    assert sorted(threads.splitlines()) == ["fat-1 2", "fat-thin-1 none", "fat-thin-2 none"]
+
+
+@of(ENCRYPTED)
+def test_an_encrypted_overlay_carries_a_job_or_doctor_says_why_not(cluster: Cluster) -> None:
+    doctor = call(*MPIGEN, "doctor", "-o", cluster.output, env=cluster.env)
+    if "a kernel without CONFIG_INET_ESP" in doctor.out:
+        figure(
+            "encrypted overlay: this kernel has none (CONFIG_INET_ESP); doctor's word was tested"
+        )
+        lost = cluster.script("run.sh", "hello", MPI_WAIT="5")
+        assert lost.code == 1 and "is in DNS and takes no ssh login" in lost.err
+        return
+    assert hosts_of(cluster.run("hello")) == ["worker-1", "worker-2", "worker-3"]
+    interface = "cat /sys/class/net/$(cat /run/mpi/interface)/mtu"
+    # VXLAN takes 50, ESP 26 more: libnetwork, drivers/overlay
+    assert cluster.run("-n", "1", "sh", "-c", interface).strip() == str(1400 - 76)

@@ -1,0 +1,104 @@
+"""Kinds of workers, storage and a launcher, as they are rendered."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import Mpigen
+
+
+def _stack(folder: Path, mpigen: Mpigen, text: str) -> dict[str, Any]:
+    (folder / "mpigen.yaml").write_text(text)
+    done = mpigen("render", "-c", str(folder / "mpigen.yaml"))
+    assert done.code == 0, done.err
+    said: dict[str, Any] = yaml.safe_load((folder / "output/stack.yml").read_text())
+    return said
+
+
+def test_a_global_group_has_a_host_on_every_server(tmp_path: Path, mpigen: Mpigen) -> None:
+    text = "name: x\nworkers: [{name: all, mode: global, replicas: 3, slots: 2}]\n"
+    service = _stack(tmp_path, mpigen, text)["services"]["all"]
+    assert service["hostname"] == "all-{{.Node.Hostname}}"
+    assert service["deploy"]["mode"] == "global" and "replicas" not in service["deploy"]
+    workers = (tmp_path / "output/rootfs/etc/mpi/workers").read_text().splitlines()
+    assert workers[-1] == "all 3 2 0 server"
+    # one container a server: its ranks are bound to its cores
+    params = (tmp_path / "output/rootfs/etc/mpi/prte-mca-params.conf").read_text()
+    assert "none" not in params
+
+
+def test_generic_resources_are_reserved(tmp_path: Path, mpigen: Mpigen) -> None:
+    text = "name: x\nworkers: [{memory: 1g, generic: {NVIDIA-GPU: 2}}]\n"
+    resources = _stack(tmp_path, mpigen, text)["services"]["worker"]["deploy"]["resources"]
+    assert resources["limits"] == {"memory": str(1024**3)}
+    (found,) = resources["reservations"]["generic_resources"]
+    assert found == {"discrete_resource_spec": {"kind": "NVIDIA-GPU", "value": 2}}
+
+
+def test_each_kind_of_storage_is_mounted_in_every_service(tmp_path: Path, mpigen: Mpigen) -> None:
+    text = """\
+name: x
+launcher: {name: front}
+storage:
+  - {target: /data, source: data}
+  - {target: /srv/in, type: bind, source: /srv/in, read_only: true}
+  - {target: /home/all, type: nfs, server: files.example.org, source: /export, options: hard}
+  - {target: /scratch, type: tmpfs, size: 64m}
+"""
+    stack = _stack(tmp_path, mpigen, text)
+    mounts = stack["services"]["worker"]["volumes"][1:]
+    assert mounts == [
+        {"type": "volume", "target": "/data", "source": "data"},
+        {"type": "bind", "target": "/srv/in", "source": "/srv/in", "read_only": True},
+        {"type": "volume", "target": "/home/all", "source": "home_all", "volume": {"nocopy": True}},
+        {"type": "tmpfs", "target": "/scratch", "tmpfs": {"size": 64 * 1024**2}},
+    ]
+    assert stack["services"]["front"]["volumes"][1:] == mounts
+    assert stack["volumes"]["data"] == {"driver": "local"}
+    assert stack["volumes"]["home_all"]["driver_opts"] == {
+        "type": "nfs",
+        "o": "addr=files.example.org,rw,hard",
+        "device": ":/export",
+    }
+    # a new volume gets the owner of what the image has there
+    made = re.findall(r"^RUN install -d -o 1000 -g 1000 (.*)$", _dockerfile(tmp_path), re.M)
+    assert made == ["/data"]
+    checks = (tmp_path / "output/verify/test_cluster.py").read_text()
+    assert "('/srv/in', False)" in checks and "('/data', True)" in checks
+
+
+def _dockerfile(folder: Path) -> str:
+    return (folder / "output/Dockerfile").read_text()
+
+
+def test_a_launcher_has_no_slots(tmp_path: Path, mpigen: Mpigen) -> None:
+    text = "name: x\nlauncher: {constraints: [node.role==manager]}\n"
+    launcher = _stack(tmp_path, mpigen, text)["services"]["launcher"]
+    assert launcher["hostname"] == "launcher"
+    assert launcher["deploy"]["placement"] == {"constraints": ["node.role==manager"]}
+    assert "ports" not in launcher and launcher["cap_drop"] == ["ALL"]
+    workers = (tmp_path / "output/rootfs/etc/mpi/workers").read_text()
+    assert "launcher" not in workers
+
+
+@pytest.mark.parametrize(
+    ("host", "threads"),
+    [("fat-1", "4"), ("fat-thin-2", "2"), ("fat-thin-a-b", "2"), ("other-1", ""), ("fatter-1", "")],
+)
+def test_a_rank_has_the_threads_of_the_group_that_its_host_is_of(
+    host: str, threads: str, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    groups = "[{name: fat, threads: 4}, {name: fat-thin, threads: 2}, {name: other}]"
+    _stack(tmp_path, mpigen, f"name: x\nworkers: {groups}\n")
+    rank = (tmp_path / "output/rootfs/usr/local/bin/mpi-rank").read_text()
+    (part,) = re.findall(r"^open my \$workers.*?^}$", rank, re.M | re.S)
+    part = part.replace("/etc/mpi/workers", str(tmp_path / "output/rootfs/etc/mpi/workers"))
+    part = part.replace("(POSIX::uname)[1]", f"'{host}'")
+    program = f"use strict; use warnings; delete $ENV{{OMP_NUM_THREADS}}; {part}\n"
+    program += "print $ENV{OMP_NUM_THREADS} // '';"
+    done = subprocess.run(["perl", "-e", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (threads, "")
