@@ -15,7 +15,7 @@ from tests.swarm.conftest import ROOT, own_lab
 LAB = own_lab("matrix")
 BASES = {"Debian 12": "debian:bookworm-slim", "Debian 13": "debian:trixie-slim"}
 ENGINES = ("26.1", "20.10", "26.1,20.10")
-TABLE = ROOT / "docs" / "support.md"
+TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
 _BEGIN, _END = "<!-- written by make test-matrix -->\n", "<!-- end -->\n"
 
 
@@ -92,7 +92,7 @@ def _only(labs: dict[str, lab.Lab], engines: str) -> lab.Lab:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of all cells; it goes into docs/support.md once all of them were run."""
+    """The table of all cells; it goes into the documents once all of them were run."""
     seen: dict[str, set[str]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.stats.get(outcome, []):
@@ -135,7 +135,8 @@ def _write(lines: list[str]) -> None:
         check=True,
     ).stdout.strip()
     when = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}"
-    before, _, rest = TABLE.read_text("utf-8").partition(_BEGIN)
-    after = rest.partition(_END)[2]
     table = "\n".join([*lines, "", f"All cells were last run on {when}.", ""])
-    TABLE.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
+    for file in TABLES:
+        before, _, rest = file.read_text("utf-8").partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        file.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")

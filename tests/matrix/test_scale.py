@@ -77,12 +77,28 @@ def test_a_rank_on_each(cluster: Cluster) -> None:
     )
 
 
+def _launchers_memory(cluster: Cluster, count: int) -> float:
+    """The most memory that a job's own container has had, in MiB: mpirun's and the hostfile's."""
+    expect = f"MPI_EXPECT=worker={count}"
+    peak = "cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes || cat /sys/fs/cgroup/memory.peak"
+    printed = cluster.docker(
+        *("run", "--rm", "--init", "--cap-drop", "ALL", "--network", "many_mpi", "--env", expect),
+        *("many:latest", "sh", "-c", f"mpirun hello > /tmp/said; {peak} 2>/dev/null"),
+    )
+    return int(printed) / 1024**2
+
+
 def test_half_of_them_and_all_again(cluster: Cluster) -> None:
-    for count in (WORKERS // 2, WORKERS):
+    used = {}
+    for count in (WORKERS // 4, WORKERS // 2, WORKERS):
         began = time.monotonic()
         cluster.docker("service", "scale", f"many_worker={count}")
         figure(f"scaled to {count} workers in {time.monotonic() - began:.1f} s")
         _ranks(cluster, count)
+        used[count] = _launchers_memory(cluster, count)
+        figure(f"{count} workers: the job's own container had {used[count]:.0f} MiB at most")
+    # flat: what is added for each worker is little beside what mpirun needs anyway
+    assert used[WORKERS] < 2 * used[WORKERS // 4]
 
 
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:
