@@ -43,7 +43,7 @@ test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers;
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup tests/matrix --ignore tests/matrix/test_scale.py
+	@$(BIN)/pytest $(BESIDE) tests/matrix --ignore tests/matrix/test_scale.py
 	@$(BIN)/pytest tests/matrix/test_scale.py
 
 test-sample: setup ## one cell of the matrix, another one each day

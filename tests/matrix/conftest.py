@@ -45,15 +45,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell", cells, ids=str, indirect=True, scope="module")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one lab go to one process of pytest-xdist."""
-    for item in items:
-        params = getattr(item, "callspec", None)
-        cell = params.params.get("cell") if params else None
-        item.add_marker(pytest.mark.xdist_group(cell.engines if cell else "26.1"))
-
-
 @pytest.fixture(scope="module")
 def cell(request: pytest.FixtureRequest) -> Cell:
     found: Cell = request.param
