@@ -32,6 +32,7 @@ from mpigen.fields import (
     Shm,
     SiteFile,
     SiteFolder,
+    Slots,
     StackKeys,
     StorageSource,
     StrictBool,
@@ -186,9 +187,10 @@ class Workers(_Section):
     replicas: Annotated[StrictInt, Field(ge=1)] = Field(
         2, description="How many containers; if `global`, how many servers it should be on."
     )
-    slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None,
-        description="Ranks a container; default the CPUs of `cpus` by `threads`, else 1.",
+    slots: Slots = Field(
+        "auto",
+        validate_default=True,
+        description="Ranks a container; `auto` is the CPUs of `cpus` by `threads`, or 1 without.",
         examples=[2],
     )
     threads: Annotated[StrictInt, Field(ge=1)] | None = Field(

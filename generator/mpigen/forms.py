@@ -129,6 +129,7 @@ cpus = _either(
     {"type": "number", "minimum": 0.01},
     _matching(rf"(?!{_TOO_FEW_CPUS}$){CPUS}"),
 )
+slots = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
 param_value = _either(
     "text, number or boolean",
     {"type": ["number", "boolean"]},
