@@ -83,6 +83,7 @@ class Cluster:
     runtime_packages: tuple[str, ...]
     build_packages: tuple[str, ...]
     build_env: dict[str, str]
+    apt_mirror: str | None
     ca: str | None
     app: Program | None
     mpi: Implementation
@@ -171,6 +172,7 @@ def plan(config: Config) -> Cluster:
             config.image.build_packages,
         ),
         build_env=dict(config.image.build_env),
+        apt_mirror=config.image.apt_mirror,
         ca=config.image.ca,
         app=_program(config.app),
         mpi=mpi,

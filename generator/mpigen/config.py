@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpigen.fields import (
+    AptMirror,
     Command,
     CommandLine,
     Constraint,
@@ -84,6 +85,11 @@ class Image(_Section):
         description="Environment of the build stage alone, for mirrors and such.",
         examples=[{"PIP_INDEX_URL": "https://pypi.example.org/simple"}],
         json_schema_extra={"additionalProperties": False},
+    )
+    apt_mirror: AptMirror | None = Field(
+        None,
+        description="Server in place of Debian's or Ubuntu's own, while packages are installed.",
+        examples=["http://mirror.example.edu"],
     )
     ca: SiteFile | None = Field(
         None,

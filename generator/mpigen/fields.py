@@ -245,6 +245,12 @@ PythonPackage = Annotated[
     _matching(forms.PYTHON, "is no Python package: write name, name==version or name>=version"),
     forms.python,
 ]
+AptMirror = Annotated[
+    StrictText,
+    # apt checks signatures itself; for https the image would have to trust whom the site trusts
+    _matching(forms.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
+    forms.mirror,
+]
 UserName = Annotated[
     StrictText,
     _matching(

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
 from mpigen.swarm import image
 from mpigen.swarm.engine import Endpoint, Engine, client_of
+from tests.swarm import mirror
 from tests.swarm.conftest import Done, call, check, make_site
 
 TEXT = "name: built\napp: {source: app}\nnetwork: {subnet: 10.81.0.0/24}\n"
@@ -353,3 +355,38 @@ def test_a_build_without_private_keys_says_what_brings_them(site: Path) -> None:
     done = build(site, "--no-distribute")
     assert done.code == 2
     assert "mpigen keys import" in done.err
+
+
+def test_a_mirror_and_a_proxy_serve_both_stages_and_are_in_no_layer(tmp_path: Path) -> None:
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    with mirror.serve() as (port, seen):
+        image = f"image: {{tag: 'mirrored:x', apt_mirror: 'http://127.0.0.1:{port}{mirror.PATH}'}}"
+        output = make_site(tmp_path, f"name: mirrored\napp: {{source: app}}\n{image}\n")
+        proxy = f"http_proxy=http://someone:hush-hush@127.0.0.1:{port}"
+        words = ("--network", "host", "--no-cache", "--build-arg", proxy)
+        check("sh", output / "scripts/build.sh", *words, timeout=900)
+    # of the build stage, and of the one that is kept; all by way of the proxy
+    for package in ("libopenmpi-dev", "openssh-server"):
+        assert any(
+            f"{mirror.PATH}/debian/pool" in path and f"/{package}_" in path for path, _ in seen
+        )
+    assert all(path.startswith(f"http://127.0.0.1:{port}{mirror.PATH}/") for path, _ in seen)
+    assert all(word == f"Basic {b64encode(b'someone:hush-hush').decode()}" for _, word in seen)
+    history = check("docker", "history", "--no-trunc", "mirrored:x")
+    said = history + check("docker", "inspect", "mirrored:x")
+    assert "hush" not in said and "proxy" not in said.lower()
+    # of the mirror, what the one command says
+    assert {line.count(mirror.PATH) for line in history.splitlines()} == {0, 1}
+    assert history.count(mirror.PATH) == 1
+    saved = tmp_path / "image.tar"
+    check("docker", "save", "-o", saved, "mirrored:x")
+    with tarfile.open(saved) as tar:
+        layers = [name for name in tar.getnames() if name.endswith("layer.tar")]
+        layers = layers or [name for name in tar.getnames() if name.startswith("blobs/")]
+        data = {name: file.read() for name in layers if (file := tar.extractfile(name))}
+    assert sum(map(len, data.values())) > 200_000_000
+    with_it = [name for name, blob in data.items() if mirror.PATH.encode() in blob]
+    # an archive of OCI's form has the history among its blobs
+    assert all(data[name].startswith(b"{") for name in with_it)
+    assert not any(b"hush-hush" in blob for blob in data.values())
+    check("docker", "rmi", "mirrored:x")

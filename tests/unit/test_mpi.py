@@ -100,12 +100,22 @@ IMAGES = {
 # all that a base could make a difference to
 ON_A_BASE = """\
 name: x
-image: {{base: "{image}", packages: [gdb], build_packages: [gfortran]}}
+image: {{base: "{image}", packages: [gdb], build_packages: [gfortran], apt_mirror: "http://m:80/x"}}
 mpi: {{implementation: {mpi}}}
 app: {{source: app, build: make install, python: [mpi4py], check: hello}}
 launcher: {{}}
 storage: [{{target: /data, source: data}}]
 ssh: {{delivery: {delivery}}}
+"""
+# of both forms, and one that is not the distribution's
+SOURCES = """\
+deb http://deb.debian.org/debian trixie main
+URIs: http://deb.debian.org/debian-security
+deb [arch=amd64] https://security.debian.org/debian-security trixie-security main
+deb http://archive.ubuntu.com/ubuntu noble main
+URIs: http://security.ubuntu.com/ubuntu/
+URIs: http://ports.ubuntu.com/ubuntu-ports/
+deb https://packages.example.org/debian trixie main
 """
 
 
@@ -128,6 +138,11 @@ def test_each_release_is_rendered_and_passes_the_linters_or_is_refused(
     output = _output(tmp_path, mpigen, text)
     dockerfile = output / "Dockerfile"
     assert re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.M) == [image, image]
+    (rule,) = {*re.findall(r"sed -i -E .\s+'(.*)' ", dockerfile.read_text())}
+    assert dockerfile.read_text().count(rule) == 2
+    done = subprocess.run(["sed", "-E", rule], input=SOURCES, capture_output=True, text=True)
+    assert done.stdout == re.sub(r"(?m)http.*(debian.org|ubuntu.com)/", "http://m:80/x/", SOURCES)
+    assert "http://m:80/x/ubuntu noble main" in done.stdout
     packages = set(dockerfile.read_text().split())
     wanted = IMPLEMENTATIONS[mpi]
     assert packages >= {*wanted.runtime_packages, *wanted.build_packages, "openssh-server"}
