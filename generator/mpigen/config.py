@@ -213,6 +213,11 @@ class Workers(_Section):
         description="Size of /dev/shm; default 512m, or half the memory limit if less.",
         examples=["1g"],
     )
+    packages: list[Package] = Field(
+        [],
+        description="Packages of this group alone, in an image of its own beside `image.tag`.",
+        examples=[["clinfo"]],
+    )
     constraints: list[Constraint] = Field(
         [],
         description="Swarm placement constraints.",

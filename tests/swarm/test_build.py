@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from mpigen import artifacts
-from mpigen.errors import ClusterError
+from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
 from mpigen.swarm import image
@@ -224,6 +224,8 @@ def test_an_interrupt_while_nodes_are_asked_leaves_no_service(
 
 
 def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
+    (site / "mpigen.yaml").write_text(f"{TEXT}workers: [{{}}, {{name: more, packages: [bc]}}]\n")
+    check(sys.executable, "-m", "mpigen", "render", "-c", site / "mpigen.yaml")
     client = Path("/usr/bin/docker")  # newer ones than Debian 12's need buildx for BuildKit
     version = call(client, "version", "--format", "{{.Client.Version}}").out
     if not version.startswith("20.10"):
@@ -236,6 +238,9 @@ def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
     assert "built: " in first.out and re.search(r"s  \[build \d/\d\] COPY app/ /src/", first.err)
     again = build(site, "--no-distribute", **buildkit)
     assert "unchanged: " in again.out and reference(again) == reference(first)
+    of_group = f"{reference(first)}-more"
+    more = check("docker", "run", "--rm", "--entrypoint", "bc", of_group, "--version")
+    assert more.startswith("bc ")
     (site / "app/hello.cpp").write_text("int main() { return nothing; }\n")
     failed = build(site, "--no-distribute", TMPDIR=str(tmp_path), **buildkit)
     assert failed.code == 3 and "make: ***" in failed.err
@@ -325,6 +330,41 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
         image.current(swarm, read)
     gone = f"{name}@sha256:{'0' * 64}"
     assert sorted(image.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
+
+
+def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    the_lab: lab.Lab,
+    the_lab_dockers: list[dict[str, str]],
+    registry: str,
+) -> None:
+    lab.load(the_lab, "debian:trixie-slim", print)
+    name = f"{registry}/team/more"
+    workers = "workers: [{name: worker}, {name: more, packages: [bc]}]"
+    with (small / "output/Dockerfile").open("a") as file:
+        file.write("FROM first AS runtime\nUSER 1000:1000\n")
+        file.write("FROM runtime AS group-more\nCOPY app/Makefile /more\nLABEL mpigen.group=more\n")
+    render(small, f"{TEXT}image: {{tag: '{name}:v1', distribute: registry}}\n{workers}\n")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    login = ("docker", "login", "--username", "me", "--password", "secret", registry)
+    check(*login, env=the_lab_dockers[0])
+    read, swarm = artifacts.read(small / "output"), manager(the_lab)
+    done = build(small, **the_lab_dockers[0])
+    assert done.code == 0, done.err
+    own, more = re.findall(r"^pushed: (\S+@sha256:\w{64})$", done.out, re.M)
+    assert own != more
+    assert image.every(swarm, read, None) == {"": own, "more": more}
+    # a manager that has built nothing asks the registry for each
+    tags = re.findall(r"^built: (\S+) is (\S+)$", done.out, re.M)
+    for each in (*tags[0], *tags[1], own, more):
+        check("docker", "rmi", "--force", each, env=the_lab_dockers[0])
+    assert image.every(swarm, read, None) == {"": own, "more": more}
+    given = {"": f"{name}:v2", "more": f"{name}:v2-more"}
+    assert image.every(swarm, read, f"{name}:v2") == given
+    with pytest.raises(InputError, match="is one image by its digest"):
+        image.every(swarm, read, own)
 
 
 def test_a_build_that_fails_says_where(site: Path) -> None:

@@ -9,10 +9,14 @@ import yaml
 from mpigen.artifacts import Artifacts
 
 
-def rendered(artifacts: Artifacts) -> list[tuple[str, ...]]:
-    """What the groups ask of their nodes, as stack.yml says: each set of constraints once."""
+def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
+    """What the groups ask of their nodes, as stack.yml says: each set of constraints once.
+
+    Of those groups alone that have the image `variant`, if one is named.
+    """
     services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
-    found = [constraints_of(services.get(group.name, {})) for group in artifacts.groups]
+    groups = [group.name for group in artifacts.groups if variant in ("", group.variant)]
+    found = [constraints_of(services.get(name, {})) for name in groups]
     return list(dict.fromkeys(found))
 
 
