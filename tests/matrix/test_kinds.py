@@ -88,6 +88,8 @@ def test_one_worker_on_every_server_with_storage_and_a_launcher(
 ) -> None:
     hosts = sorted(f"all-of-them-{node.name}" for node in newer.nodes for _ in range(2))
     assert hosts_of(cluster.run("hello")) == hosts
+    status = check(*MPIGEN, "status", "-o", cluster.output, env=cluster.env)
+    assert set(hosts) <= set(status.split())
     verified = cluster.verify()
     assert verified.code == 0, verified.out
     assert "test_storage" in cluster.verify("--verbose").out

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from mpigen import artifacts, site, variants
+from mpigen.swarm import placement
 from tests import sites
 from tests.conftest import Mpigen
 
@@ -111,8 +112,6 @@ def test_what_is_rendered_passes_the_linters_and_no_warning_is_said(
 
 
 def test_a_variant_is_looked_for_where_its_groups_may_be(tmp_path: Path, mpigen: Mpigen) -> None:
-    from mpigen.swarm import placement
-
     (tmp_path / "mpigen.yaml").write_text(TEXT)
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
     read = artifacts.read(tmp_path / "output")
@@ -120,3 +119,9 @@ def test_a_variant_is_looked_for_where_its_groups_may_be(tmp_path: Path, mpigen:
     assert placement.rendered(read, "doc") == [()]
     # a job may be started wherever a worker may be
     assert len(placement.rendered(read)) == 3
+    (tmp_path / "mpigen.yaml").write_text(
+        f"{TEXT}launcher: {{constraints: [node.role==manager]}}\n"
+    )
+    assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
+    # where the launcher is, it is needed too
+    assert ("node.role==manager",) in placement.rendered(artifacts.read(tmp_path / "output"))

@@ -194,7 +194,10 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     show.table(
         ("container", "node", "state", "error"),
         [
-            (f"{group['name']}-{task['slot']}", task["node"] or "-", task["state"], task["error"])
+            (
+                f"{group['name']}-{task['slot'] or task['node']}",
+                *(task["node"] or "-", task["state"], task["error"]),
+            )
             for group in report["groups"]
             for task in group["tasks"]
         ],

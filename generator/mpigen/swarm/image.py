@@ -91,7 +91,7 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
 def lacking_for(
     engine: Engine, reference: str, artifacts: Artifacts, variant: str = ""
 ) -> dict[str, str]:
-    """As `lacking`, of the nodes that any group may be on, or those of that variant, sorted."""
+    """As `lacking`, of the nodes that need the image, or that variant of it, sorted."""
     found: dict[str, str] = {}
     for constraints in rendered(artifacts, variant):
         found |= lacking(engine, reference, constraints)

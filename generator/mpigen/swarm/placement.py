@@ -10,13 +10,16 @@ from mpigen.artifacts import Artifacts
 
 
 def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
-    """What the groups ask of their nodes, as stack.yml says: each set of constraints once.
+    """What services ask of their nodes, as stack.yml says: each set of constraints once.
 
-    Of those groups alone that have the image `variant`, if one is named.
+    They are the groups that have the image `variant`; without one, every group and the launcher.
     """
     services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
-    groups = [group.name for group in artifacts.groups if variant in ("", group.variant)]
-    found = [constraints_of(services.get(name, {})) for name in groups]
+    names = [group.name for group in artifacts.groups if variant in ("", group.variant)]
+    if not variant:
+        own = artifacts.image
+        names += [name for name, service in services.items() if service.get("image") == own]
+    found = [constraints_of(services.get(name, {})) for name in names]
     return list(dict.fromkeys(found))
 
 

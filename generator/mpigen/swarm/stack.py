@@ -91,8 +91,10 @@ def deploy(
     if not groups:
         raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
     why = "and cannot be" if gave_up else f"after {wait:.0f} s"
+    # where the groups are up it is another service, of which deploy.sh tells
+    reasons = watch.reasons(engine, groups, before) or [tail(printed)]
     raise ClusterError(
-        "\n".join([f"{stack} is not up, {why}:", *watch.reasons(engine, groups, before)]),
+        "\n".join([f"{stack} is not up, {why}:", *reasons]),
         "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
     )
 
