@@ -397,6 +397,20 @@ def test_a_build_without_private_keys_says_what_brings_them(site: Path) -> None:
     assert "mpigen keys import" in done.err
 
 
+@pytest.mark.parametrize("ids", ["1000:1000", "4321:1000", "1000:4321", "4321:4322"])
+def test_a_base_that_has_the_user_or_the_group_already(ids: str, tmp_path: Path) -> None:
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    uid, gid = ids.split(":")
+    output = make_site(tmp_path, f"name: x\nuser: {{uid: {uid}, gid: {gid}}}\n", program=False)
+    (made,) = re.findall(
+        r"^RUN (if taken.*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
+    )
+    # as Ubuntu 24.04 is
+    script = f"useradd -u 1000 -U -m ubuntu && {made}\nid -u mpi; id -g mpi; stat -c %u:%g /run/mpi"
+    said = check("docker", "run", "--rm", "debian:trixie-slim", "sh", "-euc", script)
+    assert said.split() == [uid, gid, ids]
+
+
 def test_a_mirror_and_a_proxy_serve_both_stages_and_are_in_no_layer(tmp_path: Path) -> None:
     base.ensure(engine.local(), "debian:trixie-slim", print)
     with mirror.serve() as (port, seen):
