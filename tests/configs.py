@@ -49,6 +49,10 @@ def groups(name: str) -> st.SearchStrategy[Data]:
                 max_size=2,
             ),
             "max_per_node": st.integers(1, 9),
+            "threads": st.integers(1, 8),
+            "generic": st.dictionaries(
+                st.sampled_from(["NVIDIA-GPU", "fpga", "x.y_z"]), st.integers(1, 8), max_size=2
+            ),
             "stack": some(
                 environment=st.dictionaries(labels(), values, max_size=3),
                 stop_signal=st.sampled_from(["SIGTERM", "SIGINT"]),
@@ -59,6 +63,28 @@ def groups(name: str) -> st.SearchStrategy[Data]:
             ),
         },
     )
+
+
+storage: st.SearchStrategy[list[Data]] = st.lists(
+    st.sampled_from(
+        [
+            {"target": "/data", "source": "kept"},
+            {"target": "/in", "type": "bind", "source": "/srv/in", "read_only": True},
+            {"target": "/home/all", "type": "nfs", "server": "files", "source": "/export/home"},
+            {
+                "target": "/sw",
+                "type": "nfs",
+                "server": "192.0.2.7",
+                "source": "/export/sw",
+                "options": "nfsvers=4.2,hard",
+                "read_only": True,
+            },
+            {"target": "/scratch", "type": "tmpfs", "size": "64m"},
+        ]
+    ),
+    max_size=5,
+    unique_by=lambda each: each["target"],
+)
 
 
 def _workers(names: list[str]) -> st.SearchStrategy[list[Data]]:
@@ -105,6 +131,9 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
             stack=some(internal=st.booleans()),
         ),
         "workers": st.lists(labels(), min_size=1, max_size=3, unique=True).flatmap(_workers),
+        "storage": storage,
+        # longer than the name of any group
+        "launcher": some(name=st.just("their-launcher")),
         "ssh": some(port=st.integers(1024, 65535), delivery=st.sampled_from(["image", "secret"])),
         "stack": some(volumes=st.just({"data": None, "tmp": {"driver": "local"}})),
     },

@@ -3,23 +3,29 @@
 They take the folder alone, never mpigen.yaml: what was reviewed is what is built and deployed.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mpigen.cluster import Cluster
+from mpigen.cluster import Group as Planned
 from mpigen.errors import InputError
 from mpigen.output import MANIFEST, recorded_cluster
+from mpigen.variants import reference
 
 
 @dataclass(frozen=True)
 class Group:
-    """A worker group as rendered; how many containers it has now, the Swarm knows."""
+    """A worker group as rendered; how many containers it has now, the Swarm knows.
+
+    `variant` names its image where that is another than the cluster's (`variants.py`).
+    """
 
     name: str
     mode: str
     replicas: int
     slots: int
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,12 @@ class Artifacts:
     source: str | None
     ca: str | None
     groups: tuple[Group, ...]
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The cluster's image by the name "", and its variants by theirs: the users' tags."""
+        names = ["", *(group.variant for group in self.groups)]
+        return {name: reference(self.image, name) for name in names}
 
     @property
     def stack_file(self) -> Path:
@@ -74,11 +86,14 @@ def record(cluster: Cluster) -> dict[str, Any]:
         "engine": ".".join(map(str, cluster.engine)),
         "source": cluster.app.source if cluster.app else None,
         "ca": cluster.ca,
-        "groups": [
-            asdict(Group(each.name, each.mode, each.replicas, each.slots))
-            for each in cluster.groups
-        ],
+        "groups": [_record(each) for each in cluster.groups],
     }
+
+
+def _record(group: Planned) -> dict[str, Any]:
+    own = {"variant": group.variant.name} if group.variant else {}
+    sizes = {"replicas": group.replicas, "slots": group.slots}
+    return {"name": group.name, "mode": group.mode, **sizes, **own}
 
 
 def read(folder: Path) -> Artifacts:

@@ -16,11 +16,12 @@ from mpigen.capacity import (
 )
 from mpigen.cluster import volume_of
 from mpigen.config import Config
-from mpigen.forms import OWN_PARAMS
+from mpigen.forms import IMAGE, OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 from mpigen.stackfile.schema import Part, problems
+from mpigen.variants import reference
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
@@ -58,19 +59,24 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _network(config)
     yield from _mpi(config)
     yield from _stack(config)
-    yield from _build_stage(config, site)
+    yield from _images(config, site)
     if config.app and not (site / config.app.source).is_dir():
         folder = site / config.app.source
         message = f"there is no folder {folder}: the path starts from this file's folder"
         yield Conflict((("app", "source"),), message)
 
 
-def _build_stage(config: Config, site: Path) -> Iterator[Conflict]:
+def _images(config: Config, site: Path) -> Iterator[Conflict]:
     image = config.image
     for name in ("ca", "build_env"):
         if getattr(image, name) and not config.app:
             message = "is for the build stage, and without app there is none"
             yield Conflict((("image", name), ("app",)), message)
+    for index, group in enumerate(config.workers):
+        own = reference(image.tag or f"{config.name}:latest", group.name)
+        if group.packages and not re.fullmatch(IMAGE, own):
+            message = f"the image of its own would be {own}, which is no image reference"
+            yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
     if image.ca and not (site / image.ca).is_file():
         message = f"there is no file {site / image.ca}: the path starts from this file's folder"
         yield Conflict((("image", "ca"),), message)

@@ -7,6 +7,7 @@ from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.config import App, Config, Launcher, Storage, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
 from mpigen.stackfile.merge import Addition
+from mpigen.variants import Variant, of_groups
 
 DEFAULT_SHM = 512 * 1024**2
 # from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
@@ -34,6 +35,7 @@ class Group:
     constraints: tuple[str, ...]
     max_per_node: int | None
     generic: dict[str, int]
+    variant: Variant | None = None
 
     @property
     def hostname(self) -> str:
@@ -83,6 +85,7 @@ class Cluster:
     runtime_packages: tuple[str, ...]
     build_packages: tuple[str, ...]
     build_env: dict[str, str]
+    apt_mirror: str | None
     ca: str | None
     app: Program | None
     mpi: Implementation
@@ -110,6 +113,13 @@ class Cluster:
     def services(self) -> tuple[Group, ...]:
         """The groups, and the launcher if there is one."""
         return (*self.groups, *([self.launcher] if self.launcher else []))
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The images beside `tag`: groups with the same packages share one."""
+        return tuple(
+            {group.variant.name: group.variant for group in self.groups if group.variant}.values()
+        )
 
     @property
     def volumes(self) -> dict[str, dict[str, str]]:
@@ -154,23 +164,27 @@ class Cluster:
 def plan(config: Config) -> Cluster:
     """The cluster that `config` describes; `config` has passed `checks.conflicts`."""
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
-    groups = tuple(_group(workers) for workers in config.workers)
+    tag = config.image.tag or f"{config.name}:latest"
+    packages = _packages(
+        mpi.runtime_packages,
+        ("iproute2", "openssh-client", "openssh-server"),
+        ("python3",) if config.app and config.app.python else (),
+        config.image.packages,
+    )
+    variants = of_groups(config.workers, tag, packages)
+    groups = tuple(_group(workers, variants.get(workers.name)) for workers in config.workers)
     return Cluster(
         name=config.name,
         base=config.image.base,
-        tag=config.image.tag or f"{config.name}:latest",
-        runtime_packages=_packages(
-            mpi.runtime_packages,
-            ("iproute2", "openssh-client", "openssh-server"),
-            ("python3",) if config.app and config.app.python else (),
-            config.image.packages,
-        ),
+        tag=tag,
+        runtime_packages=packages,
         build_packages=_packages(
             mpi.build_packages,
             ("python3-dev", "python3-venv") if config.app and config.app.python else (),
             config.image.build_packages,
         ),
         build_env=dict(config.image.build_env),
+        apt_mirror=config.image.apt_mirror,
         ca=config.image.ca,
         app=_program(config.app),
         mpi=mpi,
@@ -209,7 +223,7 @@ def _additions(config: Config) -> tuple[Addition, ...]:
     return tuple(addition for addition in every if addition.value)
 
 
-def _group(workers: Workers) -> Group:
+def _group(workers: Workers, variant: Variant | None) -> Group:
     shm = workers.shm or min(DEFAULT_SHM, workers.memory // 2 if workers.memory else DEFAULT_SHM)
     return Group(
         name=workers.name,
@@ -223,6 +237,7 @@ def _group(workers: Workers) -> Group:
         constraints=tuple(workers.constraints),
         max_per_node=workers.max_per_node,
         generic=dict(workers.generic),
+        variant=variant,
     )
 
 

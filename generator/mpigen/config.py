@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpigen.fields import (
+    AptMirror,
     Command,
     CommandLine,
     Constraint,
@@ -32,6 +33,7 @@ from mpigen.fields import (
     Shm,
     SiteFile,
     SiteFolder,
+    Slots,
     StackKeys,
     StorageSource,
     StrictBool,
@@ -83,6 +85,11 @@ class Image(_Section):
         description="Environment of the build stage alone, for mirrors and such.",
         examples=[{"PIP_INDEX_URL": "https://pypi.example.org/simple"}],
         json_schema_extra={"additionalProperties": False},
+    )
+    apt_mirror: AptMirror | None = Field(
+        None,
+        description="Server in place of Debian's or Ubuntu's own, while packages are installed.",
+        examples=["http://mirror.example.edu"],
     )
     ca: SiteFile | None = Field(
         None,
@@ -186,9 +193,10 @@ class Workers(_Section):
     replicas: Annotated[StrictInt, Field(ge=1)] = Field(
         2, description="How many containers; if `global`, how many servers it should be on."
     )
-    slots: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None,
-        description="Ranks a container; default the CPUs of `cpus` by `threads`, else 1.",
+    slots: Slots = Field(
+        "auto",
+        validate_default=True,
+        description="Ranks a container; `auto` is the CPUs of `cpus` by `threads`, or 1 without.",
         examples=[2],
     )
     threads: Annotated[StrictInt, Field(ge=1)] | None = Field(
@@ -204,6 +212,11 @@ class Workers(_Section):
         None,
         description="Size of /dev/shm; default 512m, or half the memory limit if less.",
         examples=["1g"],
+    )
+    packages: list[Package] = Field(
+        [],
+        description="Packages of this group alone, in an image of its own beside `image.tag`.",
+        examples=[["clinfo"]],
     )
     constraints: list[Constraint] = Field(
         [],

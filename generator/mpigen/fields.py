@@ -9,7 +9,7 @@ import re
 from ipaddress import IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 
 from mpigen import forms
 from mpigen.sizes import format_bytes, parse_bytes
@@ -88,6 +88,13 @@ def _cpus(value: object) -> object:
     if float(text) < CPUS_MINIMUM:
         raise ValueError(f"{text} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes")
     return text
+
+
+def _slots(value: object) -> object:
+    """None for `auto`; of all else, what is no number of ranks is found where the type is."""
+    if isinstance(value, str) and not value.isdecimal() and value != "auto":
+        raise ValueError(f"must be auto or a whole number, not the text {value!r}")
+    return None if value == "auto" else value
 
 
 def _size(least: int, why: str) -> BeforeValidator:
@@ -199,6 +206,11 @@ Memory = Annotated[
     forms.size(MEMORY_MINIMUM),
 ]
 Shm = Annotated[int, _size(SHM_MINIMUM, "a page of memory, and the least"), forms.size(SHM_MINIMUM)]
+Slots = Annotated[
+    Annotated[StrictInt, Field(ge=1)] | None,
+    BeforeValidator(_slots),
+    forms.slots,
+]
 StackKeys = Annotated[
     dict[str, Any],
     AfterValidator(_plain),
@@ -232,6 +244,12 @@ PythonPackage = Annotated[
     StrictText,
     _matching(forms.PYTHON, "is no Python package: write name, name==version or name>=version"),
     forms.python,
+]
+AptMirror = Annotated[
+    StrictText,
+    # apt checks signatures itself; for https the image would have to trust whom the site trusts
+    _matching(forms.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
+    forms.mirror,
 ]
 UserName = Annotated[
     StrictText,

@@ -43,6 +43,8 @@ PYTHON = (
 NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
 
+MIRROR = r"http://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._~-]+)*"
+
 # mount options of nfs(5): without an address, which is the server's
 MOUNT_OPTIONS = (
     r"(?!(.*,)?addr=)[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?(,[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?)*"
@@ -103,6 +105,7 @@ def _matching(pattern: str) -> dict[str, object]:
 label = text("DNS label", LABEL, LABEL_LIMIT)
 image = text("image reference", IMAGE)
 constraint = text("placement constraint", CONSTRAINT)
+mirror = text("http URL", MIRROR)
 package = text("Debian package", PACKAGE)
 python = text("Python package", PYTHON)
 user = text("user name", USER)
@@ -129,6 +132,7 @@ cpus = _either(
     {"type": "number", "minimum": 0.01},
     _matching(rf"(?!{_TOO_FEW_CPUS}$){CPUS}"),
 )
+slots = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
 param_value = _either(
     "text, number or boolean",
     {"type": ["number", "boolean"]},

@@ -33,6 +33,13 @@ workers:
   - {name: fat, replicas: 1, cpus: 2, threads: 2, max_per_node: 1}
   - {name: fat-thin, replicas: 2, slots: 1}
 """
+PACKAGES = """\
+name: kinds
+app: {source: app, check: hello}
+workers:
+  - {name: plain, replicas: 1, slots: 1}
+  - {name: with-bc, replicas: 2, slots: 1, packages: [bc]}
+"""
 ENCRYPTED = """\
 name: kinds
 app: {source: app, check: hello}
@@ -50,6 +57,8 @@ def cluster(
     output = make_site(tmp_path_factory.mktemp("kinds"), request.param)
     check("sh", output / "scripts/build.sh", timeout=900)
     lab.load(newer, "kinds:latest", print)
+    if "packages" in request.param:
+        lab.load(newer, "kinds:latest-with-bc", print)
     made = Cluster("kinds", output, {"DOCKER_HOST": newer.docker_host})
     if "external" in request.param:
         refused = call("sh", "-c", f"sh {output}/scripts/deploy.sh", env=made.env)
@@ -79,6 +88,8 @@ def test_one_worker_on_every_server_with_storage_and_a_launcher(
 ) -> None:
     hosts = sorted(f"all-of-them-{node.name}" for node in newer.nodes for _ in range(2))
     assert hosts_of(cluster.run("hello")) == hosts
+    status = check(*MPIGEN, "status", "-o", cluster.output, env=cluster.env)
+    assert set(hosts) <= set(status.split())
     verified = cluster.verify()
     assert verified.code == 0, verified.out
     assert "test_storage" in cluster.verify("--verbose").out
@@ -116,3 +127,36 @@ def test_an_encrypted_overlay_carries_a_job_or_doctor_says_why_not(cluster: Clus
     interface = "cat /sys/class/net/$(cat /run/mpi/interface)/mtu"
     # VXLAN takes 50, ESP 26 more: libnetwork, drivers/overlay
     assert cluster.run("-n", "1", "sh", "-c", interface).strip() == str(1400 - 76)
+
+
+@of(PACKAGES)
+def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newer: lab.Lab) -> None:
+    def mpigen(*words: str) -> str:
+        return check(*MPIGEN, words[0], "-o", cluster.output, *words[1:], env=cluster.env)
+
+    hosts = ["plain-1", "with-bc-1", "with-bc-2"]
+    asked = ("sh", "-c", "echo $(uname -n) $(echo 6*7 | bc 2>/dev/null || echo none)")
+    answers = ["plain-1 none", "with-bc-1 42", "with-bc-2 42"]
+    assert hosts_of(cluster.run("hello")) == hosts
+    assert sorted(cluster.run(*asked).splitlines()) == answers
+    assert cluster.verify().code == 0
+    # the same by mpigen's verbs, by content; and a second time, there is nothing to do
+    first = check(*MPIGEN, "build", "-o", cluster.output, "--lab", newer.name, timeout=600)
+    found = re.findall(r"^\w+: kinds:latest(-with-bc)? is (kinds:sha-\w{12})(\S*)$", first, re.M)
+    assert [(one, end) for one, _, end in found] == [("", ""), ("-with-bc", "-with-bc")]
+    own = found[0][1]
+    again = call(*MPIGEN, "build", "-o", cluster.output, "--lab", newer.name, timeout=600)
+    assert again.out.count("unchanged: ") == 2 and "copying" not in again.err
+    deployed = mpigen("deploy")
+    assert f"plain: 1 containers on 1 nodes, 1 slots, {own}\n" in deployed
+    assert f", 2 slots, {own}-with-bc\n" in deployed
+    assert "images: " not in call(*MPIGEN, "status", "-o", cluster.output, env=cluster.env).err
+    assert sorted(mpigen("run", "--", *asked).splitlines()) == answers
+    only = mpigen("run", "--workers", "with-bc", "--", *asked)
+    assert sorted(only.splitlines()) == answers[1:]
+    doctor = call(*MPIGEN, "doctor", "-o", cluster.output, env=cluster.env)
+    assert f"the same {own} on 3 nodes" in doctor.out, doctor.out
+    lacking = newer.nodes[2].docker_host
+    check("docker", "rmi", "--force", f"{own}-with-bc", env={"DOCKER_HOST": lacking})
+    done = call(*MPIGEN, "deploy", "-o", cluster.output, env=cluster.env)
+    assert done.code == 3 and f"node-3 cannot start {own}-with-bc" in done.err

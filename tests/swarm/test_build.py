@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -16,11 +17,12 @@ from urllib.request import Request, urlopen
 import pytest
 
 from mpigen import artifacts
-from mpigen.errors import ClusterError
+from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
 from mpigen.swarm import image
 from mpigen.swarm.engine import Endpoint, Engine, client_of
+from tests.swarm import mirror
 from tests.swarm.conftest import Done, call, check, make_site
 
 TEXT = "name: built\napp: {source: app}\nnetwork: {subnet: 10.81.0.0/24}\n"
@@ -222,6 +224,8 @@ def test_an_interrupt_while_nodes_are_asked_leaves_no_service(
 
 
 def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
+    (site / "mpigen.yaml").write_text(f"{TEXT}workers: [{{}}, {{name: more, packages: [bc]}}]\n")
+    check(sys.executable, "-m", "mpigen", "render", "-c", site / "mpigen.yaml")
     client = Path("/usr/bin/docker")  # newer ones than Debian 12's need buildx for BuildKit
     version = call(client, "version", "--format", "{{.Client.Version}}").out
     if not version.startswith("20.10"):
@@ -234,6 +238,9 @@ def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
     assert "built: " in first.out and re.search(r"s  \[build \d/\d\] COPY app/ /src/", first.err)
     again = build(site, "--no-distribute", **buildkit)
     assert "unchanged: " in again.out and reference(again) == reference(first)
+    of_group = f"{reference(first)}-more"
+    more = check("docker", "run", "--rm", "--entrypoint", "bc", of_group, "--version")
+    assert more.startswith("bc ")
     (site / "app/hello.cpp").write_text("int main() { return nothing; }\n")
     failed = build(site, "--no-distribute", TMPDIR=str(tmp_path), **buildkit)
     assert failed.code == 3 and "make: ***" in failed.err
@@ -325,6 +332,41 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     assert sorted(image.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
 
 
+def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    the_lab: lab.Lab,
+    the_lab_dockers: list[dict[str, str]],
+    registry: str,
+) -> None:
+    lab.load(the_lab, "debian:trixie-slim", print)
+    name = f"{registry}/team/more"
+    workers = "workers: [{name: worker}, {name: more, packages: [bc]}]"
+    with (small / "output/Dockerfile").open("a") as file:
+        file.write("FROM first AS runtime\nUSER 1000:1000\n")
+        file.write("FROM runtime AS group-more\nCOPY app/Makefile /more\nLABEL mpigen.group=more\n")
+    render(small, f"{TEXT}image: {{tag: '{name}:v1', distribute: registry}}\n{workers}\n")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    login = ("docker", "login", "--username", "me", "--password", "secret", registry)
+    check(*login, env=the_lab_dockers[0])
+    read, swarm = artifacts.read(small / "output"), manager(the_lab)
+    done = build(small, **the_lab_dockers[0])
+    assert done.code == 0, done.err
+    own, more = re.findall(r"^pushed: (\S+@sha256:\w{64})$", done.out, re.M)
+    assert own != more
+    assert image.every(swarm, read, None) == {"": own, "more": more}
+    # a manager that has built nothing asks the registry for each
+    tags = re.findall(r"^built: (\S+) is (\S+)$", done.out, re.M)
+    for each in (*tags[0], *tags[1], own, more):
+        check("docker", "rmi", "--force", each, env=the_lab_dockers[0])
+    assert image.every(swarm, read, None) == {"": own, "more": more}
+    given = {"": f"{name}:v2", "more": f"{name}:v2-more"}
+    assert image.every(swarm, read, f"{name}:v2") == given
+    with pytest.raises(InputError, match="is one image by its digest"):
+        image.every(swarm, read, own)
+
+
 def test_a_build_that_fails_says_where(site: Path) -> None:
     (site / "app/hello.cpp").write_text("int main() { return nothing; }\n")
     done = build(site, "--no-distribute")
@@ -353,3 +395,52 @@ def test_a_build_without_private_keys_says_what_brings_them(site: Path) -> None:
     done = build(site, "--no-distribute")
     assert done.code == 2
     assert "mpigen keys import" in done.err
+
+
+@pytest.mark.parametrize("ids", ["1000:1000", "4321:1000", "1000:4321", "4321:4322"])
+def test_a_base_that_has_the_user_or_the_group_already(ids: str, tmp_path: Path) -> None:
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    uid, gid = ids.split(":")
+    output = make_site(tmp_path, f"name: x\nuser: {{uid: {uid}, gid: {gid}}}\n", program=False)
+    (made,) = re.findall(
+        r"^RUN (if taken.*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
+    )
+    # as Ubuntu 24.04 is
+    script = f"useradd -u 1000 -U -m ubuntu && {made}\nid -u mpi; id -g mpi; stat -c %u:%g /run/mpi"
+    said = check("docker", "run", "--rm", "debian:trixie-slim", "sh", "-euc", script)
+    assert said.split() == [uid, gid, ids]
+
+
+def test_a_mirror_and_a_proxy_serve_both_stages_and_are_in_no_layer(tmp_path: Path) -> None:
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    with mirror.serve() as (port, seen):
+        image = f"image: {{tag: 'mirrored:x', apt_mirror: 'http://127.0.0.1:{port}{mirror.PATH}'}}"
+        output = make_site(tmp_path, f"name: mirrored\napp: {{source: app}}\n{image}\n")
+        proxy = f"http_proxy=http://someone:hush-hush@127.0.0.1:{port}"
+        words = ("--network", "host", "--no-cache", "--build-arg", proxy)
+        check("sh", output / "scripts/build.sh", *words, timeout=900)
+    # of the build stage, and of the one that is kept; all by way of the proxy
+    for package in ("libopenmpi-dev", "openssh-server"):
+        assert any(
+            f"{mirror.PATH}/debian/pool" in path and f"/{package}_" in path for path, _ in seen
+        )
+    assert all(path.startswith(f"http://127.0.0.1:{port}{mirror.PATH}/") for path, _ in seen)
+    assert all(word == f"Basic {b64encode(b'someone:hush-hush').decode()}" for _, word in seen)
+    history = check("docker", "history", "--no-trunc", "mirrored:x")
+    said = history + check("docker", "inspect", "mirrored:x")
+    assert "hush" not in said and "proxy" not in said.lower()
+    # of the mirror, what the one command says
+    assert {line.count(mirror.PATH) for line in history.splitlines()} == {0, 1}
+    assert history.count(mirror.PATH) == 1
+    saved = tmp_path / "image.tar"
+    check("docker", "save", "-o", saved, "mirrored:x")
+    with tarfile.open(saved) as tar:
+        layers = [name for name in tar.getnames() if name.endswith("layer.tar")]
+        layers = layers or [name for name in tar.getnames() if name.startswith("blobs/")]
+        data = {name: file.read() for name in layers if (file := tar.extractfile(name))}
+    assert sum(map(len, data.values())) > 200_000_000
+    with_it = [name for name, blob in data.items() if mirror.PATH.encode() in blob]
+    # an archive of OCI's form has the history among its blobs
+    assert all(data[name].startswith(b"{") for name in with_it)
+    assert not any(b"hush-hush" in blob for blob in data.values())
+    check("docker", "rmi", "mirrored:x")

@@ -185,6 +185,48 @@ def test_docker_takes_the_stack_of_each_example(the_lab: lab.Lab, tmp_path: Path
         assert (done.code, done.err) == (0, ""), (path, done.err)
 
 
+EVERY_KIND = """\
+name: every
+launcher: {constraints: [node.role==manager]}
+network: {internal: true, encrypted: true, mtu: 9000}
+storage:
+  - {target: /data, source: data}
+  - {target: /in, type: bind, source: /srv/in, read_only: true}
+  - {target: /home/all, type: nfs, server: files.example.org, source: /export, options: hard}
+  - {target: /scratch, type: tmpfs, size: 64m}
+workers:
+  - {name: gpu, memory: 1g, generic: {NVIDIA-GPU: 2, fpga: 1}}
+  - {name: all, mode: global}
+  - {name: seen, stack: {labels: {a: b}, deploy: {labels: {team: cfd}}}}
+"""
+
+
+def test_docker_reads_every_kind_of_group_and_storage_as_we_mean_it(
+    the_lab: lab.Lab, tmp_path: Path
+) -> None:
+    text = sites.artifacts(tmp_path, EVERY_KIND)["stack.yml"].text
+    done = docker(the_lab, tmp_path, "config -c /tmp/stack.yml", text)
+    assert (done.code, done.err) == (0, "")
+    read = yaml.safe_load(done.out)
+    services, volumes = read["services"], read["volumes"]
+    reserved = services["gpu"]["deploy"]["resources"]["reservations"]["generic_resources"]
+    asked = [each["discrete_resource_spec"] for each in reserved]
+    assert asked == [{"kind": "NVIDIA-GPU", "value": 2}, {"kind": "fpga", "value": 1}]
+    assert services["all"]["deploy"]["mode"] == "global"
+    assert services["seen"]["labels"] == {"a": "b"}
+    assert services["seen"]["deploy"]["labels"] == {"team": "cfd"}
+    options = {"type": "nfs", "o": "addr=files.example.org,rw,hard", "device": ":/export"}
+    assert volumes["home_all"] == {"driver": "local", "driver_opts": options}
+    for service in services.values():
+        mounts = {each["target"]: each for each in service["volumes"]}
+        assert mounts["/home/all"]["source"] == "home_all"
+        assert mounts["/home/all"]["volume"] == {"nocopy": True}
+        assert mounts["/data"] == {"type": "volume", "source": "data", "target": "/data"}
+        assert mounts["/in"]["read_only"] is True and mounts["/in"]["type"] == "bind"
+        assert mounts["/scratch"]["tmpfs"] == {"size": 64 * 1024**2}
+    assert read["networks"]["mpi"]["internal"] is True
+
+
 @settings(
     max_examples=25,
     deadline=None,

@@ -63,6 +63,9 @@ def test_what_no_subnet_holds_is_said(tmp_path: Path) -> None:
         ("cpus: 2.9", 2),
         ("cpus: 0.5", 1),
         ("{cpus: 4, slots: 2}", 2),
+        ("{cpus: 4, slots: auto}", 4),
+        ("{cpus: 4, threads: 2, slots: auto}", 2),
+        ("{slots: auto}", 1),
         ("{cpus: 0.5, slots: 8}", 8),
     ],
 )

@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.conftest import Mpigen
+from tests.conftest import ROOT, Mpigen
 
 
 def _stack(folder: Path, mpigen: Mpigen, text: str) -> dict[str, Any]:
@@ -102,3 +103,19 @@ def test_a_rank_has_the_threads_of_the_group_that_its_host_is_of(
     program += "print $ENV{OMP_NUM_THREADS} // '';"
     done = subprocess.run(["perl", "-e", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (threads, "")
+
+
+def test_what_operating_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
+    page = (ROOT / "docs/operating.md").read_text()
+    blocks = re.findall(r"^  ```yaml\n(.*?)^  ```$", page, re.M | re.S)
+    stacks = []
+    for number, block in enumerate(blocks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        stacks.append(_stack(folder, mpigen, "name: x\n" + textwrap.dedent(block)))
+    labelled, stored = stacks
+    gpu = labelled["services"]["gpu"]
+    assert gpu["labels"] == gpu["deploy"]["labels"] == {"team": "cfd"}
+    # with all that a group has of its own
+    assert gpu["deploy"]["replicas"] == 2 and gpu["hostname"] == "gpu-{{.Task.Slot}}"
+    assert len(stored["services"]["worker"]["volumes"]) == 5

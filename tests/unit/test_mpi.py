@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mpigen.bases import release_of
+from mpigen.bases import RELEASES, Release, release_of
+from mpigen.mpi import IMPLEMENTATIONS
 from tests.conftest import Mpigen
 
 
@@ -87,6 +89,74 @@ def test_options_alone_start_nothing(mpich: Path) -> None:
 def test_a_release_is_known_by_its_images_name(base: str, release: str | None) -> None:
     found = release_of(base)
     assert (found.name if found else None) == release
+
+
+IMAGES = {
+    "Debian 12": "debian:bookworm-slim",
+    "Debian 13": "debian:trixie-slim",
+    "Ubuntu 22.04": "ubuntu:22.04",
+    "Ubuntu 24.04": "ubuntu:24.04",
+}
+# all that a base could make a difference to
+ON_A_BASE = """\
+name: x
+image: {{base: "{image}", packages: [gdb], build_packages: [gfortran], apt_mirror: "http://m:80/x"}}
+mpi: {{implementation: {mpi}}}
+app: {{source: app, build: make install, python: [mpi4py], check: hello}}
+launcher: {{}}
+storage: [{{target: /data, source: data}}]
+ssh: {{delivery: {delivery}}}
+"""
+# of both forms, and one that is not the distribution's
+SOURCES = """\
+deb http://deb.debian.org/debian trixie main
+URIs: http://deb.debian.org/debian-security
+deb [arch=amd64] https://security.debian.org/debian-security trixie-security main
+deb http://archive.ubuntu.com/ubuntu noble main
+URIs: http://security.ubuntu.com/ubuntu/
+URIs: http://ports.ubuntu.com/ubuntu-ports/
+deb https://packages.example.org/debian trixie main
+"""
+
+
+@pytest.mark.parametrize("delivery", ["image", "secret"])
+@pytest.mark.parametrize("mpi", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+def test_each_release_is_rendered_and_passes_the_linters_or_is_refused(
+    release: Release, mpi: str, delivery: str, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    image = IMAGES[release.name]
+    assert release_of(image) == release
+    (tmp_path / "app").mkdir()
+    text = ON_A_BASE.format(image=image, mpi=mpi, delivery=delivery)
+    if mpi in release.broken:
+        (tmp_path / "mpigen.yaml").write_text(text)
+        refused = mpigen("render", "-c", str(tmp_path / "mpigen.yaml"))
+        assert refused.code == 2 and release.broken[mpi] in refused.err
+        assert not (tmp_path / "output").exists()
+        return
+    output = _output(tmp_path, mpigen, text)
+    dockerfile = output / "Dockerfile"
+    assert re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.M) == [image, image]
+    (rule,) = {*re.findall(r"sed -i -E .\s+'(.*)' ", dockerfile.read_text())}
+    assert dockerfile.read_text().count(rule) == 2
+    done = subprocess.run(["sed", "-E", rule], input=SOURCES, capture_output=True, text=True)
+    assert done.stdout == re.sub(r"(?m)http.*(debian.org|ubuntu.com)/", "http://m:80/x/", SOURCES)
+    assert "http://m:80/x/ubuntu noble main" in done.stdout
+    packages = set(dockerfile.read_text().split())
+    wanted = IMPLEMENTATIONS[mpi]
+    assert packages >= {*wanted.runtime_packages, *wanted.build_packages, "openssh-server"}
+    texts = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    shell = [path for path, data in texts.items() if data.startswith(b"#!/bin/sh")]
+    perl = [path for path, data in texts.items() if data.startswith(b"#!/usr/bin/perl")]
+    assert len(shell) > 5 and len(perl) == 2
+    for linter, files in (("hadolint", [dockerfile]), ("shellcheck", shell)):
+        command = [Path(sys.executable).with_name(linter), *files]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    for script in perl:
+        done = subprocess.run(["perl", "-wc", script], capture_output=True, text=True)
+        assert done.stderr == f"{script} syntax OK\n"
 
 
 def test_threads_are_told_to_ranks_and_taken_from_slots(tmp_path: Path, mpigen: Mpigen) -> None:

@@ -88,7 +88,7 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n\n{{ nope }}\n", "new.txt.j2:3: 'nope' is undefined"),
         (
             "a\n{{ cluster.nope }}\n",
-            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, base",
+            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, apt_mirror",
         ),
         ("a\n{{ 1 / 0 }}\n", "new.txt.j2:2: division by zero"),
         ("a\n{{ 'b\\nc' }}\n", "new.txt.j2:2: 'b\\nc' must be one line here"),

@@ -48,12 +48,12 @@ def build(
     with sending() as (say, sent):
         engine = engines.reach(context)
         built = builds.build(engine, rendered, where, say)
-        state = "built" if built.new else "unchanged"
-        found = [f"{state}: {built.image} is {built.reference}"]
+        state = "built" if built[0].new else "unchanged"
+        found = [f"{state}: {each.image} is {each.reference}" for each in built]
         if not distribute:
             found += [f"it is on the engine at {engine.where.url} alone"]
         elif rendered.distribute == "registry":
-            found += [_push(engine, built, say), _next(output, context)]
+            found += [*(_push(engine, each, say) for each in built), _next(output, context)]
         else:
             targets = _targets(engine, rendered, lab)
             words = _next(output, f"mpigen-{lab}" if lab else context)
@@ -67,7 +67,7 @@ def _next(output: Path, context: str | None) -> str:
     return f"next: {shlex.join(['mpigen', 'deploy', *words])}"
 
 
-def _alone(engine: "Engine", built: "Built") -> list[str]:
+def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     return [
         f"it is on the engine at {engine.where.url} alone",
         "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
@@ -84,15 +84,16 @@ def _push(engine: "Engine", built: "Built", say: "Say") -> str:
 def _load(
     engine: "Engine",
     rendered: "Artifacts",
-    built: "Built",
+    built: "Sequence[Built]",
     targets: "Sequence[Remote]",
     say: "Say",
     sent: "Sent",
 ) -> list[str]:
-    """Bring it to the nodes of `targets`; what to say if that may not be all of them."""
+    """Bring them to the nodes of `targets`; what to say if that may not be all of them."""
     from mpigen.swarm import distribute
 
-    distribute.copy(engine.client, targets, built.reference, say, built.image, sent)
+    for each in built:
+        distribute.copy(engine.client, targets, each.reference, say, each.image, sent)
     manager = _manager(engine, targets)
     if manager:
         _refuse_lacking(manager, rendered, built, say)
@@ -125,19 +126,26 @@ def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":
     return next((each for each in chain(known, [engine]) if each.is_manager), None)
 
 
-def _refuse_lacking(manager: "Engine", rendered: "Artifacts", built: "Built", say: "Say") -> None:
+def _refuse_lacking(
+    manager: "Engine", rendered: "Artifacts", built: "Sequence[Built]", say: "Say"
+) -> None:
     from mpigen.errors import ClusterError
     from mpigen.swarm import image
 
     say("asking each node whether it has it")
-    if lacking := image.lacking_for(manager, built.reference, rendered):
-        nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
+    wrong = []
+    for each in built:
+        if lacking := image.lacking_for(manager, each.reference, rendered, each.variant):
+            nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
+            wrong.append(f"these nodes cannot start {each.reference}:\n{nodes}")
+    if wrong:
         raise ClusterError(
-            f"these nodes cannot start {built.reference}:\n{nodes}",
+            "\n".join(wrong),
             "Name their endpoints as image.endpoints in mpigen.yaml, and render; or by hand:\n"
             f"  {_by_hand(built)}",
         )
 
 
-def _by_hand(built: "Built") -> str:
-    return f"docker save {built.image} {built.reference} | ssh SERVER docker load"
+def _by_hand(built: "Sequence[Built]") -> str:
+    names = " ".join(f"{each.image} {each.reference}" for each in built)
+    return f"docker save {names} | ssh SERVER docker load"

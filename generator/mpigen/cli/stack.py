@@ -43,8 +43,9 @@ def deploy(
     name = stack or rendered.name
     engine = engines.reach(context)
     engine.need_manager()
-    reference = image or images.current(engine, rendered)
-    changes = [each for each in live.groups(engine, rendered, name) if each.image != reference]
+    wanted = images.every(engine, rendered, image)
+    there = live.groups(engine, rendered, name)
+    changes = [each for each in there if each.image != wanted[each.variant]]
     running = _running(engine, rendered, name) if changes else []
     if running and not force:
         raise CheckFailed(
@@ -52,7 +53,7 @@ def deploy(
             "Wait for them, or cancel them (mpigen jobs), or deploy with --force.",
         )
     with following(_rows) as (say, see):
-        stacks.deploy(engine, rendered, name, reference, wait, say, see)
+        stacks.deploy(engine, rendered, name, wanted, wait, say, see)
     _say_up(live.groups(engine, rendered, name))
     typer.echo("next: mpigen run -- hostname")
 
@@ -193,7 +194,10 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     show.table(
         ("container", "node", "state", "error"),
         [
-            (f"{group['name']}-{task['slot']}", task["node"] or "-", task["state"], task["error"])
+            (
+                f"{group['name']}-{task['slot'] or task['node']}",
+                *(task["node"] or "-", task["state"], task["error"]),
+            )
             for group in report["groups"]
             for task in group["tasks"]
         ],
@@ -205,8 +209,9 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
             f"{group['name']}: {running} of {group['wanted']} containers, "
             f"{running * group['slots']} slots, {group['image']}"
         )
-    images = {image for node in report["nodes"] for image in node["images"]}
-    if len(images) > 1:
+    images = {task["image"] for group in report["groups"] for task in group["tasks"]}
+    # each variant has one
+    if len(images) > len({group["variant"] for group in report["groups"]}):
         show.warn(f"the containers are of {len(images)} images: {', '.join(sorted(images))}")
     typer.echo(f"jobs: {', '.join(report['jobs']) or 'none'}")
 

@@ -30,13 +30,14 @@ def undone(document: Any, cluster: Cluster) -> list[str]:
 
 
 def _service(group: Group, cluster: Cluster) -> list[_Need]:
+    image = group.variant.tag if group.variant else cluster.tag
     user = f"{cluster.uid}:{cluster.gid}"
     capability = "no process needs a capability"
     login = "DNS names a worker only when others can log in to it"
     start = "the image's own starts sshd"
     count = f"jobs wait for {group.replicas}: set the group's replicas"
     return [
-        _Need("image", _is(cluster.tag), f"scripts/build.sh makes {cluster.tag}"),
+        _Need("image", _is(image), f"scripts/build.sh makes {image}"),
         _Need("hostname", _is(group.hostname), "hosts are found by this name"),
         _Need("user", _is(None, user), f"sshd and its keys are for {user}, root is for nobody"),
         _Need("cap_drop", _is(["ALL"]), capability),

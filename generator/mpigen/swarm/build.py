@@ -8,8 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker.models.images import Image
-
+from mpigen import variants
 from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say
@@ -22,18 +21,23 @@ _SHOWN = 25
 
 @dataclass(frozen=True)
 class Built:
-    """An image on an engine: the user's tag, the tag by its content, and whether it is new."""
+    """An image on an engine: the user's tag, the tag by its content, and whether it is new.
+
+    `variant` is its name among those of the cluster, "" its own.
+    """
 
     image: str
     reference: str
+    variant: str
     new: bool
 
 
-def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> Built:
-    """Build the image by the rendered build.sh, unless the engine has one of the same content.
+def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Built]:
+    """Build the images by the rendered build.sh, unless the engine has those of the same content.
 
-    `site` is the folder that holds the sources. Raises InputError where build.sh says what is
-    missing, ClusterError, with the end of what was printed, where the build fails.
+    The cluster's own is the first. `site` is the folder that holds the sources. Raises InputError
+    where build.sh says what is missing, ClusterError, with the end of what was printed, where the
+    build fails.
     """
     if "@" in artifacts.image:
         raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
@@ -42,14 +46,15 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> Built:
         _run(engine, artifacts, site, "", say)
         made = image.get(engine, artifacts.image)
         own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
-        return _tagged(made, content.with_tag(artifacts.image, own), artifacts, new=True)
-    tag = content.tag(context, _bases(engine, artifacts, say))
-    reference = content.with_tag(artifacts.image, tag)
+        return _tagged(engine, artifacts, own, new=True)
+    own = content.tag(context, _bases(engine, artifacts, say))
     try:
-        return _tagged(image.get(engine, reference), reference, artifacts, new=False)
+        for name in artifacts.images:
+            image.get(engine, variants.reference(content.with_tag(artifacts.image, own), name))
+        return _tagged(engine, artifacts, own, new=False)
     except image.Missing:
         _run(engine, artifacts, site, context, say)
-        return _tagged(image.get(engine, artifacts.image), reference, artifacts, new=True)
+        return _tagged(engine, artifacts, own, new=True)
 
 
 def _bases(engine: Engine, artifacts: Artifacts, say: Say) -> list[str]:
@@ -117,10 +122,15 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
     )
 
 
-def _tagged(made: Image, reference: str, artifacts: Artifacts, new: bool) -> Built:
-    """Give an image both tags, whichever it has."""
-    with blame(f"tagging {reference}"):
-        for name in (reference, artifacts.image):
-            repository = content.repository(name)
-            made.tag(repository, name[len(repository) + 1 :] or "latest")
-    return Built(artifacts.image, reference, new)
+def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[Built]:
+    """Give each image both tags, the user's and `own`, by its content; new ones have the user's."""
+    found = []
+    for variant, name in artifacts.images.items():
+        reference = variants.reference(content.with_tag(artifacts.image, own), variant)
+        made = image.get(engine, name if new else reference)
+        with blame(f"tagging {reference}"):
+            for each in (reference, name):
+                repository = content.repository(each)
+                made.tag(repository, each[len(repository) + 1 :] or "latest")
+        found.append(Built(name, reference, variant, new))
+    return found

@@ -14,6 +14,8 @@ from mpigen.output import recorded_template
 PREFIX = "sha-"
 LABEL = "mpigen.context"
 """The image's label that holds the hash of the context that it was built from."""
+VARIANT_LABEL = "mpigen.group"
+"""The label of a variant, which the Dockerfile gives it: its name."""
 
 _SCRIPT = "scripts/build.sh"
 _PRIVATE = ("keys/id_ed25519", "keys/ssh_host_ed25519_key")

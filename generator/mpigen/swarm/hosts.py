@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from mpigen import variants
 from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.swarm import live, work
@@ -58,7 +59,10 @@ def there_are(engine: Engine, artifacts: Artifacts, stack: str) -> Hosts:
     if manager:
         found = live.deployed(engine, artifacts, stack)
         counts = {group.name: group.wanted for group in found}
-        return Hosts(found[0].image, counts, slots, _constraints(engine, found), known=True)
+        # jobs are of the cluster's own image
+        one = min(found, key=lambda group: group.variant != "")
+        image = variants.base(one.image, one.variant)
+        return Hosts(image, counts, slots, _constraints(engine, found), known=True)
     counts = {group.name: group.replicas for group in artifacts.groups}
     return Hosts(_local_image(engine, artifacts, stack), counts, slots, {}, known=False)
 
@@ -80,7 +84,7 @@ def _local_image(engine: Engine, artifacts: Artifacts, stack: str) -> str:
         for group in artifacts.groups:
             label = f"com.docker.swarm.service.name={stack}_{group.name}"
             for worker in engine.client.api.containers(filters={"label": label}):
-                return str(worker["Image"])
+                return variants.base(str(worker["Image"]), group.variant)
     if state != "active":
         engine.need_manager()  # says how to get into a Swarm
     return artifacts.image

@@ -1,13 +1,15 @@
 """The cluster's image: which one is to be deployed, and which nodes cannot start it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 
+from mpigen import variants
 from mpigen.artifacts import Artifacts
-from mpigen.errors import ClusterError
+from mpigen.errors import ClusterError, InputError
 from mpigen.swarm import content, probe
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, rendered
@@ -31,7 +33,20 @@ def get(engine: Engine, name: str, hint: str = "") -> Image:
             raise Missing(where, hint) from None
 
 
-def current(engine: Engine, artifacts: Artifacts) -> str:
+def every(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, str]:
+    """The references to deploy, the cluster's by "", variants by name: `given`, or `current`."""
+    if given and "@" in given and len(artifacts.images) > 1:
+        raise InputError(
+            f"{given} is one image by its digest, and groups with packages have others",
+            "Name a tag, beside which theirs are: TAG-GROUP.",
+        )
+    return {
+        name: variants.reference(given, name) if given else current(engine, artifacts, name)
+        for name in artifacts.images
+    }
+
+
+def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
     """The reference to deploy: the tag by content, or, from a registry, the digest.
 
     Raises ClusterError if nothing was built, or something else than the folder now holds: told
@@ -40,7 +55,8 @@ def current(engine: Engine, artifacts: Artifacts) -> str:
     own = "" if artifacts.folder == Path("output") else f" -o {artifacts.folder}"
     hint = f"Build it: mpigen build{own}"
     context = content.of_context(artifacts, content.site_of(artifacts))
-    same = _of_context(engine, artifacts.image, context) if context else []
+    artifacts = replace(artifacts, image=artifacts.images[variant])
+    same = _of_context(engine, artifacts.image, context, variant) if context else []
     if artifacts.distribute == "registry":
         known = [digest for image in same if (digest := digest_of(image, artifacts.image))]
         return known[0] if known else _pushed(engine, artifacts, context, hint)
@@ -72,10 +88,12 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
     return {names.get(node, node): answer.error for node, answer in answers.items() if answer.error}
 
 
-def lacking_for(engine: Engine, reference: str, artifacts: Artifacts) -> dict[str, str]:
-    """As `lacking`, of the nodes that any group may be on, sorted."""
+def lacking_for(
+    engine: Engine, reference: str, artifacts: Artifacts, variant: str = ""
+) -> dict[str, str]:
+    """As `lacking`, of the nodes that need the image, or that variant of it, sorted."""
     found: dict[str, str] = {}
-    for constraints in rendered(artifacts):
+    for constraints in rendered(artifacts, variant):
         found |= lacking(engine, reference, constraints)
     return dict(sorted(found.items()))
 
@@ -88,11 +106,12 @@ def digest_of(image: Image, name: str) -> str | None:
     return f"{content.repository(name)}@{found[0].partition('@')[2]}" if found else None
 
 
-def _of_context(engine: Engine, name: str, context: str) -> list[Image]:
+def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:
     """The images built from that context, also where the user's tag has moved on since."""
     filters = {"label": f"{content.LABEL}={context}"}
     with blame(f"looking for {name}"):
-        return engine.client.images.list(name=content.familiar(name), filters=filters)
+        found = engine.client.images.list(name=content.familiar(name), filters=filters)
+    return [each for each in found if each.labels.get(content.VARIANT_LABEL, "") == variant]
 
 
 def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts import Artifacts, Group
 from mpigen.errors import ClusterError
 from mpigen.swarm.engine import Engine, blame
 
@@ -53,6 +53,7 @@ class LiveGroup:
     slots: int
     image: str
     update: str
+    variant: str = ""
     tasks: tuple[Task, ...] = field(default=())
     failed: tuple[Task, ...] = field(default=())
 
@@ -78,7 +79,7 @@ def groups(engine: Engine, artifacts: Artifacts, stack: str) -> list[LiveGroup]:
             except NotFound:
                 continue
             tasks = _tasks(engine, {"service": service}, nodes)
-            found.append(_group(group.name, group.slots, service, spec, tasks))
+            found.append(_group(group, service, spec, tasks))
     return found
 
 
@@ -123,19 +124,18 @@ def hostnames(engine: Engine) -> dict[str, str]:
     }
 
 
-def _group(
-    name: str, slots: int, service: str, spec: dict[str, Any], tasks: Sequence[Task]
-) -> LiveGroup:
+def _group(group: Group, service: str, spec: dict[str, Any], tasks: Sequence[Task]) -> LiveGroup:
     mode = spec["Spec"]["Mode"]
     numbered = mode.get("Replicated")
     wanted = [task for task in tasks if task.desired in ("running", "ready")]
     return LiveGroup(
-        name=name,
+        name=group.name,
         service=service,
         # a global service that has only begun has no task yet
         wanted=numbered["Replicas"] if numbered else max(1, len(wanted)),
-        slots=slots,
+        slots=group.slots,
         image=spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
+        variant=group.variant,
         update=spec.get("UpdateStatus", {}).get("State", ""),
         tasks=tuple(sorted(wanted, key=lambda task: (task.slot, task.node))),
         failed=tuple(task for task in tasks if task.state in ("failed", "rejected")),

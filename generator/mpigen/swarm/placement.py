@@ -9,10 +9,17 @@ import yaml
 from mpigen.artifacts import Artifacts
 
 
-def rendered(artifacts: Artifacts) -> list[tuple[str, ...]]:
-    """What the groups ask of their nodes, as stack.yml says: each set of constraints once."""
+def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
+    """What services ask of their nodes, as stack.yml says: each set of constraints once.
+
+    They are the groups that have the image `variant`; without one, every group and the launcher.
+    """
     services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
-    found = [constraints_of(services.get(group.name, {})) for group in artifacts.groups]
+    names = [group.name for group in artifacts.groups if variant in ("", group.variant)]
+    if not variant:
+        own = artifacts.image
+        names += [name for name, service in services.items() if service.get("image") == own]
+    found = [constraints_of(services.get(name, {})) for name in names]
     return list(dict.fromkeys(found))
 
 

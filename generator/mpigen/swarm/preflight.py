@@ -13,10 +13,12 @@ from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, constraints_of
 
 
-def problems(engine: Engine, artifacts: Artifacts, stack: str, reference: str) -> list[str]:
-    """What is in the way of deploying `reference` as `stack`, a sentence or two each.
+def problems(
+    engine: Engine, artifacts: Artifacts, stack: str, images: Mapping[str, str]
+) -> list[str]:
+    """What is in the way of deploying `images` as `stack`, a sentence or two each.
 
-    Raises ClusterError if the engine is no manager, or silent.
+    `images` are those of `image.every`. Raises ClusterError if the engine is no manager, or silent.
     """
     engine.need_manager()
     rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
@@ -26,8 +28,9 @@ def problems(engine: Engine, artifacts: Artifacts, stack: str, reference: str) -
             *_placement(nodes, artifacts, rendered),
             *_network(engine, artifacts, stack, rendered),
         ]
-    for node, why in image.lacking_for(engine, reference, artifacts).items():
-        found.append(f"{node} cannot start {reference} ({why}): mpigen build brings it there")
+    for variant, reference in images.items():
+        for node, why in image.lacking_for(engine, reference, artifacts, variant).items():
+            found.append(f"{node} cannot start {reference} ({why}): mpigen build brings it there")
     return found
 
 

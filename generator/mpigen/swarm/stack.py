@@ -4,10 +4,11 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from mpigen import variants
 from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say, tail
@@ -22,21 +23,28 @@ See = Callable[[Sequence[LiveGroup]], None]
 
 
 def deploy(
-    engine: Engine, artifacts: Artifacts, stack: str, image: str, wait: float, say: Say, see: See
+    engine: Engine,
+    artifacts: Artifacts,
+    stack: str,
+    images: Mapping[str, str],
+    wait: float,
+    say: Say,
+    see: See,
 ) -> None:
-    """Deploy the stack with `image`, and wait `wait` seconds at most until it is up.
+    """Deploy the stack, and wait `wait` seconds at most until it is up.
 
-    Raises ClusterError with all that is in the way before, or that has failed after.
+    `images` are those of `image.every`. Raises ClusterError with all that is in the way before, or
+    that has failed after.
     """
     say("looking for what would be in the way")
-    problems = preflight.problems(engine, artifacts, stack, image)
+    problems = preflight.problems(engine, artifacts, stack, images)
     if problems:
         raise ClusterError(
             f"nothing was deployed: {stack} could not start\n"
             + "\n".join(f"  {problem}" for problem in problems)
         )
     before = {task.id for each in live.groups(engine, artifacts, stack) for task in each.failed}
-    say(f"deploying {image}")
+    say(f"deploying {', '.join(images.values())}")
     gave_up = False
     # a file, since nobody reads a pipe meanwhile: deploy.sh would wait for ever once it is full
     with tempfile.TemporaryFile() as log:
@@ -46,7 +54,7 @@ def deploy(
                 **os.environ,
                 **engine.environment,
                 "STACK": stack,
-                "IMAGE": image,
+                **{variants.variable(name): image for name, image in images.items()},
                 "WAIT": str(int(wait)),
             },
             stdin=subprocess.DEVNULL,
@@ -83,8 +91,10 @@ def deploy(
     if not groups:
         raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
     why = "and cannot be" if gave_up else f"after {wait:.0f} s"
+    # where the groups are up it is another service, of which deploy.sh tells
+    reasons = watch.reasons(engine, groups, before) or [tail(printed)]
     raise ClusterError(
-        "\n".join([f"{stack} is not up, {why}:", *watch.reasons(engine, groups, before)]),
+        "\n".join([f"{stack} is not up, {why}:", *reasons]),
         "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
     )
 

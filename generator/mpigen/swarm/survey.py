@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from docker.errors import ImageNotFound, NotFound
 
-from mpigen import processes
+from mpigen import processes, variants
 from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError
 from mpigen.processes import Say
@@ -25,7 +25,8 @@ _SECONDS = 60.0
 # are left out, since what a container prints is for many to read.
 _FINGERPRINT = (
     '{ find /etc/mpi /etc/ssh /opt /usr/local -type f ! -name "id_*" ! -name "*_key"'
-    " -exec sha256sum {} + 2>/dev/null; sha256sum /var/lib/dpkg/status 2>/dev/null; }"
+    " -exec sha256sum {} + 2>/dev/null; cat /var/lib/dpkg/status.main 2>/dev/null"
+    " || cat /var/lib/dpkg/status; }"
     " | sort | sha256sum | cut -c 1-12"
 )
 
@@ -105,12 +106,15 @@ def _swarm(known: Facts, engine: Engine, artifacts: Artifacts) -> tuple[Facts, d
             networks[each["Name"]] = facts.subnets(*(pool["Subnet"] for pool in config))
     container: dict[str, Any] = {}
     wanted = {}
+    variant = {group.name: group.variant for group in artifacts.groups}
     for group in known.groups if known.deployed else ():
         try:
             spec = engine.client.api.inspect_service(f"{known.stack}_{group}")  # type: ignore[no-untyped-call]
         except NotFound:
             continue
-        container = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
+        own = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
+        # every node is looked into with the cluster's own image
+        container = {**own, "Image": variants.base(own["Image"], variant[group])}
         wanted[group] = spec["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
     known = replace(known, wanted=wanted, image=container.get("Image", known.image))
     workers = _workers(known, engine)
