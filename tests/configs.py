@@ -102,6 +102,7 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
                 labels(), labels().map(lambda host: f"ssh://me@{host}"), max_size=2
             ),
             packages=st.lists(st.sampled_from(["gdb", "hwloc", "vim=2:9.1-1"]), max_size=3),
+            gpu_runtimes=st.booleans(),
             build_packages=st.lists(st.sampled_from(["gfortran", "libfftw3-dev"]), max_size=2),
         ),
         "app": st.fixed_dictionaries(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
+from mpigen.bases import Unloaded, release_of
 from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.config import App, Config, Launcher, Storage, Workers
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
@@ -83,6 +84,8 @@ class Cluster:
     base: str
     tag: str
     runtime_packages: tuple[str, ...]
+    first_packages: tuple[str, ...]
+    unloaded: tuple[Unloaded, ...]
     build_packages: tuple[str, ...]
     build_env: dict[str, str]
     apt_mirror: str | None
@@ -173,11 +176,15 @@ def plan(config: Config) -> Cluster:
     )
     variants = of_groups(config.workers, tag, packages)
     groups = tuple(_group(workers, variants.get(workers.name)) for workers in config.workers)
+    release = release_of(config.image.base)
+    unloaded = release.unloaded if release and not config.image.gpu_runtimes else ()
     return Cluster(
         name=config.name,
         base=config.image.base,
         tag=tag,
         runtime_packages=packages,
+        first_packages=release.first if release else (),
+        unloaded=tuple(each for each in unloaded if config.mpi.implementation in each.mpi),
         build_packages=_packages(
             mpi.build_packages,
             ("python3-dev", "python3-venv") if config.app and config.app.python else (),

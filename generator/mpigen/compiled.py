@@ -1,10 +1,15 @@
-"""What is read and compiled once a process, however many sites it renders.
+"""What is read once a process, and compiled once, however many sites are rendered.
 
-That is mpigen's own templates, by their text: a site's differ, and are forgotten with it.
+That is mpigen's own templates, by their text: a site's differ, and are forgotten with it. Their
+code is kept where Python keeps mpigen's own, and under the same rules.
 """
 
+import os
 import re
+import sys
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import CodeType
 
@@ -35,7 +40,29 @@ def blocks(text: str) -> list[Block]:
 @cache
 def code(text: str, file: str) -> CodeType:
     """A built-in template as code; `file` is what errors call it."""
-    return compiler().compile(text, file, file)
+    kept = _kept()
+    if kept is None:
+        return compiler().compile(text, file, file)
+    bucket = kept.get_bucket(compiler(), file, file, text)
+    if bucket.code is None:
+        bucket.code = compiler().compile(text, file, file)
+        with suppress(OSError):  # a full disk is for the artifacts to complain of
+            kept.set_bucket(bucket)
+    return bucket.code
+
+
+@cache
+def _kept() -> jinja2.FileSystemBytecodeCache | None:
+    """The code of templates in mpigen's __pycache__: to compile them is a fifth of a render.
+
+    None where Python writes no bytecode either. Jinja compares the text, its own version and
+    Python's; how the compiler is set up is in the files' names.
+    """
+    folder = Path(__file__).parent / "__pycache__"
+    if sys.dont_write_bytecode or not os.access(folder, os.W_OK):
+        return None
+    setup = sha256(Path(environment.__file__).read_bytes()).hexdigest()[:8]
+    return jinja2.FileSystemBytecodeCache(str(folder), f"template-{setup}-%s.cache")
 
 
 @cache

@@ -75,6 +75,11 @@ class Image(_Section):
         description="Packages for the runtime image.",
         examples=[["gdb", "hwloc"], ["libfftw3-double3=3.3.10-2+b1"]],
     )
+    gpu_runtimes: StrictBool = Field(
+        False,
+        description="Whether GPU runtimes that MPI's packages ask for are installed, as AMD's HIP.",
+        examples=[True],
+    )
     build_packages: list[Package] = Field(
         [],
         description="Packages for the build stage alone.",

@@ -1,7 +1,7 @@
 """A YAML file with its places: what each key says, and on which line and column it says it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import yaml
@@ -126,8 +126,12 @@ def _build(
             for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.MappingNode):
-        merged = _build_merged(loader, node, path, source, parents)
-        return merged | _build_mapping(loader, node, path, source, parents)
+        merged, places = _build_merged(loader, node, path, source, parents)
+        own = _build_mapping(loader, node, path, source, parents)
+        for at, mark in places.items():
+            if at != path and at[len(path)] not in own:
+                source.marks.setdefault(at, mark)
+        return merged | own
     if node.tag == _APPEND_TAG:
         raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
     try:
@@ -146,23 +150,24 @@ def _build_merged(
     path: KeyPath,
     source: Source,
     parents: tuple[yaml.Node, ...],
-) -> dict[str, object]:
-    """What `<<` brings into the mapping `node`; of several, the first that has a key wins."""
+) -> tuple[dict[str, object], dict[KeyPath, Mark]]:
+    """What `<<` brings into the mapping `node`, with its places; the first that has a key wins."""
     merged: dict[str, object] = {}
+    places: dict[KeyPath, Mark] = {}
     for key_node, value_node in node.value:
         if key_node.tag != _MERGE_TAG:
             continue
         bases = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
         for base in bases:
             if isinstance(base, yaml.MappingNode):
-                before = dict(source.marks)
-                inherited = _build(loader, base, path, source, parents)
-                source.marks.update(before)
+                brought = replace(source, marks={})
+                inherited = _build(loader, base, path, brought, parents)
+                places = brought.marks | places
                 merged = cast(dict[str, object], inherited) | merged
             else:
                 message = "<< takes a mapping, as in <<: *anchor, or a list of them"
                 source.problems.append(Problem(path, message, _mark(base, source)))
-    return merged
+    return merged, places
 
 
 def _build_mapping(
@@ -188,9 +193,6 @@ def _build_mapping(
             message = f"this key is here twice, first on line {source.marks[at].line}"
             source.problems.append(Problem(at, message, _mark(key_node, source)))
         else:
-            # what `<<` brought has other places
-            for other in [other for other in source.marks if other[: len(at)] == at]:
-                del source.marks[other]
             source.marks[at] = _mark(key_node, source)
             mapping[key] = _build(loader, value_node, at, source, parents)
     return mapping

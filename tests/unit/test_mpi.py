@@ -220,3 +220,44 @@ def test_python_has_its_packages_and_sources_where_jobs_start(
     assert "site-ca" in build and "site-ca" not in kept
     assert "ENV PATH=/opt/app/bin:/opt/venv/bin:" in kept
     assert 'cp "$site"/ca.pem "$context/ca.pem"' in (output / "scripts/build.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("base", "mpi", "claims"),
+    [
+        ("debian:trixie-slim", "openmpi", "libamdhip64-5 (= 5.7.1-6+deb13u1), libhwloc-plugins"),
+        ("debian:trixie-slim", "mpich", "libamdhip64-5 (= 5.7.1-6+deb13u1)"),
+        ("debian:bookworm-slim", "openmpi", "libhwloc-plugins"),
+        ("debian:bookworm-slim", "mpich", None),
+        ("registry.example.org/own:1", "openmpi", None),
+    ],
+)
+def test_gpu_runtimes_are_left_out_unless_asked_for(
+    base: str, mpi: str, claims: str | None, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    text = f"name: x\nmpi: {{implementation: {mpi}}}\nimage: {{base: '{base}'"
+    dockerfile = (_output(tmp_path, mpigen, text + "}\n") / "Dockerfile").read_text()
+    assert re.findall(r"'Provides: (.*)'", dockerfile) == ([claims] if claims else [])
+    # before apt chooses what to install; and what MPI alone asks for must not come by itself
+    before, _, after = dockerfile.partition("RUN apt-get update")
+    assert "Provides" not in after and ("dpkg --install" in before) is bool(claims)
+    for claim in claims.split(", ") if claims else []:
+        package = claim.split()[0]
+        assert after.count(f"grep -w {package} ") == after.count(f"recommends {package};") == 1
+    asked = _output(tmp_path, mpigen, text + ", gpu_runtimes: true}\n") / "Dockerfile"
+    assert "Provides" not in asked.read_text() and "dpkg" not in asked.read_text()
+
+
+def test_only_a_package_that_is_not_mpis_brings_the_gpu_runtimes_back(
+    tmp_path: Path, mpigen: Mpigen
+) -> None:
+    dockerfile = (_output(tmp_path, mpigen, "name: x\n") / "Dockerfile").read_text()
+    (condition,) = re.findall(r"if dpkg-query (.*? libamdhip64-5 .*?); then", dockerfile, re.S)
+    for installed, brings in (
+        ("libucx0 libc6, libamdhip64-5 (>= 4.5.2)\nmpigen-unloaded ", False),
+        ("libucx0 libamdhip64-5 (>= 4.5.2)\nlibrocblas0 libamdhip64-5 (>= 5.2.3)", True),
+        ("libucx0-more libamdhip64-5\n", True),
+        ("other libamdhip64-50, notlibamdhip64-5\n", False),
+    ):
+        shell = f"query() {{ printf '%s\\n' '{installed}'; }}\nquery {condition}"
+        assert (subprocess.run(["sh", "-c", shell]).returncode == 0) is brings, installed

@@ -7,41 +7,61 @@ never loads the Docker SDK.
 import gc
 import os
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from mpigen.cli import build, doctor, jobs, keys, lab, render, run, stack, start, templates, verify
 from mpigen.errors import MpigenError
 
-app = typer.Typer(
-    name="mpigen",
-    help="One YAML file describes an MPI cluster; mpigen renders the Docker artifacts that run it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("init")(start.init)
-app.command("validate")(start.validate)
-app.command("schema")(start.schema)
-app.command("render")(render.render)
-app.command("doctor")(doctor.doctor)
-app.command("build")(build.build)
-app.command("deploy")(stack.deploy)
-app.command("status")(stack.status)
-app.command("scale")(stack.scale)
-app.command("down")(stack.down)
-app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
-app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
-app.command("shell")(run.shell)
-app.command("push")(run.push)
-app.command("jobs")(jobs.jobs)
-app.command("logs")(jobs.logs)
-app.command("wait")(jobs.wait)
-app.command("cancel")(jobs.cancel)
-app.add_typer(templates.app, name="templates")
-app.add_typer(keys.app, name="keys")
-app.add_typer(lab.app, name="lab")
+# where each verb is, in the order of the help, and how its words are read
+_VERBS: dict[str, tuple[str, dict[str, Any]]] = {
+    "init": ("start", {}),
+    "validate": ("start", {}),
+    "schema": ("start", {}),
+    "render": ("render", {}),
+    "doctor": ("doctor", {}),
+    "build": ("build", {}),
+    "deploy": ("stack", {}),
+    "status": ("stack", {}),
+    "scale": ("stack", {}),
+    "down": ("stack", {}),
+    "verify": ("verify", {"ignore_unknown_options": True}),
+    "run": ("run", {"allow_interspersed_args": False}),
+    "shell": ("run", {}),
+    "push": ("run", {}),
+    "jobs": ("jobs", {}),
+    "logs": ("jobs", {}),
+    "wait": ("jobs", {}),
+    "cancel": ("jobs", {}),
+}
+# verbs of several words, as `keys rotate`
+_FAMILIES = ("templates", "keys", "lab")
+
+
+def command_line(word: str = "") -> typer.Typer:
+    """The command line: the verb `word` alone if it is one, and all of them if not.
+
+    To import and to read all of them is a thirtieth of a render.
+    """
+    app = typer.Typer(
+        name="mpigen",
+        help=_root.__doc__,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    known = word in _VERBS or word in _FAMILIES
+    for verb, (module, settings) in _VERBS.items():
+        if verb == word or not known:
+            function = getattr(import_module(f"mpigen.cli.{module}"), verb)
+            app.command(verb, context_settings=settings)(function)
+    for family in _FAMILIES:
+        if family == word or not known:
+            app.add_typer(import_module(f"mpigen.cli.{family}").app, name=family)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -52,7 +72,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit()
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(
         False, "--version", help="Print the version.", is_eager=True, callback=_version
@@ -68,7 +87,7 @@ def main() -> None:
     # a render makes many objects and ends: searching them for garbage is a tenth of its time
     gc.set_threshold(50_000)
     try:
-        app()
+        command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
     except MpigenError as error:
         typer.secho(f"error: {error.message}", err=True, fg=typer.colors.RED)
         if error.hint:
