@@ -48,6 +48,11 @@ RELEASES = (
         "Debian 12",
         "debian:(bookworm|12)",
         {"openmpi": "4.1.4", "mpich": "4.0.2"},
+        # pmodels/mpich#6596; every second job of 8 ranks on three nodes, whatever UCX was told
+        {
+            "mpich": "Debian 12's MPICH (4.0.2) hangs in MPI_Finalize now and then where ranks are "
+            "on several nodes: take openmpi, or debian:trixie-slim"
+        },
         # 42 MB with ICU: OpenCL's loader, X11 and libxml2, for hwloc to look for GPUs
         unloaded=(Unloaded("libhwloc-plugins", ("libopenmpi3", "libpmix2"), ("openmpi",)),),
     ),

@@ -9,7 +9,6 @@ import pytest
 
 from mpigen.bases import RELEASES
 from mpigen.lab import engine, lab
-from mpigen.mpi import IMPLEMENTATIONS
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
@@ -31,7 +30,13 @@ class Cell:
         return f"{self.release}, {self.mpi}, Docker {self.engines}"
 
 
-CELLS = [Cell(base, mpi, each) for each in ENGINES for base in BASES for mpi in IMPLEMENTATIONS]
+CELLS = [
+    Cell(release.name, mpi, each)
+    for each in ENGINES
+    for release in RELEASES
+    for mpi in release.versions
+    if release.name in BASES and mpi not in release.broken
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

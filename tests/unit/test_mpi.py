@@ -228,7 +228,6 @@ def test_python_has_its_packages_and_sources_where_jobs_start(
         ("debian:trixie-slim", "openmpi", "libamdhip64-5 (= 5.7.1-6+deb13u1), libhwloc-plugins"),
         ("debian:trixie-slim", "mpich", "libamdhip64-5 (= 5.7.1-6+deb13u1)"),
         ("debian:bookworm-slim", "openmpi", "libhwloc-plugins"),
-        ("debian:bookworm-slim", "mpich", None),
         ("registry.example.org/own:1", "openmpi", None),
     ],
 )
