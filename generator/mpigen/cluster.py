@@ -85,6 +85,7 @@ class Cluster:
     build_env: dict[str, str]
     ca: str | None
     app: Program | None
+    bench: bool
     mpi: Implementation
     params: dict[str, dict[str, str]]
     user: str
@@ -173,6 +174,7 @@ def plan(config: Config) -> Cluster:
         build_env=dict(config.image.build_env),
         ca=config.image.ca,
         app=_program(config.app),
+        bench=config.image.bench,
         mpi=mpi,
         params=_params(mpi, groups, config.mpi.params),
         user=config.user.name,

@@ -10,7 +10,20 @@ import sys
 
 import typer
 
-from mpigen.cli import build, doctor, jobs, keys, lab, render, run, stack, start, templates, verify
+from mpigen.cli import (
+    bench,
+    build,
+    doctor,
+    jobs,
+    keys,
+    lab,
+    render,
+    run,
+    stack,
+    start,
+    templates,
+    verify,
+)
 from mpigen.errors import MpigenError
 
 app = typer.Typer(
@@ -32,6 +45,7 @@ app.command("status")(stack.status)
 app.command("scale")(stack.scale)
 app.command("down")(stack.down)
 app.command("verify", context_settings={"ignore_unknown_options": True})(verify.verify)
+app.command("bench")(bench.bench)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("shell")(run.shell)
 app.command("push")(run.push)
