@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mpigen.bench import words
 
-WIDTH, HEIGHT = 560, 300
+WIDTH, HEIGHT = 600, 300
 # of the plot within the picture; at its right the names of the lines
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 410, 14, 262
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 436, 14, 262
 _LINE = 15
 
 

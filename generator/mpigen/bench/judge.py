@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from math import inf
 
 from mpigen.bench import words
 from mpigen.bench.results import Host, Pair, Results
@@ -16,7 +17,8 @@ _BUSY = 0.5
 
 @dataclass(frozen=True)
 class Usual:
-    """What a good pair of a kind does: as fast as its quickest quarter, all of them or the last.
+    """What a good pair of a kind does: the last of the quickest quarter, each node or two nodes
+    that have several pairs by their best one.
 
     The median would do in large clusters only: of 3 nodes one slow one spoils two pairs of three.
     """
@@ -61,15 +63,20 @@ def usual(results: Results) -> dict[bool, Usual]:
     found = {}
     for same in (False, True):
         pairs = [p for p in results.pairs if results.same_node(p) == same]
-        latencies = sorted(p.latency_us.median for p in pairs if p.latency_us.median)
-        bandwidths = sorted((p.bandwidth for p in pairs if p.bandwidth), reverse=True)
+        best: dict[frozenset[str], tuple[float, float]] = {}
+        for pair in pairs:
+            where = frozenset(_ends(results, pair, _node))
+            latency, bandwidth = best.get(where, (inf, 0.0))
+            best[where] = (
+                min(latency, pair.latency_us.median or inf),
+                max(bandwidth, pair.bandwidth),
+            )
         if pairs:
-            found[same] = Usual(_quarter(latencies), _quarter(bandwidths), len(pairs))
+            last = (len(best) - 1) // 4
+            latency = sorted(latency for latency, _ in best.values())[last]
+            bandwidth = sorted((bandwidth for _, bandwidth in best.values()), reverse=True)[last]
+            found[same] = Usual(0.0 if latency == inf else latency, bandwidth, len(pairs))
     return found
-
-
-def _quarter(best_first: list[float]) -> float:
-    return best_first[(len(best_first) - 1) // 4] if best_first else 0.0
 
 
 def slow(results: Results) -> list[Slow]:
@@ -98,7 +105,9 @@ def findings(results: Results) -> list[Finding]:
             there = sum(name in _ends(results, pair, of) for pair in every)
             left = [one for one in left if one not in its]
             found.append(_of_one(results, noun, name, its, there))
-    found += [Finding(f"{results.name(one.pair)}: {_how(one)}", one.perhaps) for one in left]
+    found += [
+        Finding(f"{results.name(one.pair)}: {_how(results, one)}", one.perhaps) for one in left
+    ]
     return [*found, *_mtus(results), *_busy(results)]
 
 
@@ -142,18 +151,20 @@ def _counted(
 
 def _of_one(results: Results, noun: str, name: str, its: list[Slow], there: int) -> Finding:
     known = any(host.node != host.host for host in results.hosts)
-    what = f"{noun if known else 'host'} {name} is slow: {len(its)} of its {there} pairs"
+    noun_of = noun if known else "host"
+    named = name if name.startswith(noun_of) else f"{noun_of} {name}"
+    what = f"{named} is slow: {len(its)} of its {there} pairs"
     what += " with other nodes" if noun == "node" and known else ""
-    reasons = list(dict.fromkeys(one.perhaps for one in its))
+    reasons = [reason for reason, _ in Counter(one.perhaps for one in its).most_common()]
     failed = sum(one.pair.failed for one in its)
     if failed:
         return Finding(f"{what}, {failed} of which could not be measured", "; ".join(reasons))
     return Finding(
-        f"{what}; the worst, {results.name(its[0].pair)}, has {_how(its[0])}", reasons[0]
+        f"{what}; the worst, {results.name(its[0].pair)}, has {_how(results, its[0])}", reasons[0]
     )
 
 
-def _how(one: Slow) -> str:
+def _how(results: Results, one: Slow) -> str:
     if one.pair.failed:
         return "could not be measured"
     parts = []
@@ -161,8 +172,11 @@ def _how(one: Slow) -> str:
         took = words.duration(one.pair.latency_us.median)
         parts.append(f"{took} for 8 B, {one.latency:.1f} times the usual")
     if one.bandwidth > FACTOR:
-        had = words.short(one.pair.bandwidth)
-        parts.append(f"{had} MB/s, {1 / one.bandwidth:.2f} of the usual")
+        pair = one.pair
+        ways = [(pair.there_mb_s.median, pair.a, pair.b), (pair.back_mb_s.median, pair.b, pair.a)]
+        least, a, b = min(ways)
+        way = f"from {results.hosts[a].host} to {results.hosts[b].host}"
+        parts.append(f"{words.short(least)} MB/s {way}, {1 / one.bandwidth:.2f} of the usual")
     return " and ".join(parts)
 
 
