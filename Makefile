@@ -36,7 +36,7 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm --ignore tests/faults/test_at_once.py
+	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm tests/browser --ignore tests/faults/test_at_once.py
 	@$(BIN)/pytest tests/faults/test_at_once.py
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
