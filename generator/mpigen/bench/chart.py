@@ -1,15 +1,13 @@
 """Curves over message size: from values to places in an SVG, both axes by powers."""
 
-import itertools
 import math
 from dataclasses import dataclass
 
 from mpigen.bench import words
 
-WIDTH, HEIGHT = 600, 300
-# of the plot within the picture; at its right the names of the lines
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 436, 14, 262
-_LINE = 15
+WIDTH, HEIGHT = 600, 290
+# of the plot within the picture
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 576, 14, 256
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,10 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line in the picture; `label_y` is where its name stands, with no other in its way."""
+    """A line in the picture."""
 
     name: str
     dots: tuple[Dot, ...]
-    label_y: float
 
     @property
     def path(self) -> str:
@@ -53,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """What the picture has; `label_x` is where the names of the lines begin."""
+    """What the picture has, in pixels; the lines' names stand beside it."""
 
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -64,7 +61,6 @@ class Chart:
     bottom: int = _BOTTOM
     width: int = WIDTH
     height: int = HEIGHT
-    label_x: int = _RIGHT + 12
 
 
 def chart(series: list[Series]) -> Chart | None:
@@ -91,14 +87,10 @@ def chart(series: list[Series]) -> Chart | None:
         )
         for each in series
     ]
-    labels = _apart([dots[-1].y if dots else _BOTTOM for dots in drawn])
     return Chart(
         tuple(Tick(x(size), words.size(size)) for size in sizes),
         tuple(Tick(y(10.0**power), _power(power)) for power in range(low, high + 1)),
-        tuple(
-            Line(each.name, dots, label)
-            for each, dots, label in zip(series, drawn, labels, strict=True)
-        ),
+        tuple(Line(each.name, dots) for each, dots in zip(series, drawn, strict=True)),
     )
 
 
@@ -107,13 +99,3 @@ def _power(power: int) -> str:
         ("s", power - 6) if power >= 6 else ("ms", power - 3) if power >= 3 else ("us", power)
     )
     return f"{10.0**rest:g} {unit}"
-
-
-def _apart(wanted: list[float]) -> list[float]:
-    """Heights as near to `wanted` as names can stand, one below the other in the same order."""
-    placed = list(wanted)
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    for before, index in itertools.pairwise(order):
-        placed[index] = max(placed[index], placed[before] + _LINE)
-    over = max(placed, default=0) - _BOTTOM
-    return [height - over for height in placed] if over > 0 else placed
