@@ -1,5 +1,7 @@
 """`mpigen bench`: what the network between the hosts can do, and which pair of them is slow."""
 
+import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +97,9 @@ def _print(found: "Results", old: "Results | None") -> None:
     from mpigen.bench import compare, judge, words
     from mpigen.cli import show
 
+    # a locale that has no ✗ gets its own sign for what it cannot say
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     slow = {one.pair for one in judge.slow(found)}
     rows = []
     for pair in found.pairs:
@@ -111,14 +116,15 @@ def _print(found: "Results", old: "Results | None") -> None:
             )
         )
     show.table(("host", "host", "node", "us, 8 B", "MB/s there", "MB/s back", ""), rows)
-    sizes = sorted({each.size for each in found.collectives})
-    by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}
-    names = list(dict.fromkeys(name for name, _ in by))
-    typer.echo("")
-    show.table(
-        ("collective", *map(words.size, sizes)),
-        [(name, *(by.get((name, size), "–") for size in sizes)) for name in names],
-    )
+    if found.collectives:
+        sizes = sorted({each.size for each in found.collectives})
+        by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}
+        names = dict.fromkeys(name for name, _ in by)
+        typer.echo("")
+        show.table(
+            ("collective", *map(words.size, sizes)),
+            [(name, *(by.get((name, size), "–") for size in sizes)) for name in names],
+        )
     typer.echo("")
     for finding in judge.findings(found):
         typer.echo(f"✗ {finding.what}\n    perhaps {finding.perhaps}")
