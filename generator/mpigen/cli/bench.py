@@ -47,6 +47,7 @@ def bench(
     from mpigen.bench import results as kept
     from mpigen.errors import ClusterError
 
+    _refuse(report)
     old = kept.read(compare) if compare else None
     found = kept.read(results) if results else _measure(output, stack, context, groups, at_once)
     _write(report, page.page(found, old))
@@ -82,6 +83,16 @@ def _measure(
     if found is None:
         raise typer.Exit(code)
     return found
+
+
+def _refuse(report: Path) -> None:
+    """Raise InputError, before anything is measured, where the report cannot be put."""
+    from mpigen.errors import InputError
+
+    if report.suffix == ".json":
+        raise InputError(f"--report {report}: the results go there, beside a page such as .html")
+    if not report.parent.is_dir():
+        raise InputError(f"--report {report}: there is no folder {report.parent}")
 
 
 def _write(file: Path, text: str) -> None:
