@@ -24,14 +24,14 @@ SLOW = 12.5
 
 @pytest.fixture(scope="module")
 def cluster(the_lab: lab.Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A container on each of three nodes, with mpi-bench and no program."""
+    """A container on each of three nodes (Swarm spreads), with mpi-bench and no program."""
     base.ensure(engine.local(), "debian:trixie-slim", print)
     text = """\
 name: measured
 image: {bench: true}
 network: {subnet: 10.93.0.0/24}
 workers:
-  - {name: worker, replicas: 3, slots: 2, max_per_node: 1}
+  - {name: worker, replicas: 3, slots: 2}
 """
     output = make_site(tmp_path_factory.mktemp("measured"), text, program=False)
     check("sh", output / "scripts/build.sh", timeout=900)

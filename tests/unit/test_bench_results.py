@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mpigen import artifacts
 from mpigen.bench import compare, page, results, words
+from mpigen.errors import InputError
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
+from mpigen.swarm import bench as measuring
+from mpigen.swarm.hosts import Hosts
 from tests import benches, sites
 from tests.conftest import Mpigen
 
@@ -139,6 +143,35 @@ def test_a_pair_that_could_not_be_measured_is_an_error_after_the_report(
     done = mpigen("bench", tmp_path / "r.json", "--report", tmp_path / "r.html")
     assert done.code == 3 and "1 of 6 pairs could not be measured" in done.err
     assert "w-1 – w-4: could not be measured" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize("place", ["none/r.html", "r.json"])
+def test_a_report_that_cannot_be_put_is_refused_before_anything_is_done(
+    tmp_path: Path, mpigen: Mpigen, place: str
+) -> None:
+    done = mpigen("bench", "-o", tmp_path, "--report", tmp_path / place)
+    assert done.code == 2 and f"--report {tmp_path / place}: " in done.err
+
+
+def test_a_folder_without_mpi_bench_and_one_host_alone_are_refused(
+    tmp_path: Path, mpigen: Mpigen
+) -> None:
+    two = Hosts("x:latest", {"worker": 2}, {"worker": 1}, {}, known=True)
+    for text, hosts, hint in (
+        ("name: x\n", two, "image: {bench: true}"),
+        (
+            "name: x\nimage: {bench: true}\n",
+            replace(two, counts={"worker": 1}),
+            "mpigen scale worker=2",
+        ),
+    ):
+        (tmp_path / "mpigen.yaml").write_text(text)
+        assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
+        made = artifacts.read(tmp_path / "output")
+        with pytest.raises(InputError) as refused:
+            measuring.refuse(made, hosts)
+        assert hint in refused.value.hint
+    measuring.refuse(made, two)
 
 
 def test_mpi_bench_is_in_the_image_only_where_it_is_asked_for(

@@ -1,5 +1,7 @@
 """`mpigen bench`: what the network between the hosts can do, and which pair of them is slow."""
 
+import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,7 @@ def bench(
     from mpigen.bench import results as kept
     from mpigen.errors import ClusterError
 
+    _refuse(report)
     old = kept.read(compare) if compare else None
     found = kept.read(results) if results else _measure(output, stack, context, groups, at_once)
     _write(report, page.page(found, old))
@@ -82,6 +85,16 @@ def _measure(
     return found
 
 
+def _refuse(report: Path) -> None:
+    """Raise InputError, before anything is measured, where the report cannot be put."""
+    from mpigen.errors import InputError
+
+    if report.suffix == ".json":
+        raise InputError(f"--report {report}: the results go there, beside a page such as .html")
+    if not report.parent.is_dir():
+        raise InputError(f"--report {report}: there is no folder {report.parent}")
+
+
 def _write(file: Path, text: str) -> None:
     from mpigen.errors import InputError
 
@@ -95,6 +108,9 @@ def _print(found: "Results", old: "Results | None") -> None:
     from mpigen.bench import compare, judge, words
     from mpigen.cli import show
 
+    # a locale that has no ✗ gets its own sign for what it cannot say
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     slow = {one.pair for one in judge.slow(found)}
     rows = []
     for pair in found.pairs:
@@ -111,14 +127,15 @@ def _print(found: "Results", old: "Results | None") -> None:
             )
         )
     show.table(("host", "host", "node", "us, 8 B", "MB/s there", "MB/s back", ""), rows)
-    sizes = sorted({each.size for each in found.collectives})
-    by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}
-    names = list(dict.fromkeys(name for name, _ in by))
-    typer.echo("")
-    show.table(
-        ("collective", *map(words.size, sizes)),
-        [(name, *(by.get((name, size), "–") for size in sizes)) for name in names],
-    )
+    if found.collectives:
+        sizes = sorted({each.size for each in found.collectives})
+        by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}
+        names = dict.fromkeys(name for name, _ in by)
+        typer.echo("")
+        show.table(
+            ("collective", *map(words.size, sizes)),
+            [(name, *(by.get((name, size), "–") for size in sizes)) for name in names],
+        )
     typer.echo("")
     for finding in judge.findings(found):
         typer.echo(f"✗ {finding.what}\n    perhaps {finding.perhaps}")
