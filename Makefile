@@ -36,7 +36,7 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm --ignore tests/faults/test_at_once.py
+	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm tests/browser --ignore tests/faults/test_at_once.py
 	@$(BIN)/pytest tests/faults/test_at_once.py
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
@@ -55,8 +55,8 @@ lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff check --quiet . && echo "ruff check: ok"
 	@$(BIN)/ruff check --quiet --no-cache --isolated --select E9,F output/verify && echo "ruff check output/verify: ok"
 	@$(BIN)/mypy && echo "mypy: ok"
-	@$(BIN)/shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh' output tests generator --exclude='*.py') && echo "shellcheck: ok"
-	@for script in $$(grep -rlE '^#!/usr/bin/perl' output); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
+	@$(BIN)/shellcheck .ci/run $$(grep -rlIE '^#!/bin/(ba)?sh' output tests generator --exclude='*.py') && echo "shellcheck: ok"
+	@for script in $$(grep -rlIE '^#!/usr/bin/perl' output); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
 	@$(BIN)/hadolint output/Dockerfile generator/mpigen/lab/node.Dockerfile && echo "hadolint: ok"
 	@$(BIN)/yamllint --strict -c tests/yamllint.yaml mpigen.yaml output/stack.yml && echo "yamllint: ok"
 

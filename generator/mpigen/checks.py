@@ -69,7 +69,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
 def _images(config: Config, site: Path) -> Iterator[Conflict]:
     image = config.image
     for name in ("ca", "build_env"):
-        if getattr(image, name) and not config.app:
+        if getattr(image, name) and not (config.app or image.bench):
             message = "is for the build stage, and without app there is none"
             yield Conflict((("image", name), ("app",)), message)
     for index, group in enumerate(config.workers):

@@ -91,6 +91,7 @@ class Cluster:
     apt_mirror: str | None
     ca: str | None
     app: Program | None
+    bench: bool
     mpi: Implementation
     params: dict[str, dict[str, str]]
     user: str
@@ -194,6 +195,7 @@ def plan(config: Config) -> Cluster:
         apt_mirror=config.image.apt_mirror,
         ca=config.image.ca,
         app=_program(config.app),
+        bench=config.image.bench,
         mpi=mpi,
         params=_params(mpi, groups, config.mpi.params),
         user=config.user.name,

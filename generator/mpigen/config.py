@@ -101,6 +101,11 @@ class Image(_Section):
         description="Certificates (PEM) that the build stage trusts, beside mpigen.yaml.",
         examples=["ca.pem"],
     )
+    bench: StrictBool = Field(
+        False,
+        description="Whether it has mpi-bench, which `mpigen bench` runs.",
+        examples=[True],
+    )
 
 
 class App(_Section):

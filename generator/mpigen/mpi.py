@@ -42,6 +42,7 @@ class Implementation:
     `param_names` is a pattern of those that it can have, `param_kind` what they are called.
     `slots_sign` stands between address and slots in its hostfile. `rank_variables` tell a rank
     its job (if there may be several under one mpirun), its number and how many there are.
+    `one_a_host` are mpirun's words for one rank on each host, whatever slots it has.
     `wraps` is true where mpirun's words name what starts each rank, since no setting does; and
     `carrying` is a pattern of the options with which mpirun has to carry input and output.
     """
@@ -53,6 +54,7 @@ class Implementation:
     param_names: str
     slots_sign: str
     rank_variables: tuple[str, str, str]
+    one_a_host: tuple[str, ...]
     wraps: bool
     carrying: str
     agent: str = RANK
@@ -109,6 +111,7 @@ IMPLEMENTATIONS = {
         param_names="[a-z][a-z0-9_]*",
         slots_sign=" slots=",
         rank_variables=("PMIX_NAMESPACE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE"),
+        one_a_host=("--map-by", "ppr:1:node"),
         wraps=False,
         carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
     ),
@@ -134,6 +137,7 @@ IMPLEMENTATIONS = {
         slots_sign=":",
         # Hydra starts what a program spawns without our words
         rank_variables=("", "PMI_RANK", "PMI_SIZE"),
+        one_a_host=("-ppn", "1"),
         wraps=True,
         carrying="(out|err)file-pattern|prepend-(rank|pattern)",
     ),

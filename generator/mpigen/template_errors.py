@@ -14,7 +14,7 @@ from mpigen.errors import Fault, InputError
 CONTEXT = ("cluster", "keys", "held")
 
 # more names than these are no help
-_MANY = 40
+_MANY = 60
 # as Jinja counts lines
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 

@@ -27,6 +27,7 @@ _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "scale": ("stack", {}),
     "down": ("stack", {}),
     "verify": ("verify", {"ignore_unknown_options": True}),
+    "bench": ("bench", {}),
     "run": ("run", {"allow_interspersed_args": False}),
     "shell": ("run", {}),
     "push": ("run", {}),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -52,7 +53,7 @@ def wants_colour(err: bool = False) -> bool:
     return (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 
 
-def table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table on a terminal, columns of plain text off one."""
     if sys.stdout.isatty():
         from rich.console import Console

@@ -1,0 +1,101 @@
+"""Curves over message size: from values to places in an SVG, both axes by powers."""
+
+import math
+from dataclasses import dataclass
+
+from mpigen.bench import words
+
+WIDTH, HEIGHT = 600, 290
+# of the plot within the picture
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 576, 14, 256
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line: its name, and (bytes, microseconds) of each point."""
+
+    name: str
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis, in pixels, and what is written there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point of a line, and the words that it shows when it is pointed at."""
+
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line in the picture."""
+
+    name: str
+    dots: tuple[Dot, ...]
+
+    @property
+    def path(self) -> str:
+        """The points of an SVG polyline."""
+        return " ".join(f"{dot.x:.1f},{dot.y:.1f}" for dot in self.dots)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the picture has, in pixels; the lines' names stand beside it."""
+
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    lines: tuple[Line, ...]
+    left: int = _LEFT
+    right: int = _RIGHT
+    top: int = _TOP
+    bottom: int = _BOTTOM
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def chart(series: list[Series]) -> Chart | None:
+    """The picture of some lines; None where there is no point."""
+    sizes = sorted({size for each in series for size, _ in each.points})
+    times = [us for each in series for _, us in each.points if us > 0]
+    if not times:
+        return None
+    low = math.floor(math.log10(min(times)))
+    high = max(low + 1, math.ceil(math.log10(max(times))))
+    first, last = math.log2(sizes[0]), max(math.log2(sizes[-1]), math.log2(sizes[0]) + 1)
+
+    def x(size: float) -> float:
+        return _LEFT + (math.log2(size) - first) / (last - first) * (_RIGHT - _LEFT)
+
+    def y(us: float) -> float:
+        return _BOTTOM - (math.log10(us) - low) / (high - low) * (_BOTTOM - _TOP)
+
+    drawn = [
+        tuple(
+            Dot(x(size), y(us), f"{each.name}, {words.size(size)}: {words.duration(us)}")
+            for size, us in each.points
+            if us > 0
+        )
+        for each in series
+    ]
+    return Chart(
+        tuple(Tick(x(size), words.size(size)) for size in sizes),
+        tuple(Tick(y(10.0**power), _power(power)) for power in range(low, high + 1)),
+        tuple(Line(each.name, dots) for each, dots in zip(series, drawn, strict=True)),
+    )
+
+
+def _power(power: int) -> str:
+    unit, rest = (
+        ("s", power - 6) if power >= 6 else ("ms", power - 3) if power >= 3 else ("us", power)
+    )
+    return f"{10.0**rest:g} {unit}"

@@ -1,0 +1,203 @@
+"""What is slow in the results of a bench, whose fault it may be, in plain words."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from math import inf
+
+from mpigen.bench import words
+from mpigen.bench.results import Host, Pair, Results
+
+FACTOR = 2.0
+"""A pair is slow beyond so many times what is usual for its kind."""
+# of a node's pairs, for the node to be named and not the pairs
+_MOST = 0.75
+_BUSY = 0.5
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a good pair of a kind does: the last of the quickest quarter, each node or two nodes
+    that have several pairs by their best one.
+
+    The median would do in large clusters only: of 3 nodes one slow one spoils two pairs of three.
+    """
+
+    latency: float
+    bandwidth: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A slow pair: how many times as slow as usual; 0 where nothing was measured."""
+
+    pair: Pair
+    latency: float
+    bandwidth: float
+
+    @property
+    def perhaps(self) -> str:
+        """What it may come of."""
+        if self.pair.failed:
+            if self.pair.latency_us.median:
+                return "small messages pass and large ones do not: an MTU too large for the way"
+            return "no answer came: a firewall, or a host that is gone"
+        if self.latency > FACTOR and self.bandwidth > FACTOR:
+            return "a busy server, a longer way, or a link that loses packets"
+        if self.latency > FACTOR:
+            return "a busy server, or a longer way"
+        return "a bad cable or port, a slower link, or a wrong MTU"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence on what is not as it should be, and what it may come of."""
+
+    what: str
+    perhaps: str
+
+
+def usual(results: Results) -> dict[bool, Usual]:
+    """What is usual for pairs on one node (True) and on two (False), where there are such."""
+    found = {}
+    for same in (False, True):
+        pairs = [p for p in results.pairs if results.same_node(p) == same]
+        best: dict[frozenset[str], tuple[float, float]] = {}
+        for pair in pairs:
+            where = frozenset(_ends(results, pair, _node))
+            latency, bandwidth = best.get(where, (inf, 0.0))
+            best[where] = (
+                min(latency, pair.latency_us.median or inf),
+                max(bandwidth, pair.bandwidth),
+            )
+        if pairs:
+            last = (len(best) - 1) // 4
+            latency = sorted(latency for latency, _ in best.values())[last]
+            bandwidth = sorted((bandwidth for _, bandwidth in best.values()), reverse=True)[last]
+            found[same] = Usual(0.0 if latency == inf else latency, bandwidth, len(pairs))
+    return found
+
+
+def slow(results: Results) -> list[Slow]:
+    """The pairs that are slow, or could not be measured; the slowest first."""
+    norm = usual(results)
+    found = []
+    for pair in results.pairs:
+        good = norm[results.same_node(pair)]
+        latency = pair.latency_us.median / good.latency if good.latency else 0.0
+        bandwidth = good.bandwidth / pair.bandwidth if pair.bandwidth else 0.0
+        if pair.failed or max(latency, bandwidth) > FACTOR:
+            found.append(Slow(pair, latency, bandwidth))
+    return sorted(found, key=lambda one: (not one.pair.failed, -max(one.latency, one.bandwidth)))
+
+
+def findings(results: Results) -> list[Finding]:
+    """All that catches the eye: nodes, hosts, pairs, then what the hosts themselves say."""
+    left = slow(results)
+    found = []
+    for noun, of, every in (
+        ("node", _node, [p for p in results.pairs if not results.same_node(p)]),
+        ("host", _host, list(results.pairs)),
+    ):
+        for name in _blamed(results, left, of, every):
+            its = [one for one in left if name in _ends(results, one.pair, of)]
+            there = sum(name in _ends(results, pair, of) for pair in every)
+            left = [one for one in left if one not in its]
+            found.append(_of_one(results, noun, name, its, there))
+    found += [
+        Finding(f"{results.name(one.pair)}: {_how(results, one)}", one.perhaps) for one in left
+    ]
+    return [*found, *_mtus(results), *_busy(results)]
+
+
+def _node(host: Host) -> str:
+    return host.node
+
+
+def _host(host: Host) -> str:
+    return host.host
+
+
+def _ends(results: Results, pair: Pair, of: Callable[[Host], str]) -> set[str]:
+    return {of(results.hosts[pair.a]), of(results.hosts[pair.b])}
+
+
+def _blamed(
+    results: Results, left: list[Slow], of: Callable[[Host], str], every: list[Pair]
+) -> Iterator[str]:
+    """Those that most pairs are slow with, the worst first; others' slow pairs are theirs then."""
+    gone: set[str] = set()
+    while True:
+        all_of = _counted(results, every, of, gone)
+        slow_of = _counted(results, [one.pair for one in left if one.pair in every], of, gone)
+        shares = {name: count / all_of[name] for name, count in slow_of.items() if count > 1}
+        if not shares:
+            return
+        worst = max(shares, key=lambda name: (shares[name], slow_of[name]))
+        if shares[worst] < _MOST:
+            return
+        gone.add(worst)
+        yield worst
+
+
+def _counted(
+    results: Results, pairs: Collection[Pair], of: Callable[[Host], str], without: set[str]
+) -> Counter[str]:
+    """How many of the pairs each end has, those left out that an end in `without` has."""
+    ends = [_ends(results, pair, of) for pair in pairs]
+    return Counter(name for names in ends if not names & without for name in names)
+
+
+def _of_one(results: Results, noun: str, name: str, its: list[Slow], there: int) -> Finding:
+    known = any(host.node != host.host for host in results.hosts)
+    noun_of = noun if known else "host"
+    named = name if name.startswith(noun_of) else f"{noun_of} {name}"
+    what = f"{named} is slow: {len(its)} of its {there} pairs"
+    what += " with other nodes" if noun == "node" and known else ""
+    reasons = [reason for reason, _ in Counter(one.perhaps for one in its).most_common()]
+    failed = sum(one.pair.failed for one in its)
+    if failed:
+        return Finding(f"{what}, {failed} of which could not be measured", "; ".join(reasons))
+    return Finding(
+        f"{what}; the worst, {results.name(its[0].pair)}, has {_how(results, its[0])}", reasons[0]
+    )
+
+
+def _how(results: Results, one: Slow) -> str:
+    if one.pair.failed:
+        return "could not be measured"
+    parts = []
+    if one.latency > FACTOR:
+        took = words.duration(one.pair.latency_us.median)
+        parts.append(f"{took} for 8 B, {one.latency:.1f} times the usual")
+    if one.bandwidth > FACTOR:
+        pair = one.pair
+        ways = [(pair.there_mb_s.median, pair.a, pair.b), (pair.back_mb_s.median, pair.b, pair.a)]
+        least, a, b = min(ways)
+        way = f"from {results.hosts[a].host} to {results.hosts[b].host}"
+        parts.append(f"{words.short(least)} MB/s {way}, {1 / one.bandwidth:.2f} of the usual")
+    return " and ".join(parts)
+
+
+def _mtus(results: Results) -> Iterator[Finding]:
+    mtus = Counter(host.mtu for host in results.hosts)
+    common = mtus.most_common(1)[0][0]
+    for mtu in sorted(set(mtus) - {common}):
+        names = ", ".join(host.host for host in results.hosts if host.mtu == mtu)
+        yield Finding(
+            f"MTU {mtu} in {names}, {common} in the others",
+            "workers of before network.mtu was changed: mpigen down, mpigen deploy",
+        )
+
+
+def _busy(results: Results) -> Iterator[Finding]:
+    nodes = {}
+    for host in results.hosts:
+        if host.load > _BUSY * host.cpus:
+            nodes[host.node] = f"{host.node} (load {host.load:.1f} on {host.cpus} CPUs)"
+    if nodes:
+        yield Finding(
+            f"busy before the bench began: {', '.join(nodes.values())}",
+            "other work: what is measured then says less",
+        )

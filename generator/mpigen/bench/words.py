@@ -1,0 +1,24 @@
+"""Figures as people read them: three digits that say something, and no exponent."""
+
+
+def short(value: float) -> str:
+    """A measured figure: 1,043 or 402 or 22.8 or 1.25; a dash where nothing was measured."""
+    if not value:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def size(count: int) -> str:
+    """The bytes of a message: 8 B, 4 KiB, 1 MiB."""
+    for power, unit in ((1024**2, "MiB"), (1024, "KiB")):
+        if count >= power:
+            return f"{count / power:g} {unit}"
+    return f"{count} B"
+
+
+def duration(us: float) -> str:
+    """Microseconds in the unit that fits: 22.8 us, 1.25 ms, 2.00 s."""
+    for power, unit in ((1e6, "s"), (1e3, "ms")):
+        if us >= power:
+            return f"{short(us / power)} {unit}"
+    return f"{short(us)} us"

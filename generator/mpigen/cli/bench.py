@@ -1,0 +1,162 @@
+"""`mpigen bench`: what the network between the hosts can do, and which pair of them is slow."""
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+
+if TYPE_CHECKING:
+    from mpigen.bench.compare import Change
+    from mpigen.bench.results import Results
+
+_REPORT = Path("report.html")
+
+
+def bench(
+    results: Path | None = typer.Argument(
+        None, help="Results of an earlier bench, to be shown; default those of one made now."
+    ),
+    report: Path = typer.Option(
+        _REPORT, "--report", help="Where the page goes; the results go beside it, as .json."
+    ),
+    compare: Path | None = typer.Option(
+        None, "--compare", metavar="OLD.json", help="Say what has changed since those results."
+    ),
+    at_once: bool = typer.Option(
+        False, "--at-once", help="Measure pairs that share no host at the same time: many hosts."
+    ),
+    groups: list[str] = typer.Option(
+        [], "--workers", "-w", help="This group's hosts alone; may be repeated."
+    ),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+    as_json: bool = JSON,
+) -> None:
+    """Measure every pair of hosts, and the collectives; name what is slow.
+
+    The image must have been asked for it: image: {bench: true} in mpigen.yaml. One rank runs on
+    each host. A table goes to the terminal, a page with all of it to report.html, and the results
+    to report.json. Exits 3 if a pair could not be measured.
+    """
+    from mpigen.bench import page
+    from mpigen.bench import results as kept
+    from mpigen.errors import ClusterError
+
+    _refuse(report)
+    old = kept.read(compare) if compare else None
+    found = kept.read(results) if results else _measure(output, stack, context, groups, at_once)
+    _write(report, page.page(found, old))
+    if not results:
+        _write(report.with_suffix(".json"), kept.as_json(found))
+    if as_json:
+        typer.echo(kept.as_json(found), nl=False)
+    else:
+        _print(found, old)
+    typer.echo(
+        f"written: {report}" + ("" if results else f", {report.with_suffix('.json')}"), err=True
+    )
+    if failed := sum(pair.failed for pair in found.pairs):
+        raise ClusterError(
+            f"{failed} of {len(found.pairs)} pairs could not be measured",
+            "See what is said of them above, and: mpigen doctor",
+        )
+
+
+def _measure(
+    output: Path, stack: str, context: str | None, groups: list[str], at_once: bool
+) -> "Results":
+    from mpigen import artifacts
+    from mpigen.swarm import attach, engine, hosts
+    from mpigen.swarm import bench as measuring
+
+    made = artifacts.read(output)
+    reached = engine.reach(context)
+    there = hosts.there_are(reached, made, stack or made.name).choose(tuple(groups))
+    measuring.refuse(made, there)
+    with attach.caught() as events:
+        code, found = measuring.run(reached, made, stack or made.name, there, at_once, events, _say)
+    if found is None:
+        raise typer.Exit(code)
+    return found
+
+
+def _refuse(report: Path) -> None:
+    """Raise InputError, before anything is measured, where the report cannot be put."""
+    from mpigen.errors import InputError
+
+    if report.suffix == ".json":
+        raise InputError(f"--report {report}: the results go there, beside a page such as .html")
+    if not report.parent.is_dir():
+        raise InputError(f"--report {report}: there is no folder {report.parent}")
+
+
+def _write(file: Path, text: str) -> None:
+    from mpigen.errors import InputError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}", "--report FILE") from error
+
+
+def _print(found: "Results", old: "Results | None") -> None:
+    from mpigen.bench import compare, judge, words
+    from mpigen.cli import show
+
+    # a locale that has no ✗ gets its own sign for what it cannot say
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    slow = {one.pair for one in judge.slow(found)}
+    rows = []
+    for pair in found.pairs:
+        a, b = found.hosts[pair.a], found.hosts[pair.b]
+        rows.append(
+            (
+                a.host,
+                b.host,
+                a.node if a.node == b.node else f"{a.node}, {b.node}",
+                words.short(pair.latency_us.median),
+                words.short(pair.there_mb_s.median),
+                words.short(pair.back_mb_s.median),
+                "slow" if pair in slow else "",
+            )
+        )
+    show.table(("host", "host", "node", "us, 8 B", "MB/s there", "MB/s back", ""), rows)
+    if found.collectives:
+        sizes = sorted({each.size for each in found.collectives})
+        by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}
+        names = dict.fromkeys(name for name, _ in by)
+        typer.echo("")
+        show.table(
+            ("collective", *map(words.size, sizes)),
+            [(name, *(by.get((name, size), "–") for size in sizes)) for name in names],
+        )
+    typer.echo("")
+    for finding in judge.findings(found):
+        typer.echo(f"✗ {finding.what}\n    perhaps {finding.perhaps}")
+    if not judge.findings(found):
+        typer.echo(f"no pair takes more than {judge.FACTOR:g} times what is usual for its kind")
+    if old:
+        _print_changes(compare.changes(old, found), compare.circumstances(old, found), old.when)
+
+
+def _print_changes(changes: "list[Change]", others: list[str], when: str) -> None:
+    from mpigen.cli import show
+
+    typer.echo(f"\nsince {when}:")
+    if changes:
+        rows = [(each.what, each.before, each.after, each.says) for each in changes]
+        show.table(("what", "then", "now", "now is"), rows)
+    else:
+        typer.echo("nothing measured differs beyond noise")
+    for line in others:
+        typer.echo(f"  {line}")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
