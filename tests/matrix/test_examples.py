@@ -30,10 +30,13 @@ def cluster(request: pytest.FixtureRequest, newer: lab.Lab, tmp_path: Path) -> I
     check("sh", output / "scripts/build.sh", timeout=1200)
     lab.load(newer, f"{name}:latest", print)
     made = Cluster(name, output, {"DOCKER_HOST": newer.docker_host})
-    done = made.script("deploy.sh")
-    assert done.code == 0, done.out + done.err
-    yield made
-    assert made.script("down.sh").code == 0
+    try:
+        done = made.script("deploy.sh")
+        assert done.code == 0, done.out + done.err
+        yield made
+    finally:
+        # the next one has the same subnet
+        assert made.script("down.sh").code == 0
 
 
 def of(name: str) -> pytest.MarkDecorator:

@@ -16,6 +16,7 @@ _LOG_SECONDS = 20
 _CAUSES = {
     "no suitable node": "no node can take it: see its constraints and what its nodes have free",
     "insufficient resources": "no node has that much memory or CPU free: ask for less, or add one",
+    "range of cpus is": "its node has fewer CPUs than `cpus`: ask for less",
     "no such image": "the node lacks the image: mpigen build brings it there",
     "bind source path does not exist": "a folder of `storage` is missing there: make it",
     "unhealthy": "it takes no ssh login: see its log, and that the overlay's subnet is free",
