@@ -66,8 +66,10 @@ unit: setup ## the tests that need no Docker
 swarm: setup ## the tests on a real Swarm
 	@$(BIN)/pytest -m 'not long' tests/swarm
 
-bench: setup ## the walk-through's recipe against ours, on one lab in one run
+bench: setup ## ours against the walk-through's recipe, copier and hpccm: both sides in one run
 	@$(BIN)/python tests/bench/walkthrough.py
+	@$(BIN)/python tests/bench/image.py
+	@$(BIN)/python tests/bench/render.py
 
 clean: ## the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
