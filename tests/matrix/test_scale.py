@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,26 @@ workers: [{{name: worker, replicas: {WORKERS}, slots: 1, shm: 16m}}]
 
 
 @pytest.fixture(scope="module")
-def cluster(newer: lab.Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def neighbours() -> Iterator[None]:
+    """Room in the kernel's one table for the peers of all containers of this machine.
+
+    As docs/scale.md says: with Linux's 1,024, a rank of 120 had `No route to host` to another.
+    """
+    files = [Path(f"/proc/sys/net/ipv4/neigh/default/gc_thresh{n}") for n in (3, 2, 1)]
+    before = [file.read_text("utf-8") for file in files]
+    try:
+        for file in files:
+            file.write_text(str(WORKERS * WORKERS), "utf-8")
+        yield
+    finally:
+        for file, text in zip(files, before, strict=True):
+            file.write_text(text, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    newer: lab.Lab, neighbours: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
     base.ensure(engine.local(), "debian:trixie-slim", print)
     output = make_site(tmp_path_factory.mktemp("many"), TEXT)
     check("sh", output / "scripts/build.sh", timeout=900)
