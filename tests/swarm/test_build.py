@@ -79,7 +79,7 @@ def render(site: Path, text: str) -> None:
 
 def test_an_unchanged_input_is_not_built_again_and_a_changed_one_is(site: Path) -> None:
     first = build(site, "--no-distribute")
-    assert "[1/19] FROM debian:trixie-slim AS build" in first.err and "built: " in first.out
+    assert "[1/20] FROM debian:trixie-slim AS build" in first.err and "built: " in first.out
     again = build(site, "--no-distribute")
     assert reference(again) == reference(first) and "unchanged: " in again.out
     assert "FROM" not in again.err
@@ -438,7 +438,7 @@ def test_a_mirror_and_a_proxy_serve_both_stages_and_are_in_no_layer(tmp_path: Pa
         layers = [name for name in tar.getnames() if name.endswith("layer.tar")]
         layers = layers or [name for name in tar.getnames() if name.startswith("blobs/")]
         data = {name: file.read() for name in layers if (file := tar.extractfile(name))}
-    assert sum(map(len, data.values())) > 200_000_000
+    assert sum(map(len, data.values())) > 100_000_000
     with_it = [name for name, blob in data.items() if mirror.PATH.encode() in blob]
     # an archive of OCI's form has the history among its blobs
     assert all(data[name].startswith(b"{") for name in with_it)
