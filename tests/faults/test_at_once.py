@@ -1,4 +1,7 @@
-"""Many jobs at once. Alone on the machine: 160 ranks beside another Swarm starve its managers."""
+"""Many jobs at once. Alone on the machine, and even so not always right on two cores.
+
+Seen on one machine: 20 jobs in 72 s, none wrong; and in 208 s, 10 wrong, their connections lost.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
