@@ -68,6 +68,9 @@ swarm: setup ## the tests on a real Swarm
 
 bench: setup ## the walk-through's recipe against ours, on one lab in one run
 	@$(BIN)/python tests/bench/walkthrough.py
+	@$(BIN)/python tests/bench/limits.py
+	@$(BIN)/python tests/bench/collectives.py
+	@$(BIN)/python tests/bench/launch.py
 
 clean: ## the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
