@@ -26,7 +26,7 @@ workers: [{{name: worker, replicas: {WORKERS}, slots: 1, shm: 16m}}]
 def neighbours() -> Iterator[None]:
     """Room in the kernel's one table for the peers of all containers of this machine.
 
-    As docs/scale.md says: with Linux's 1,024, a rank of 120 had `No route to host` to another.
+    As docs/scale.md says: with Linux's 1,024 the kernel had `neighbor table overflow`.
     """
     files = [Path(f"/proc/sys/net/ipv4/neigh/default/gc_thresh{n}") for n in (3, 2, 1)]
     before = [file.read_text("utf-8") for file in files]
