@@ -1,8 +1,13 @@
 """What keeps containers off nodes, as the Swarm tells them; no engine is asked."""
 
+from pathlib import Path
 from typing import Any
 
-from mpigen.swarm.preflight import misplaced
+import yaml
+
+from mpigen import artifacts
+from mpigen.swarm.preflight import misplaced, unplaced
+from tests.conftest import Mpigen
 
 
 def node(name: str, **labels: str) -> dict[str, Any]:
@@ -40,3 +45,20 @@ def test_a_swarm_without_nodes_that_take_tasks_is_told() -> None:
     assert list(misplaced("cpu", 1, None, [], [])) == [
         "cpu: no node is ready and active: see docker node ls"
     ]
+
+
+def test_each_service_is_told_of_once_also_one_that_is_everywhere(
+    tmp_path: Path, mpigen: Mpigen
+) -> None:
+    everywhere = 'constraints: ["node.labels.rack==9"], mode: global, replicas: 4'
+    too_many = "replicas: 4, max_per_node: 1"
+    text = f"name: x\nworkers: [{{name: all, {everywhere}}}, {{name: some, {too_many}}}]\n"
+    (tmp_path / "mpigen.yaml").write_text(text)
+    assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
+    made = artifacts.read(tmp_path / "output")
+    stack = yaml.safe_load(made.stack_file.read_text())
+    told = [line.partition(":")[0] for line in unplaced(NODES, made, stack)]
+    assert told == ["all", "some"]
+    stack["services"]["all"]["deploy"].pop("placement")
+    first, _ = unplaced(NODES, made, stack)
+    assert first == "all: 4 containers are more than 1 a node on the 3 nodes that it may be on"

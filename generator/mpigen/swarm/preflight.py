@@ -25,7 +25,7 @@ def problems(
     with blame("asking the Swarm for its nodes and networks"):
         nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
         found = [
-            *_placement(nodes, artifacts, rendered),
+            *unplaced(nodes, artifacts, rendered),
             *_network(engine, artifacts, stack, rendered),
         ]
     for variant, reference in images.items():
@@ -38,19 +38,20 @@ def _takes_tasks(node: Mapping[str, Any]) -> bool:
     return bool(node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active")
 
 
-def _placement(
-    nodes: list[dict[str, Any]], artifacts: Artifacts, rendered: Mapping[str, Any]
+def unplaced(
+    nodes: Sequence[Mapping[str, Any]], artifacts: Artifacts, rendered: Mapping[str, Any]
 ) -> Iterator[str]:
-    services = rendered["services"]
-    for name, service in services.items():
+    """Why services of the `rendered` stack may not be on `nodes`, as the Swarm tells them."""
+    everywhere = {
+        group.name: group.replicas for group in artifacts.groups if group.mode == "global"
+    }
+    for name, service in rendered["services"].items():
         deploy = service.get("deploy", {})
-        constraints = constraints_of(service)
+        wanted = everywhere.get(name) or deploy.get("replicas", 1)
         most = deploy.get("placement", {}).get("max_replicas_per_node")
-        yield from misplaced(name, deploy.get("replicas", 1), most, constraints, nodes)
-    for group in artifacts.groups:
-        if group.mode == "global":
-            constraints = constraints_of(services.get(group.name, {}))
-            yield from misplaced(group.name, group.replicas, 1, constraints, nodes)
+        if name in everywhere:
+            most = 1
+        yield from misplaced(name, wanted, most, constraints_of(service), nodes)
 
 
 def misplaced(
