@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 HOSTFILE = "/run/mpi/hostfile"
 # what starts each rank, carries its input and output, and tells mpirun how it ends
 RANK = "/usr/local/bin/mpi-rank"
+# ssh's own name for a connection that is left open: mpi-hostfile's logins, which mpirun's go over
+LOGIN = "/run/mpi/login-%C"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
 
@@ -58,6 +60,7 @@ class Implementation:
     wraps: bool
     carrying: str
     agent: str = RANK
+    login: str = LOGIN
 
 
 # A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
@@ -83,6 +86,7 @@ IMPLEMENTATIONS = {
                     "oob_tcp_if_include": INTERFACE,
                     "orte_default_hostfile": HOSTFILE,
                     "orte_fork_agent": RANK,
+                    "plm_rsh_args": f"-o ControlPath={LOGIN}",
                     # The overlay is plain TCP. Looking for faster fabrics costs each rank a
                     # second at its start, and UCX would look on every interface.
                     "pml": "ob1",
@@ -101,6 +105,7 @@ IMPLEMENTATIONS = {
                     "prte_if_include": INTERFACE,
                     "prte_default_hostfile": HOSTFILE,
                     "odls_base_exec_agent": RANK,
+                    "plm_ssh_args": f"-o ControlPath={LOGIN}",
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
@@ -125,6 +130,7 @@ IMPLEMENTATIONS = {
                 {
                     "HYDRA_HOST_FILE": HOSTFILE,
                     "HYDRA_LAUNCHER": "ssh",
+                    "HYDRA_LAUNCHER_EXTRA_ARGS": f"-o ControlPath={LOGIN}",
                     # Both, or a job on several nodes hangs: the launcher's interface, and UCX's,
                     # which Debian's MPICH is built on.
                     "HYDRA_IFACE": INTERFACE,

@@ -240,10 +240,12 @@ esac
 """
 SSH = """\
 #!/bin/sh
-case $2 in
-    10.77.0.1?) echo "cpu-${2#10.77.0.1}" ;;
-    10.77.0.21) echo gpu-1 ;;
-esac
+for word in "$@"; do
+    case $word in
+        10.77.0.1?) echo "cpu-${word#10.77.0.1}" ;;
+        10.77.0.21) echo gpu-1 ;;
+    esac
+done
 """
 
 
@@ -272,7 +274,7 @@ class Hostfile:
         file = self.folder / "hostfile"
         file.unlink(missing_ok=True)
         done = subprocess.run(
-            ["sh", self.folder / "mpi-hostfile", file],
+            ["perl", self.folder / "mpi-hostfile", file],
             env={"PATH": f"{self.folder}:{os.environ['PATH']}", **env},
             capture_output=True,
             text=True,
