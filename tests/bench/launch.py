@@ -195,7 +195,7 @@ def report(found: dict[str, Any]) -> list[str]:
                 lines += [f"  {count:>10}  {side:16}{numbers}{ratio}"]
         lines += [
             "  plain: the real /usr/bin/mpirun, told hostfile and interface, and nothing else;",
-            "  mpigen: our mpirun, which writes the hostfile and asks every worker (hostfile alone)",
+            "  mpigen: our mpirun, which writes the hostfile and asks each worker (hostfile alone)",
         ]
     if "warm" in found:
         lines += warm(found["warm"]["seconds"])
@@ -224,7 +224,7 @@ def warm(found: dict[str, dict[str, list[float]]]) -> list[str]:
     over = median(ours["first line"]) - median(found["mpirun in a worker"]["first line"])
     return [
         *lines,
-        f"  mpigen run: {made:.2f} s until its container starts, {wait:.2f} s wait (hostfile alone),",
+        f"  mpigen run: {made:.2f} s until its container starts, {wait:.2f} s wait (hostfile),",
         f"  {rank - made - wait:.2f} s launch until rank 0 begins, {end - rank:.2f} s run and end",
         f"  to its first line: {over:.2f} s over mpirun in a worker",
     ]

@@ -67,6 +67,7 @@ def bare(image: str) -> Iterator[Path]:
     """The image's files in a folder, with what a program needs of the machine."""
     docker = engine.local_endpoint().url
     folder = Path(mkdtemp(prefix="mpigen-bench-bare-", dir="/var/tmp"))
+    folder.chmod(0o755)
     made = must(docker, "docker", "create", image)
     mounted: list[Path] = []
     try:
