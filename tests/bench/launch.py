@@ -115,8 +115,18 @@ def measure_warm(wanted: argparse.Namespace) -> dict[str, Any]:
         docker = here.lab.docker_host
         first = here.worker("worker")
         start = outside(here, "launch-warm", "worker=4")
-        config = here.output.parent / "mpigen.yaml"
-        ours = (sys.executable, "-m", "mpigen", "run", "-c", str(config), "--", "sh", "-c", RANK)
+        ours = (
+            sys.executable,
+            "-m",
+            "mpigen",
+            "run",
+            "-o",
+            str(here.output),
+            "--",
+            "sh",
+            "-c",
+            RANK,
+        )
         try:
             sides: dict[str, Callable[[], dict[str, float]]] = {
                 "mpirun in a worker": lambda: timed(
