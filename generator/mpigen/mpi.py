@@ -92,6 +92,9 @@ IMPLEMENTATIONS = {
                     "pml": "ob1",
                     "mtl": "^ofi,psm2",
                     "btl": "^openib,uct,ofi,usnic",
+                    # Open MPI's 64 KiB, headers and all, have a message of 64 KiB wait for an answer
+                    # before it is sent: twice as long (tests/bench/limits.py)
+                    "btl_tcp_eager_limit": "131072",
                     **_KEEPALIVE,
                 },
                 # and a rank that waits lets the others run: containers may share cores too

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import POINTS, about, in_turn, machine, main, on_lab, points, table
-from sides import CREATE, HERE, NETWORK, RECIPE, call, compiled, must, recipe, say
+from harness import HERE, POINTS, about, in_turn, machine, main, on_lab, points, table
+from sides import CREATE, NETWORK, RECIPE, call, compiled, must, recipe, say
 
 from mpigen.errors import ClusterError
 from mpigen.lab import engine, lab

@@ -115,6 +115,11 @@ def measure_warm(wanted: argparse.Namespace) -> dict[str, Any]:
         docker = here.lab.docker_host
         first = here.worker("worker")
         start = outside(here, "launch-warm", "worker=4")
+
+        def in_a_worker() -> dict[str, float]:
+            first.run("sh", "-c", CLOSE)
+            return timed(docker, first.command("mpirun", "sh", "-c", RANK))
+
         ours = (
             sys.executable,
             "-m",
@@ -129,9 +134,7 @@ def measure_warm(wanted: argparse.Namespace) -> dict[str, Any]:
         )
         try:
             sides: dict[str, Callable[[], dict[str, float]]] = {
-                "mpirun in a worker": lambda: timed(
-                    docker, first.command("mpirun", "sh", "-c", RANK)
-                ),
+                "mpirun in a worker": in_a_worker,
                 "mpigen run": lambda: timed(docker, ours, "warm"),
                 "run.sh": lambda: timed(
                     docker, ("sh", str(here.output / "scripts/run.sh"), "sh", "-c", RANK), "warm"
