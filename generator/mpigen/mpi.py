@@ -92,8 +92,8 @@ IMPLEMENTATIONS = {
                     "pml": "ob1",
                     "mtl": "^ofi,psm2",
                     "btl": "^openib,uct,ofi,usnic",
-                    # Open MPI's 64 KiB, headers and all, have a message of 64 KiB wait for an answer
-                    # before it is sent: twice as long (tests/bench/limits.py)
+                    # Open MPI's own 64 KiB count the header, so a message of 64 KiB waits for an answer
+                    # first, and takes twice as long (tests/bench/limits.py)
                     "btl_tcp_eager_limit": "131072",
                     **_KEEPALIVE,
                 },
