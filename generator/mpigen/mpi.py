@@ -92,7 +92,7 @@ IMPLEMENTATIONS = {
                     "pml": "ob1",
                     "mtl": "^ofi,psm2",
                     "btl": "^openib,uct,ofi,usnic",
-                    # Open MPI's own 64 KiB count the header: a message of 64 KiB waits for an answer
+                    # Open MPI's own 64 KiB count headers: a message of 64 KiB waits for an answer
                     # first, and takes twice as long (tests/bench/limits.py)
                     "btl_tcp_eager_limit": "131072",
                     **_KEEPALIVE,

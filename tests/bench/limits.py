@@ -133,6 +133,7 @@ def measure_part(here: Bench, part: str, wanted: argparse.Namespace) -> Found:
             sides: dict[str, Callable[[], dict[str, float]]] = {
                 "bare": lambda: on_the_machine(folder, words),
                 "mpigen": lambda: by_mpi(one, "one", words),
+                "alone": lambda: by_mpi(one, "one", words, mpi_yield_when_idle="0"),
             }
             sides |= _others(wanted.also, one, "one", words)
             return in_turn(wanted.runs, sides)
@@ -192,6 +193,9 @@ def report(found: dict[str, Any]) -> list[str]:
         lines += [
             "",
             "  bare: the image's files by chroot: no namespaces, no limits, Open MPI's settings",
+        ]
+        lines += [
+            "  alone: as mpigen has it where a node has one container; ranks that wait do not yield"
         ]
     if "near" in found or "far" in found:
         lines += [
