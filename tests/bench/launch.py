@@ -39,6 +39,7 @@ image: {{tag: "{IMAGE}"}}
 engine: {{minimum: "25.0"}}
 workers: [{{name: worker, replicas: 4, slots: 2}}]
 """
+LIMIT = 60  # seconds that a job gets
 # what the real mpirun is told: the workers' files name what starts a rank, so it is told another
 PLAIN = (
     *("--hostfile", "/tmp/hosts", "--prtemca", "prte_if_include", "eth0"),
@@ -64,7 +65,8 @@ def outside(here: Bench, name: str, expect: str, then: str = STAY) -> Worker:
 
 def seconds(start: Worker, *words: str) -> dict[str, float]:
     """Of a job that ends well, after which no login is left open."""
-    done = start.run(*words, limit=300)
+    done = start.run(*words, limit=LIMIT)
+    say(f"{words[0]}: {done.seconds:.2f} s")
     if done.code:
         raise ClusterError(f"{words} ended with {done.code}:\n{done.text[-2000:]}")
     start.run("sh", "-c", CLOSE)
