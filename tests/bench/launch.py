@@ -48,7 +48,7 @@ PLAIN = (
 )
 
 
-CLOSE = 'for each in /run/mpi/login-*; do [ ! -S "$each" ] || ssh -O exit -S "$each" -; done'
+CLOSE = 'for each in /run/mpi/login-*; do [ ! -S "$each" ] || ssh -O exit -S "$each" x; done'
 STAY = "exec sleep infinity"
 # with none of mpigen's settings
 EMPTY = "for each in /run/mpi/*-params.conf; do : > $each; done; exec sleep infinity"
