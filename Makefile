@@ -75,6 +75,9 @@ bench: setup ## ours against the walk-through's recipe, copier and hpccm: both s
 	@$(BIN)/python tests/bench/walkthrough.py
 	@$(BIN)/python tests/bench/image.py
 	@$(BIN)/python tests/bench/render.py
+	@$(BIN)/python tests/bench/limits.py
+	@$(BIN)/python tests/bench/collectives.py
+	@$(BIN)/python tests/bench/launch.py
 
 clean: ## the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
