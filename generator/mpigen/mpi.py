@@ -47,6 +47,8 @@ class Implementation:
     `one_a_host` are mpirun's words for one rank on each host, whatever slots it has.
     `wraps` is true where mpirun's words name what starts each rank, since no setting does; and
     `carrying` is a pattern of the options with which mpirun has to carry input and output.
+    `naps` are environment variables with which a rank that waits sleeps, where that can be had.
+    `session_folder` begins the name of what the daemons of several jobs share on a host, if any.
     """
 
     runtime_packages: tuple[str, ...]
@@ -59,6 +61,8 @@ class Implementation:
     one_a_host: tuple[str, ...]
     wraps: bool
     carrying: str
+    session_folder: str = ""
+    naps: dict[str, str] = field(default_factory=dict)
     agent: str = RANK
     login: str = LOGIN
 
@@ -122,6 +126,12 @@ IMPLEMENTATIONS = {
         one_a_host=("--map-by", "ppr:1:node"),
         wraps=False,
         carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
+        session_folder="/tmp/ompi",
+        # Open MPI 5; Open MPI 4 knows no such sleep, and passes over what it does not know
+        naps={
+            "OMPI_MCA_mpi_yield_when_idle": "1",
+            "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
+        },
     ),
     "mpich": Implementation(
         runtime_packages=("mpich",),
