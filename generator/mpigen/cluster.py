@@ -12,7 +12,8 @@ from mpigen.variants import Variant, of_groups
 
 DEFAULT_SHM = 512 * 1024**2
 # from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
-# containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7)
+# containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7); and
+# no login is left open, which would be 3 MiB of the job's own container for each
 _MANY = 64
 VENV = "/opt/venv"
 """Where the image has the Python packages of `app.python`."""
@@ -117,6 +118,11 @@ class Cluster:
     def services(self) -> tuple[Group, ...]:
         """The groups, and the launcher if there is one."""
         return (*self.groups, *([self.launcher] if self.launcher else []))
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many containers that mpirun goes about them in another way."""
+        return _are_many(self.groups)
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -303,18 +309,21 @@ def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return tuple(sorted({package for packages in lists for package in packages}))
 
 
+def _are_many(groups: tuple[Group, ...]) -> bool:
+    return sum(group.replicas for group in groups) > _MANY
+
+
 def _params(
     mpi: Implementation, groups: tuple[Group, ...], own: dict[str, str]
 ) -> dict[str, dict[str, str]]:
     """The parameters of each file that MPI reads, by its name; the user's go over ours."""
     # ranks are bound to cores only where a node has one container
     alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
-    many = sum(group.replicas for group in groups) > _MANY
     return {
         file.name: {
             **file.params,
             **({} if alone else file.unbound),
-            **(file.many if many else {}),
+            **(file.many if _are_many(groups) else {}),
             **own,
         }
         for file in mpi.params_files

@@ -103,7 +103,7 @@ IMPLEMENTATIONS = {
                 },
                 # and a rank that waits lets the others run: containers may share cores too
                 unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
-                many={"plm_rsh_no_tree_spawn": "1"},
+                many={"plm_rsh_no_tree_spawn": "1", "plm_rsh_num_concurrent": "32"},
             ),
             ParamsFile(
                 # PRRTE: the daemons of Open MPI 5
@@ -116,7 +116,7 @@ IMPLEMENTATIONS = {
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
-                many={"plm_ssh_no_tree_spawn": "1"},
+                many={"plm_ssh_no_tree_spawn": "1", "plm_ssh_num_concurrent": "32"},
             ),
         ),
         param_kind="MCA parameter",

@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from conftest import SLOTS, swarm_tasks
+from conftest import SLOTS, answers, swarm_tasks
 
 SUBNET = '10.77.0.0/24'
 UID = 1000
@@ -23,77 +23,92 @@ def hostfile(launcher):
 
 def test_every_task_is_reached_by_ssh(workers):
     assert workers, "Swarm runs no task of this stack"
-    named = {name: host.check_output("uname -n") for name, host in workers.items()}
+    named = answers(workers, lambda name: workers[name].check_output("uname -n"))
     assert named == {name: name for name in workers}
 
 
+def lasting_processes(host):
+    """Each process as "UID /proc/PID".
+
+    docker exec, as for a healthcheck, begins as root for some milliseconds, so what is there at
+    both of two looks counts.
+    """
+    look = "stat -c '%u %n' /proc/[0-9]*"
+    first = set(host.run(look).stdout.splitlines())
+    return first & set(host.run(f"sleep 1; {look}").stdout.splitlines())
+
+
 def test_nothing_runs_as_root(workers):
-    for name, host in workers.items():
-        # "UID /proc/PID" of each process; docker exec, as for a healthcheck, begins as root for
-        # some milliseconds, so what is there at both of two looks counts
-        look = "stat -c '%u %n' /proc/[0-9]*"
-        first = set(host.run(look).stdout.splitlines())
-        lasting = first & set(host.run(f"sleep 1; {look}").stdout.splitlines())
+    for name, lasting in answers(workers, lambda name: lasting_processes(workers[name])).items():
         assert lasting, f"{name}: no process was found"
         others = {line for line in lasting if line.split()[0] != str(UID)}
         assert not others, f"{name}: not of user id {UID}: {sorted(others)}"
 
 
+def commands_address_and_listeners(host):
+    """The command lines of all processes, the overlay's address, and the kernel's tables of TCP."""
+    commands = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    address = host.check_output("cat /run/mpi/address")
+    return commands, address, host.check_output("cat /proc/net/tcp /proc/net/tcp6")
+
+
 def test_sshd_runs_and_listens_on_the_overlay_alone(workers):
-    for name, host in workers.items():
-        commands = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    port = f"{2222:04X}"
+    found = answers(workers, lambda name: commands_address_and_listeners(workers[name]))
+    for name, (commands, address, listening) in found.items():
         assert "sshd" in commands, name
-        address = host.check_output("cat /run/mpi/address")
-        port = f"{2222:04X}"
         # /proc/net/tcp: state 0A is LISTEN, the address in the host's byte order
-        listening = host.check_output("cat /proc/net/tcp /proc/net/tcp6")
-        found = re.findall(rf"^\s*\d+: ([0-9A-F]+):{port} \S+ 0A", listening, re.MULTILINE)
+        there = re.findall(rf"^\s*\d+: ([0-9A-F]+):{port} \S+ 0A", listening, re.MULTILINE)
         wanted = "".join(f"{int(part):02X}" for part in reversed(address.split(".")))
-        assert found == [wanted], f"{name}: sshd listens on {found}, not on {wanted} alone"
+        assert there == [wanted], f"{name}: sshd listens on {there}, not on {wanted} alone"
 
 
 def test_containers_have_no_capability(workers):
-    for name, host in workers.items():
-        status = host.check_output("cat /proc/1/status")
+    found = answers(workers, lambda name: workers[name].check_output("cat /proc/1/status"))
+    for name, status in found.items():
         bounding = re.search(r"^CapBnd:\s*(\w+)", status, re.MULTILINE)[1]
         assert int(bounding, 16) == 0, f"{name}: capabilities {bounding}"
 
 
 def test_key_files_are_private(workers):
-    for name, host in workers.items():
-        for key in ("id_ed25519", "ssh_host_ed25519_key"):
-            file = host.file(f"/etc/mpi/{key}")
-            assert file.exists, f"{name}: {key}"
-            assert (file.mode, file.uid) == (0o600, UID), f"{name}: {key}"
-        for public in ("/etc/mpi/authorized_keys", "/etc/ssh/ssh_known_hosts"):
-            file = host.file(public)
-            assert (file.mode, file.uid) == (0o644, 0), f"{name}: {public}"
+    private = (0o600, UID)
+    wanted = {
+        "/etc/mpi/id_ed25519": private,
+        "/etc/mpi/ssh_host_ed25519_key": private,
+        "/etc/mpi/authorized_keys": (0o644, 0),
+        "/etc/ssh/ssh_known_hosts": (0o644, 0),
+    }
+
+    def found(name):
+        files = {path: workers[name].file(path) for path in wanted}
+        return {path: file.exists and (file.mode, file.uid) for path, file in files.items()}
+
+    assert answers(workers, found) == {name: wanted for name in workers}
 
 
 def test_a_wrong_key_is_refused(launcher, workers):
     launcher.check_output("rm -f /tmp/wrong /tmp/wrong.pub")
     launcher.check_output("ssh-keygen -q -t ed25519 -N '' -f /tmp/wrong")
-    for name in workers:
-        # -F names the port and the host key's file, and lets no other key in
-        refused = launcher.run(
-            "ssh -F none -p 2222 -l mpi -i /tmp/wrong -o IdentitiesOnly=yes "
-            f"-o BatchMode=yes -o StrictHostKeyChecking=yes -n {name} true"
-        )
+    # -F names the port and the host key's file, and lets no other key in
+    login = (
+        "ssh -F none -p 2222 -l mpi -i /tmp/wrong -o IdentitiesOnly=yes "
+        "-o BatchMode=yes -o StrictHostKeyChecking=yes -n"
+    )
+    found = answers(workers, lambda name: launcher.run(f"{login} {name} true"))
+    for name, refused in found.items():
         assert refused.rc == 255 and "Permission denied (publickey)" in refused.stderr, name
 
 
 def test_a_password_is_refused(launcher, workers):
-    for name in workers:
-        refused = launcher.run(
-            "ssh -o PubkeyAuthentication=no -o PreferredAuthentications=password,keyboard-interactive"
-            f" -n {name} true"
-        )
+    login = "ssh -o PubkeyAuthentication=no -o PreferredAuthentications=password,keyboard-interactive"
+    found = answers(workers, lambda name: launcher.run(f"{login} -n {name} true"))
+    for name, refused in found.items():
         assert refused.rc == 255 and "Permission denied (publickey)" in refused.stderr, name
 
 
 def test_root_is_refused(launcher, workers):
-    for name in workers:
-        refused = launcher.run(f"ssh -n root@{name} true")
+    found = answers(workers, lambda name: launcher.run(f"ssh -n root@{name} true"))
+    for name, refused in found.items():
         assert refused.rc == 255 and "Permission denied" in refused.stderr, name
 
 
@@ -104,14 +119,15 @@ def test_an_unknown_host_key_is_refused(launcher, workers):
 
 
 def test_dev_shm_has_its_size(workers, tasks):
-    for task in tasks:
-        size = workers[task.hostname].check_output("df --block-size=1 --output=size /dev/shm")
-        assert int(size.split()[-1]) == GROUPS[task.group]["shm"], task.hostname
+    look = "df --block-size=1 --output=size /dev/shm"
+    found = answers(workers, lambda name: workers[name].check_output(look).split()[-1])
+    assert found == {task.hostname: str(GROUPS[task.group]["shm"]) for task in tasks}
 
 
 def test_hostfile_is_what_swarm_says(launcher, workers, tasks):
     written = hostfile(launcher)
-    addresses = {host.check_output("cat /run/mpi/address"): name for name, host in workers.items()}
+    addresses = answers(workers, lambda name: workers[name].check_output("cat /run/mpi/address"))
+    addresses = {address: name for name, address in addresses.items()}
     named = [(addresses.get(address, address), slots) for address, slots in written]
     assert named == [(task.hostname, SLOTS[task.group]) for task in tasks]
 
@@ -142,10 +158,10 @@ def bytes_by_interface(host):
 
 
 def test_the_program_is_right_and_its_traffic_on_the_overlay(launcher, workers, tasks):
-    before = {name: bytes_by_interface(host) for name, host in workers.items()}
+    before = answers(workers, lambda name: bytes_by_interface(workers[name]))
     done = launcher.run("mpirun sh -c %s", 'hello')
     assert done.rc == 0, done.stdout + done.stderr
-    after = {name: bytes_by_interface(host) for name, host in workers.items()}
+    after = answers(workers, lambda name: bytes_by_interface(workers[name]))
     for name, (counts, overlay) in after.items():
         grown = {interface: count - before[name][0][interface] for interface, count in counts.items()}
         carried = grown.pop(overlay)

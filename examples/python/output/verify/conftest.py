@@ -8,6 +8,8 @@ node is then reached the way that MPI reaches it. STACK names the stack.
 import os
 import shlex
 import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -84,6 +86,13 @@ class ContainerBackend(BaseBackend):
                 break
             done = subprocess.run(words, capture_output=True, timeout=180)
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
+
+
+def answers(names: Iterable[str], ask: Callable[[str], object]) -> dict[str, object]:
+    """What `ask` finds of each of these hosts, by its name; eight are asked at a time."""
+    names = list(names)
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip(names, pool.map(ask, names), strict=True))
 
 
 @pytest.fixture(scope="session")
