@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
 
-.PHONY: help setup demo test test-faults test-at-once test-matrix test-sample lint unit swarm bench clean
+.PHONY: help setup demo test test-faults test-matrix test-sample lint unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,13 +36,7 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm tests/browser --ignore tests/faults/test_at_once.py
-
-# not in CI: 160 ranks on two cores pass in some runs and lose jobs in others, on an idle machine too
-test-at-once: setup ## twenty jobs of eight ranks at once, alone on the machine
-	@$(BIN)/mpigen lab engine
-	@$(BIN)/mpigen lab base debian:trixie-slim
-	@$(BIN)/pytest tests/faults/test_at_once.py
+	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm tests/browser
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine

@@ -17,7 +17,9 @@ class ParamsFile:
 
     `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
     container makes when it starts, unless it is read there. `unbound` is said where containers
-    may share a node, `many` where there are many containers.
+    may share a node, `many` where there are many containers: no tree of logins then, and no limit
+    to them, since Open MPI 5.0.7 keeps each while the job runs and, at the limit (its own: 128),
+    waits for ever for one to end.
     """
 
     path: str
@@ -103,7 +105,7 @@ IMPLEMENTATIONS = {
                 },
                 # and a rank that waits lets the others run: containers may share cores too
                 unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
-                many={"plm_rsh_no_tree_spawn": "1", "plm_rsh_num_concurrent": "32"},
+                many={"plm_rsh_no_tree_spawn": "1", "plm_rsh_num_concurrent": "65536"},
             ),
             ParamsFile(
                 # PRRTE: the daemons of Open MPI 5
@@ -116,7 +118,7 @@ IMPLEMENTATIONS = {
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
-                many={"plm_ssh_no_tree_spawn": "1", "plm_ssh_num_concurrent": "32"},
+                many={"plm_ssh_no_tree_spawn": "1", "plm_ssh_num_concurrent": "65536"},
             ),
         ),
         param_kind="MCA parameter",

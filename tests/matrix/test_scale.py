@@ -117,8 +117,8 @@ def test_half_of_them_and_all_again(cluster: Cluster) -> None:
         _ranks(cluster, count)
         used[count] = _launchers_memory(cluster, count)
         figure(f"{count} workers: the job's own container had {used[count]:.0f} MiB at most")
-    # flat: what is added for each worker is little beside what mpirun needs anyway
-    assert used[WORKERS] < 2 * used[WORKERS // 4]
+    # an ssh client for each worker, which Open MPI 5 keeps while the job runs
+    assert (used[WORKERS] - used[WORKERS // 4]) / (WORKERS - WORKERS // 4) < 4
 
 
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:

@@ -87,7 +87,7 @@ class Cluster:
     def verify(self, *arguments: str) -> Done:
         """Run the rendered checks by the command that users run."""
         mpigen = [sys.executable, "-m", "mpigen"]
-        return call(*mpigen, "verify", "-o", self.output, *arguments, env=self.env)
+        return call(*mpigen, "verify", "-o", self.output, *arguments, env=self.env, timeout=900)
 
 
 def make_site(folder: Path, text: str, program: bool = True) -> Path:

@@ -167,10 +167,44 @@ def test_threads_are_told_to_ranks_and_taken_from_slots(tmp_path: Path, mpigen: 
     assert "OMP_NUM_THREADS" in (output / "rootfs/usr/local/bin/mpi-rank").read_text()
 
 
+@pytest.mark.parametrize(
+    ("running", "cores", "naps"), [(16, 2, False), (17, 2, True), (17, 4, False)]
+)
+def test_a_rank_naps_where_more_than_eight_processes_a_core_want_to_run(
+    tmp_path: Path, mpigen: Mpigen, running: int, cores: int, naps: bool
+) -> None:
+    rank = (_output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpi-rank").read_text()
+    subs = [
+        re.search(rf"^sub {name} \{{.*?^\}}$", rank, re.M | re.S)
+        for name in ("overloaded", "content_of")
+    ]
+    load, cpus = tmp_path / "loadavg", tmp_path / "cpuinfo"
+    load.write_text(f"1.00 2.00 3.00 {running}/400 77\n")
+    cpus.write_text("".join(f"processor\t: {n}\nmodel name\t: x\n\n" for n in range(cores)))
+    program = "\n".join(found[0] for found in subs if found) + "\nprint overloaded() ? 1 : 0;"
+    program = program.replace("/proc/loadavg", str(load)).replace("/proc/cpuinfo", str(cpus))
+    done = subprocess.run(["perl", "-Mstrict", "-we", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (str(int(naps)), "")
+
+
+def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
+    mpich: Path, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = _output(tmp_path / "other", mpigen, "name: x\n")
+    for output, there in ((mpich, False), (other, True)):
+        scripts = output / "rootfs/usr/local/bin"
+        assert ("nanosleep" in (scripts / "mpi-rank").read_text()) == there
+        assert ("/tmp/ompi." in (scripts / "mpi-entrypoint").read_text()) == there
+
+
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:
     output = _output(tmp_path, mpigen, "name: x\nworkers: [{replicas: 120}]\n")
     said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
     assert "plm_ssh_no_tree_spawn = 1\n" in said
+    assert "plm_ssh_num_concurrent = 65536\n" in said
+    # a login that is left open takes memory of the job's container
+    assert "ControlMaster" not in (output / "rootfs/usr/local/bin/mpi-hostfile").read_text()
     # 120 containers, as many nodes, and two more: more than a /24 holds less two
     assert '- subnet: "10.77.0.0/24"\n' in (output / "stack.yml").read_text()
 
