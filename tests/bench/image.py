@@ -8,11 +8,9 @@ measured; 3: not measured.
 """
 
 import argparse
-import json
 import os
 import platform
 import re
-import signal
 import sys
 import tempfile
 import time
@@ -20,9 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import harness
 from sides import call, make_site, must, say
 
-from mpigen.errors import ClusterError, MpigenError
+from mpigen.errors import ClusterError
 from mpigen.lab import base, engine
 
 HERE = Path(__file__).resolve().parent
@@ -169,21 +168,13 @@ def main() -> None:
     """Build, measure, report; remove what was built, however it ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of each kind of build (3)")
-    parser.add_argument("--json", type=Path, help="a file for all that was found")
-    wanted = parser.parse_args()
-    if wanted.runs < 1:
-        parser.error("--runs must be at least 1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        found = measure(wanted.runs)
-    except MpigenError as error:
-        print(f"not measured: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
-        sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print(report(found))
-    if wanted.json:
-        wanted.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+    def wanted(asked: argparse.Namespace) -> dict[str, Any]:
+        if asked.runs < 1:
+            parser.error("--runs must be at least 1")
+        return measure(asked.runs)
+
+    harness.main(parser, wanted, lambda found: [report(found)])
 
 
 if __name__ == "__main__":

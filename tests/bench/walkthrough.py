@@ -6,12 +6,9 @@ whatever the answer; 3: not measured.
 """
 
 import argparse
-import json
 import os
 import platform
 import re
-import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import harness
 import start
 from sides import (
     CREATE,
@@ -36,7 +34,7 @@ from sides import (
     say,
 )
 
-from mpigen.errors import ClusterError, MpigenError
+from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
 
 HERE = Path(__file__).resolve().parent
@@ -261,21 +259,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7, help="repetitions of the ping-pong (7)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each repetition (2)")
     parser.add_argument("--only", choices=list(PARTS), help="one of the questions")
-    parser.add_argument("--json", type=Path, help="a file for all that was found")
-    wanted = parser.parse_args()
-    if min(wanted.runs, wanted.attempts) < 1:
-        parser.error("--runs and --attempts must be at least 1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        found = measure(wanted.only, wanted.attempts, wanted.runs, wanted.seconds)
-    except MpigenError as error:
-        print(f"not measured: {error.message}\n{error.hint}".rstrip(), file=sys.stderr)
-        sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print(report(found))
-    if wanted.json:
-        wanted.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+    def wanted(asked: argparse.Namespace) -> dict[str, Any]:
+        if min(asked.runs, asked.attempts) < 1:
+            parser.error("--runs and --attempts must be at least 1")
+        return measure(asked.only, asked.attempts, asked.runs, asked.seconds)
+
+    harness.main(parser, wanted, lambda found: [report(found)])
 
 
 if __name__ == "__main__":
