@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mpigen.lab import base, engine, lab
+from mpigen.lab import engine, lab
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,6 +100,16 @@ def make_site(folder: Path, text: str, program: bool = True) -> Path:
     return folder / "output"
 
 
+def deployed(the_lab: lab.Lab, output: Path, name: str, env: dict[str, str], tag: str) -> Cluster:
+    """A site, built, its image on every node, and deployed; whoever asks takes it down."""
+    check("sh", output / "scripts" / "build.sh", timeout=600)
+    lab.load(the_lab, tag, print)
+    cluster = Cluster(name, output, env)
+    done = cluster.script("deploy.sh")
+    assert done.code == 0, done.out + done.err
+    return cluster
+
+
 @pytest.fixture(scope="session")
 def the_lab() -> Iterator[lab.Lab]:
     """Three engines that are a Swarm, taken down at the end."""
@@ -115,55 +125,6 @@ def the_lab() -> Iterator[lab.Lab]:
 def lab_env(the_lab: lab.Lab) -> dict[str, str]:
     """What makes plain docker talk to the lab's manager."""
     return {"DOCKER_HOST": the_lab.docker_host}
-
-
-def _up(the_lab: lab.Lab, output: Path, name: str, env: dict[str, str], tag: str) -> Cluster:
-    check("sh", output / "scripts" / "build.sh", timeout=600)
-    lab.load(the_lab, tag, print)
-    cluster = Cluster(name, output, env)
-    done = cluster.script("deploy.sh")
-    assert done.code == 0, done.out + done.err
-    return cluster
-
-
-@pytest.fixture(scope="session", params=["trixie", "bookworm"])
-def walkthrough(
-    request: pytest.FixtureRequest,
-    the_lab: lab.Lab,
-    lab_env: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Cluster]:
-    """The reference site on Debian 13 (Open MPI 5) and, one line changed, Debian 12 (4)."""
-    text = (ROOT / "mpigen.yaml").read_text(encoding="utf-8")
-    image = f"debian:{request.param}-slim"
-    base.ensure(engine.local(), image, print)
-    text += f"image: {{base: {image}, tag: walkthrough:latest}}\n"
-    output = make_site(tmp_path_factory.mktemp(request.param), text)
-    cluster = _up(the_lab, output, "mpi", lab_env, "walkthrough:latest")
-    yield cluster
-    assert cluster.script("down.sh").code == 0
-
-
-@pytest.fixture(scope="session")
-def two_groups(
-    the_lab: lab.Lab, lab_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """Two groups that differ in all that a group can say, on a network of its own."""
-    base.ensure(engine.local(), "debian:trixie-slim", print)
-    text = """\
-name: two
-app: {source: app, check: hello}
-network: {name: fabric, subnet: 10.79.0.0/24, mtu: 1400}
-user: {name: runner, uid: 4321, gid: 4322}
-ssh: {port: 2345}
-workers:
-  - {name: fat, replicas: 2, slots: 3, cpus: 1.5, memory: 1g, shm: 128m, max_per_node: 1}
-  - {name: thin, replicas: 1, constraints: ["node.role == worker"]}
-"""
-    output = make_site(tmp_path_factory.mktemp("two"), text)
-    cluster = _up(the_lab, output, "two", lab_env, "two:latest")
-    yield cluster
-    assert cluster.script("down.sh").code == 0
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,23 @@ def test_a_file_with_only_a_name_gives_a_cluster_that_runs(
         cluster.script("down.sh")
 
 
+def test_a_subnet_that_another_network_has_is_not_deployed(
+    lab_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Swarm would take it, and keep its tasks waiting without a word."""
+    cluster = Cluster("late", make_site(tmp_path, "name: late\n", program=False), lab_env)
+    create = ("network", "create", "--driver", "overlay", "--subnet")
+    cluster.docker(*create, "10.77.0.128/25", "earlier")
+    cluster.docker(*create, "10.77.1.0/24", "beside")
+    try:
+        done = cluster.script("deploy.sh")
+        assert (done.code, done.out) == (2, "")
+        assert "overlaps that of another network:\nearlier 10.77.0.128/25\n" in done.err
+        assert "late_mpi" not in cluster.docker("network", "ls")
+    finally:
+        cluster.docker("network", "rm", "earlier", "beside")
+
+
 def test_verify_of_a_stack_that_is_not_there_fails(lab_env: dict[str, str], tmp_path: Path) -> None:
     output = make_site(tmp_path, "name: nowhere\n", program=False)
     done = Cluster("nowhere", output, lab_env).verify()

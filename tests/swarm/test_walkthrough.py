@@ -6,12 +6,32 @@ import random
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from tests.swarm.conftest import NODES, Cluster, call
+from mpigen.lab import base, engine, lab
+from tests.swarm.conftest import NODES, ROOT, Cluster, call, deployed, make_site
 
 RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
+
+
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def walkthrough(
+    request: pytest.FixtureRequest,
+    the_lab: lab.Lab,
+    lab_env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cluster]:
+    """The reference site on Debian 13 (Open MPI 5) and, one line changed, Debian 12 (4)."""
+    text = (ROOT / "mpigen.yaml").read_text(encoding="utf-8")
+    image = f"debian:{request.param}-slim"
+    base.ensure(engine.local(), image, print)
+    text += f"image: {{base: {image}, tag: walkthrough:latest}}\n"
+    output = make_site(tmp_path_factory.mktemp(request.param), text)
+    cluster = deployed(the_lab, output, "mpi", lab_env, "walkthrough:latest")
+    yield cluster
+    assert cluster.script("down.sh").code == 0
 
 
 def _ranks(printed: str) -> list[tuple[int, int, str]]:
