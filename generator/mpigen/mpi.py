@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 HOSTFILE = "/run/mpi/hostfile"
 # what starts each rank, carries its input and output, and tells mpirun how it ends
 RANK = "/usr/local/bin/mpi-rank"
+# what starts Open MPI 5's daemon on each host, and lets go of it
+DAEMON = "/usr/local/bin/mpi-daemon"
 # ssh's own name for a connection that is left open: mpi-hostfile's logins, which mpirun's go over
 LOGIN = "/run/mpi/login-%C"
 # stands for the overlay's interface until the container starts and knows it
@@ -17,9 +19,7 @@ class ParamsFile:
 
     `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
     container makes when it starts, unless it is read there. `unbound` is said where containers
-    may share a node, `many` where there are many containers: no tree of logins then, and no limit
-    to them, since Open MPI 5.0.7 keeps each while the job runs and, at the limit (its own: 128),
-    waits for ever for one to end.
+    may share a node, `many` where there are many containers: no tree of logins then.
     """
 
     path: str
@@ -51,6 +51,7 @@ class Implementation:
     `carrying` is a pattern of the options with which mpirun has to carry input and output.
     `naps` are environment variables with which a rank that waits sleeps, where that can be had.
     `session_folder` begins the name of what the daemons of several jobs share on a host, if any.
+    `daemon` is true where a script of ours starts those daemons.
     """
 
     runtime_packages: tuple[str, ...]
@@ -64,6 +65,7 @@ class Implementation:
     wraps: bool
     carrying: str
     session_folder: str = ""
+    daemon: bool = False
     naps: dict[str, str] = field(default_factory=dict)
     agent: str = RANK
     login: str = LOGIN
@@ -105,7 +107,7 @@ IMPLEMENTATIONS = {
                 },
                 # and a rank that waits lets the others run: containers may share cores too
                 unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
-                many={"plm_rsh_no_tree_spawn": "1", "plm_rsh_num_concurrent": "65536"},
+                many={"plm_rsh_no_tree_spawn": "1"},
             ),
             ParamsFile(
                 # PRRTE: the daemons of Open MPI 5
@@ -114,11 +116,14 @@ IMPLEMENTATIONS = {
                     "prte_if_include": INTERFACE,
                     "prte_default_hostfile": HOSTFILE,
                     "odls_base_exec_agent": RANK,
+                    "prte_launch_agent": DAEMON,
+                    # as many as mpi-hostfile: each is 2 MiB while it lasts
+                    "plm_ssh_num_concurrent": "32",
                     "plm_ssh_args": f"-o ControlPath={LOGIN}",
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
-                many={"plm_ssh_no_tree_spawn": "1", "plm_ssh_num_concurrent": "65536"},
+                many={"plm_ssh_no_tree_spawn": "1"},
             ),
         ),
         param_kind="MCA parameter",
@@ -129,6 +134,7 @@ IMPLEMENTATIONS = {
         wraps=False,
         carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
         session_folder="/tmp/ompi",
+        daemon=True,
         # Open MPI 5; Open MPI 4 knows no such sleep, and passes over what it does not know
         naps={
             "OMPI_MCA_mpi_yield_when_idle": "1",

@@ -117,8 +117,8 @@ def test_half_of_them_and_all_again(cluster: Cluster) -> None:
         _ranks(cluster, count)
         used[count] = _launchers_memory(cluster, count)
         figure(f"{count} workers: the job's own container had {used[count]:.0f} MiB at most")
-    # an ssh client for each worker, which Open MPI 5 keeps while the job runs
-    assert (used[WORKERS] - used[WORKERS // 4]) / (WORKERS - WORKERS // 4) < 4
+    # no ssh client is kept for a worker while the job runs: mpi-daemon
+    assert used[WORKERS] < 1.3 * used[WORKERS // 4]
 
 
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:

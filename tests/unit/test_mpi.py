@@ -1,6 +1,8 @@
 """What differs between MPIs and bases, as it is rendered."""
 
+import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -149,7 +151,8 @@ def test_each_release_is_rendered_and_passes_the_linters_or_is_refused(
     texts = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     shell = [path for path, data in texts.items() if data.startswith(b"#!/bin/sh")]
     perl = [path for path, data in texts.items() if data.startswith(b"#!/usr/bin/perl")]
-    assert len(shell) > 5 and len(perl) == 3
+    daemons = mpi == "openmpi"
+    assert len(shell) > 5 and len(perl) == 3 + daemons
     for linter, files in (("hadolint", [dockerfile]), ("shellcheck", shell)):
         command = [Path(sys.executable).with_name(linter), *files]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -198,11 +201,45 @@ def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
         assert ("/tmp/ompi." in (scripts / "mpi-entrypoint").read_text()) == there
 
 
+PRTED = """\
+#!{python}
+import os, pathlib, socket, sys, time
+assert "--daemonize" not in sys.argv
+if "fails" in sys.argv:
+    print("prted: no room", file=sys.stderr)
+    sys.exit(7)
+time.sleep(0.5)
+pathlib.Path("{folder}/pid").write_text(str(os.getpid()))
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[-1].split(":")[2])))
+connection.recv(1)
+"""
+
+
+def test_a_daemon_is_let_go_once_it_has_joined_its_job(tmp_path: Path, mpigen: Mpigen) -> None:
+    output = _output(tmp_path, mpigen, "name: x\n")
+    said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
+    assert "prte_launch_agent = /usr/local/bin/mpi-daemon\n" in said
+    prted = tmp_path / "prted"
+    prted.write_text(PRTED.format(python=sys.executable, folder=tmp_path))
+    prted.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as mpirun:
+        uri = f"prterun-x@0.0;tcp://127.0.0.1:{mpirun.getsockname()[1]}:24"
+        command = ["perl", output / "rootfs/usr/local/bin/mpi-daemon", "--daemonize"]
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run([*command, "fails", uri], env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (7, "prted: no room\n")
+        # it ends, and so do the pipes that it was given, and leaves the daemon in its own session
+        done = subprocess.run([*command, "joins", uri], env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        daemon = int((tmp_path / "pid").read_text())
+        assert os.getsid(daemon) == daemon
+        mpirun.accept()[0].close()
+
+
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:
     output = _output(tmp_path, mpigen, "name: x\nworkers: [{replicas: 120}]\n")
     said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
     assert "plm_ssh_no_tree_spawn = 1\n" in said
-    assert "plm_ssh_num_concurrent = 65536\n" in said
     # a login that is left open takes memory of the job's container
     assert "ControlMaster" not in (output / "rootfs/usr/local/bin/mpi-hostfile").read_text()
     # 120 containers, as many nodes, and two more: more than a /24 holds less two
