@@ -40,10 +40,12 @@ engine: {{minimum: "25.0"}}
 workers: [{{name: worker, replicas: 4, slots: 2}}]
 """
 LIMIT = 60  # seconds that a job gets
-# what the real mpirun is told: the workers' files name what starts a rank, so it is told another
+# what the real mpirun is told: the workers' files name what starts a rank or a daemon, so it is
+# told its own
 PLAIN = (
     *("--hostfile", "/tmp/hosts", "--prtemca", "prte_if_include", "eth0"),
     *("--prtemca", "odls_base_exec_agent", "/usr/bin/env"),
+    *("--prtemca", "prte_launch_agent", "prted", "--prtemca", "plm_ssh_num_concurrent", "128"),
     *("--prtemca", "plm_ssh_no_tree_spawn", "0"),
 )
 
@@ -132,18 +134,8 @@ def measure_warm(wanted: argparse.Namespace) -> dict[str, Any]:
             first.run("sh", "-c", CLOSE)
             return timed(docker, first.command("mpirun", "sh", "-c", RANK))
 
-        ours = (
-            sys.executable,
-            "-m",
-            "mpigen",
-            "run",
-            "-o",
-            str(here.output),
-            "--",
-            "sh",
-            "-c",
-            RANK,
-        )
+        mpigen = (sys.executable, "-m", "mpigen")
+        ours = (*mpigen, "run", "-o", str(here.output), "--", "sh", "-c", RANK)
         try:
             sides: dict[str, Callable[[], dict[str, float]]] = {
                 "mpirun in a worker": in_a_worker,
