@@ -10,6 +10,14 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-mpi}
 wait=${WAIT:-120}
 
+# what lies over stack.yml, if anything
+over=
+if [ -n "${IMAGE:-}" ]; then
+    over="services:"
+    over="$over
+  worker: {image: \"$IMAGE\"}"
+fi
+
 # Swarm takes a network whose addresses another one has, and then starts nothing on it
 networks=$(docker network ls --quiet)
 # shellcheck disable=SC2086 # ids, each a word; one that is gone meanwhile is in nobody's way
@@ -29,13 +37,6 @@ if [ -n "$taken" ]; then
     exit 2
 fi
 
-# what lies over stack.yml, if anything
-over=
-if [ -n "${IMAGE:-}" ]; then
-    over="services:"
-    over="$over
-  worker: {image: \"$IMAGE\"}"
-fi
 if [ -n "$over" ]; then
     # of the version of stack.yml: Docker merges no others
     version=$(grep '^version:' "$here/stack.yml") || true

@@ -10,25 +10,6 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-physics}
 wait=${WAIT:-120}
 
-# Swarm takes a network whose addresses another one has, and then starts nothing on it
-networks=$(docker network ls --quiet)
-# shellcheck disable=SC2086 # ids, each a word; one that is gone meanwhile is in nobody's way
-taken=$(docker network inspect --format '{{$name := .Name}}{{range .IPAM.Config}}{{$name}} {{.Subnet}}{{"\n"}}{{end}}' $networks 2>/dev/null |
-    awk -v ours=10.90.0.0/23 -v mine="${stack}_"mpi '
-        function size(subnet, part) { split(subnet, part, "/"); return 2 ^ (32 - part[2]) }
-        function first(subnet, n, part) {
-            split(subnet, part, /[.\/]/)
-            n = ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4]
-            return n - n % size(subnet)
-        }
-        $2 ~ /\./ && $1 != mine && first($2) < first(ours) + size(ours) && first(ours) < first($2) + size($2)')
-if [ -n "$taken" ]; then
-    echo "deploy.sh: the subnet 10.90.0.0/23 overlaps that of another network:" >&2
-    echo "$taken" >&2
-    echo "deploy.sh: take another network.subnet in mpigen.yaml, and render" >&2
-    exit 2
-fi
-
 # what lies over stack.yml, if anything
 over=
 if [ -n "${IMAGE:-}" ]; then
@@ -81,6 +62,26 @@ if [ -n "$external" ]; then
     over="$over
 secrets:$external"
 fi
+
+# Swarm takes a network whose addresses another one has, and then starts nothing on it
+networks=$(docker network ls --quiet)
+# shellcheck disable=SC2086 # ids, each a word; one that is gone meanwhile is in nobody's way
+taken=$(docker network inspect --format '{{$name := .Name}}{{range .IPAM.Config}}{{$name}} {{.Subnet}}{{"\n"}}{{end}}' $networks 2>/dev/null |
+    awk -v ours=10.90.0.0/23 -v mine="${stack}_"mpi '
+        function size(subnet, part) { split(subnet, part, "/"); return 2 ^ (32 - part[2]) }
+        function first(subnet, n, part) {
+            split(subnet, part, /[.\/]/)
+            n = ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4]
+            return n - n % size(subnet)
+        }
+        $2 ~ /\./ && $1 != mine && first($2) < first(ours) + size(ours) && first(ours) < first($2) + size($2)')
+if [ -n "$taken" ]; then
+    echo "deploy.sh: the subnet 10.90.0.0/23 overlaps that of another network:" >&2
+    echo "$taken" >&2
+    echo "deploy.sh: take another network.subnet in mpigen.yaml, and render" >&2
+    exit 2
+fi
+
 if [ -n "$over" ]; then
     # of the version of stack.yml: Docker merges no others
     version=$(grep '^version:' "$here/stack.yml") || true
