@@ -77,7 +77,12 @@ def collectives(found: dict[str, Any], folder: Path) -> None:
 
 def launch(found: dict[str, Any], folder: Path) -> None:
     """Seconds of `mpirun true` by the number of containers."""
-    counts = sorted(found["counts"], key=int)
+    # those of which each side has a time
+    counts = [
+        count
+        for count in sorted(found["counts"], key=int)
+        if all("seconds" in found["counts"][count][side] for side in ("plain", "mpigen"))
+    ]
     sides = {
         side: [found["counts"][count][side]["seconds"] for count in counts]
         for side in ("plain", "mpigen")
