@@ -236,6 +236,50 @@ def test_a_daemon_is_let_go_once_it_has_joined_its_job(tmp_path: Path, mpigen: M
         mpirun.accept()[0].close()
 
 
+# whose ranks end, and which does not notice
+DEAF = """\
+#!{python}
+import os, socket, struct, sys, time
+address, port, word, _ = os.environ["OMPI_MPI_JOB"].split()
+for number, status in enumerate(sys.argv[1:]):
+    rank = socket.create_connection((address, int(port)))
+    rank.sendall(f"{{word}} job {{number}} {{len(sys.argv) - 1}}\\n".encode())
+    rank.sendall(b"x" + struct.pack(">I", len(status)) + status.encode())
+    while rank.recv(64):  # the end of the input; then mpirun has heard all
+        pass
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("statuses", "code"), [(("0", "0"), 0), (("0", "7"), 7)])
+def test_a_job_whose_ranks_have_all_ended_ends(
+    statuses: tuple[str, ...], code: int, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    """Open MPI 5.0.7 waits for ever where a daemon has missed the end of a rank."""
+    text = (_output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpirun").read_text()
+    for folder, name, content in (
+        ("ours", "mpirun", text.replace("/usr/bin/", f"{tmp_path}/real/")),
+        ("ours", "mpi-hostfile", "#!/bin/sh\n"),
+        ("real", "mpirun", DEAF.format(python=sys.executable)),
+        ("run", "address", "127.0.0.1\n"),
+        ("run", "hostfile.names", "worker worker-1 127.0.0.1\n"),
+    ):
+        file = tmp_path / folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content.replace("/run/mpi/", f"{tmp_path}/run/"))
+        file.chmod(0o755)
+    done = subprocess.run(
+        ["perl", tmp_path / "ours/mpirun", *statuses],
+        env={**os.environ, "PATH": f"{tmp_path}/ours:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.stderr == ""
+    assert (done.returncode, done.stdout) == (code, "")
+
+
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:
     output = _output(tmp_path, mpigen, "name: x\nworkers: [{replicas: 120}]\n")
     said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
