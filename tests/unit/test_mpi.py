@@ -280,6 +280,31 @@ def test_a_job_whose_ranks_have_all_ended_ends(
     assert (done.returncode, done.stdout) == (code, "")
 
 
+@pytest.mark.parametrize(("hosts", "settled"), [("w-1 w-2", "1"), ("w-1 w-2 w-2", "0")])
+def test_no_hostfile_names_a_host_twice(
+    hosts: str, settled: str, tmp_path: Path, mpigen: Mpigen
+) -> None:
+    """A node that was cut off and comes back still has its old containers for a moment."""
+    text = (
+        _output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpi-hostfile"
+    ).read_text()
+    subs = [
+        found[0]
+        for name in ("of", "twice", "settled")
+        if (found := re.search(rf"^sub {name} \{{.*?^\}}$", text, re.M | re.S))
+    ]
+    program = """
+        our @groups = ({ name => 'w', count => 2, said => 0 });
+        our @alive = map { { group => 'w', host => $_, address => 'a' } } @ARGV;
+        our ( $more, $since );
+    """
+    program += "\n".join(subs) + "\nprint settled() ? 1 : 0;"
+    done = subprocess.run(
+        ["perl", "-Mstrict", "-we", program, *hosts.split()], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (settled, "")
+
+
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:
     output = _output(tmp_path, mpigen, "name: x\nworkers: [{replicas: 120}]\n")
     said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
