@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 HOSTFILE = "/run/mpi/hostfile"
 # what starts each rank, carries its input and output, and tells mpirun how it ends
 RANK = "/usr/local/bin/mpi-rank"
-# what starts Open MPI 5's daemon on each host, and lets go of it
+# what starts Open MPI's daemon on each host, and lets go of it
 DAEMON = "/usr/local/bin/mpi-daemon"
-# ssh's own name for a connection that is left open: mpi-hostfile's logins, which mpirun's go over
-LOGIN = "/run/mpi/login-%C"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
 
@@ -68,7 +66,6 @@ class Implementation:
     daemon: bool = False
     naps: dict[str, str] = field(default_factory=dict)
     agent: str = RANK
-    login: str = LOGIN
 
 
 # A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
@@ -94,7 +91,7 @@ IMPLEMENTATIONS = {
                     "oob_tcp_if_include": INTERFACE,
                     "orte_default_hostfile": HOSTFILE,
                     "orte_fork_agent": RANK,
-                    "plm_rsh_args": f"-o ControlPath={LOGIN}",
+                    "orte_launch_agent": DAEMON,
                     # The overlay is plain TCP. Looking for faster fabrics costs each rank a
                     # second at its start, and UCX would look on every interface.
                     "pml": "ob1",
@@ -117,9 +114,8 @@ IMPLEMENTATIONS = {
                     "prte_default_hostfile": HOSTFILE,
                     "odls_base_exec_agent": RANK,
                     "prte_launch_agent": DAEMON,
-                    # as many as mpi-hostfile: each is 2 MiB while it lasts
+                    # each is 2 MiB while it lasts
                     "plm_ssh_num_concurrent": "32",
-                    "plm_ssh_args": f"-o ControlPath={LOGIN}",
                     **_KEEPALIVE,
                 },
                 unbound={"hwloc_default_binding_policy": "none"},
@@ -151,7 +147,6 @@ IMPLEMENTATIONS = {
                 {
                     "HYDRA_HOST_FILE": HOSTFILE,
                     "HYDRA_LAUNCHER": "ssh",
-                    "HYDRA_LAUNCHER_EXTRA_ARGS": f"-o ControlPath={LOGIN}",
                     # Both, or a job on several nodes hangs: the launcher's interface, and UCX's,
                     # which Debian's MPICH is built on.
                     "HYDRA_IFACE": INTERFACE,

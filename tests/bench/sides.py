@@ -36,23 +36,23 @@ class Done:
 
 
 def call(docker: str, *command: str | Path, limit: float = 900) -> Done:
-    """Run a command whose `docker` talks to that engine; `limit` is in seconds."""
+    """Run a command whose `docker` talks to that engine; `limit` is in seconds.
+
+    timeout(1) keeps the limit: Python would look every 0.05 s whether the command has ended.
+    """
     start = time.monotonic()
-    words = [str(word) for word in command]
+    words = ["timeout", "--foreground", "--kill-after=5", str(limit), *map(str, command)]
     with tempfile.TemporaryFile("w+", errors="replace") as out:
-        try:
-            code = subprocess.run(
-                words,
-                env={**os.environ, "DOCKER_HOST": docker},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                timeout=limit,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = 124
+        code = subprocess.run(
+            words,
+            env={**os.environ, "DOCKER_HOST": docker},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        ).returncode
+        seconds = time.monotonic() - start
         out.seek(0)
-        return Done(code, out.read(), time.monotonic() - start)
+        return Done(code, out.read(), seconds)
 
 
 def must(docker: str, *command: str | Path) -> str:

@@ -13,7 +13,6 @@ import pytest
 from mpigen.errors import ClusterError, InputError
 from mpigen.swarm import attach, batch, hosts, live, logs, push, work
 from mpigen.swarm.hosts import Hosts
-from tests import sites
 from tests.conftest import Mpigen
 
 TWO = Hosts(
@@ -224,94 +223,3 @@ def test_a_key_for_a_job_is_its_users_alone() -> None:
     assert running._owner({"User": "10:20"}) == (10, 20)
     with pytest.raises(ClusterError, match="owner of a job's key is not known"):
         running._owner({"User": "mpi"})
-
-
-SITE = """\
-name: x
-workers: [{name: cpu, replicas: 2, slots: 2}, {name: gpu, replicas: 1, slots: 4}]
-"""
-# DNS and ssh of a cluster whose cpu-N is 10.77.0.1N, and gpu-1 is 10.77.0.21
-GETENT = """\
-#!/bin/sh
-case $2 in
-    tasks.cpu) echo 10.77.0.12 STREAM; echo 10.77.0.11 STREAM ;;
-    tasks.gpu) [ -n "${NO_GPU:-}" ] || echo 10.77.0.21 STREAM ;;
-esac
-"""
-SSH = """\
-#!/bin/sh
-for word in "$@"; do
-    case $word in
-        10.77.0.1?) echo "cpu-${word#10.77.0.1}" ;;
-        10.77.0.21) echo gpu-1 ;;
-    esac
-done
-"""
-
-
-@pytest.fixture
-def hostfile(tmp_path: Path) -> "Hostfile":
-    """The rendered mpi-hostfile, with that DNS and ssh."""
-    files = sites.artifacts(tmp_path, SITE)
-    for name, text in (("getent", GETENT), ("ssh", SSH)):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "workers").write_text(files["rootfs/etc/mpi/workers"].text)
-    script = files["rootfs/usr/local/bin/mpi-hostfile"].text
-    assert "/etc/mpi/workers" in script
-    (tmp_path / "mpi-hostfile").write_text(
-        script.replace("/etc/mpi/workers", str(tmp_path / "workers"))
-    )
-    return Hostfile(tmp_path)
-
-
-class Hostfile:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, **env: str) -> tuple[int, list[str], str]:
-        """Exit code, lines written, and what is said."""
-        file = self.folder / "hostfile"
-        file.unlink(missing_ok=True)
-        done = subprocess.run(
-            ["perl", self.folder / "mpi-hostfile", file],
-            env={"PATH": f"{self.folder}:{os.environ['PATH']}", **env},
-            capture_output=True,
-            text=True,
-        )
-        return done.returncode, file.read_text().splitlines() if file.exists() else [], done.stderr
-
-
-def test_a_hostfile_has_every_group_as_rendered(hostfile: Hostfile) -> None:
-    lines = ["10.77.0.11 slots=2", "10.77.0.12 slots=2", "10.77.0.21 slots=4"]
-    assert hostfile() == (0, lines, "")
-    assert hostfile(MPI_GROUPS=" ") == (0, lines, "")
-
-
-def test_a_hostfile_has_the_groups_that_are_asked_for_in_their_order(hostfile: Hostfile) -> None:
-    assert hostfile(MPI_GROUPS="gpu") == (0, ["10.77.0.21 slots=4"], "")
-    assert hostfile(MPI_GROUPS="gpu cpu gpu")[1] == [
-        "10.77.0.21 slots=4",
-        "10.77.0.11 slots=2",
-        "10.77.0.12 slots=2",
-    ]
-    # what is missing of a group that is not wanted is not waited for
-    assert hostfile(MPI_GROUPS="cpu", NO_GPU="1", MPI_WAIT="0")[0] == 0
-    code, lines, said = hostfile(NO_GPU="1", MPI_WAIT="0")
-    assert (code, lines) == (1, [])
-    assert "gpu: 0 of 1 containers answer; missing: gpu-1" in said
-
-
-def test_a_group_that_there_is_not_is_refused(hostfile: Hostfile) -> None:
-    code, lines, said = hostfile(MPI_GROUPS="cpu tpu")
-    assert (code, lines) == (2, [])
-    assert said == "mpi-hostfile: MPI_GROUPS: there is no group tpu; there are: cpu gpu\n"
-
-
-def test_a_wait_is_told_once_and_who_is_missing(hostfile: Hostfile) -> None:
-    said = hostfile(NO_GPU="1", MPI_WAIT="5")[2]
-    assert said.startswith(
-        "mpi-hostfile: waiting for workers, 5 s at most\n"
-        "mpi-hostfile: gpu: 0 of 1 containers answer; missing: gpu-1\n"
-    )
-    assert said.count("waiting for workers") == 1

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -201,7 +202,7 @@ def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
         assert ("/tmp/ompi." in (scripts / "mpi-entrypoint").read_text()) == there
 
 
-PRTED = """\
+DAEMON = """\
 #!{python}
 import os, pathlib, socket, sys, time
 assert "--daemonize" not in sys.argv
@@ -210,30 +211,62 @@ if "fails" in sys.argv:
     sys.exit(7)
 time.sleep(0.5)
 pathlib.Path("{folder}/pid").write_text(str(os.getpid()))
+if "alone" in sys.argv:
+    time.sleep(60)
 connection = socket.create_connection(("127.0.0.1", int(sys.argv[-1].split(":")[2])))
 connection.recv(1)
 """
 
 
-def test_a_daemon_is_let_go_once_it_has_joined_its_job(tmp_path: Path, mpigen: Mpigen) -> None:
+@pytest.fixture(params=["prted", "orted"])
+def daemon(request: pytest.FixtureRequest, tmp_path: Path, mpigen: Mpigen) -> list[str | Path]:
+    """The words that start a daemon as ssh does: of Open MPI 5, and of 4."""
     output = _output(tmp_path, mpigen, "name: x\n")
-    said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
-    assert "prte_launch_agent = /usr/local/bin/mpi-daemon\n" in said
-    prted = tmp_path / "prted"
-    prted.write_text(PRTED.format(python=sys.executable, folder=tmp_path))
-    prted.chmod(0o755)
+    for file, parameter in (("prte", "prte_launch_agent"), ("openmpi", "orte_launch_agent")):
+        said = (output / f"rootfs/etc/mpi/{file}-mca-params.conf").read_text()
+        assert f"{parameter} = /usr/local/bin/mpi-daemon\n" in said
+    started = tmp_path / request.param
+    started.write_text(DAEMON.format(python=sys.executable, folder=tmp_path))
+    started.chmod(0o755)
+    script = tmp_path / "mpi-daemon"
+    text = (output / "rootfs/usr/local/bin/mpi-daemon").read_text()
+    script.write_text(text.replace('"/usr/bin/$_"', f'"{tmp_path}/$_"'))
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    return ["env", path, "perl", script, "--daemonize"]
+
+
+def test_a_daemon_is_let_go_once_it_has_joined_its_job(
+    daemon: list[str | Path], tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mpirun:
         uri = f"prterun-x@0.0;tcp://127.0.0.1:{mpirun.getsockname()[1]}:24"
-        command = ["perl", output / "rootfs/usr/local/bin/mpi-daemon", "--daemonize"]
-        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        done = subprocess.run([*command, "fails", uri], env=env, capture_output=True, text=True)
+        done = subprocess.run([*daemon, "fails", uri], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (7, "prted: no room\n")
         # it ends, and so do the pipes that it was given, and leaves the daemon in its own session
-        done = subprocess.run([*command, "joins", uri], env=env, capture_output=True, text=True)
+        done = subprocess.run([*daemon, "joins", uri], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        daemon = int((tmp_path / "pid").read_text())
-        assert os.getsid(daemon) == daemon
+        joined = int((tmp_path / "pid").read_text())
+        assert os.getsid(joined) == joined
         mpirun.accept()[0].close()
+
+
+def test_a_daemon_that_cannot_join_ends_with_its_login(
+    daemon: list[str | Path], tmp_path: Path
+) -> None:
+    """A job that has just begun is interrupted: mpirun is gone before its daemons are there."""
+    pid = tmp_path / "pid"
+    with subprocess.Popen(
+        [*daemon, "alone", "x;tcp://127.0.0.1:1"], stderr=subprocess.PIPE
+    ) as login:
+        deadline = time.monotonic() + 30
+        while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert login.poll() is None
+        assert login.stderr
+        login.stderr.close()
+        assert login.wait(timeout=30) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 # whose ranks end, and which does not notice
@@ -280,37 +313,27 @@ def test_a_job_whose_ranks_have_all_ended_ends(
     assert (done.returncode, done.stdout) == (code, "")
 
 
-@pytest.mark.parametrize(("hosts", "settled"), [("w-1 w-2", "1"), ("w-1 w-2 w-2", "0")])
-def test_no_hostfile_names_a_host_twice(
-    hosts: str, settled: str, tmp_path: Path, mpigen: Mpigen
+def test_a_rank_that_does_not_reach_its_mpirun_does_not_begin(
+    tmp_path: Path, mpigen: Mpigen
 ) -> None:
-    """A node that was cut off and comes back still has its old containers for a moment."""
-    text = (
-        _output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpi-hostfile"
-    ).read_text()
-    subs = [
-        found[0]
-        for name in ("of", "twice", "settled")
-        if (found := re.search(rf"^sub {name} \{{.*?^\}}$", text, re.M | re.S))
-    ]
-    program = """
-        our @groups = ({ name => 'w', count => 2, said => 0 });
-        our @alive = map { { group => 'w', host => $_, address => 'a' } } @ARGV;
-        our ( $more, $since );
-    """
-    program += "\n".join(subs) + "\nprint settled() ? 1 : 0;"
+    output = _output(tmp_path, mpigen, "name: x\n")
+    job = {"OMPI_MPI_JOB": "127.0.0.1 1 word 1", "PMIX_NAMESPACE": "x"}
+    rank = {"PMIX_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"}
     done = subprocess.run(
-        ["perl", "-Mstrict", "-we", program, *hosts.split()], capture_output=True, text=True
+        ["perl", output / "rootfs/usr/local/bin/mpi-rank", "echo", "begun"],
+        env={**os.environ, **job, **rank},
+        capture_output=True,
+        text=True,
     )
-    assert (done.stdout, done.stderr) == (settled, "")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr == "mpi-rank: no connection to mpirun at 127.0.0.1: Connection refused\n"
 
 
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:
     output = _output(tmp_path, mpigen, "name: x\nworkers: [{replicas: 120}]\n")
     said = (output / "rootfs/etc/mpi/prte-mca-params.conf").read_text()
     assert "plm_ssh_no_tree_spawn = 1\n" in said
-    # a login that is left open takes memory of the job's container
-    assert "ControlMaster" not in (output / "rootfs/usr/local/bin/mpi-hostfile").read_text()
     # 120 containers, as many nodes, and two more: more than a /24 holds less two
     assert '- subnet: "10.77.0.0/24"\n' in (output / "stack.yml").read_text()
 
