@@ -170,7 +170,20 @@ def seconds_of(timestamp: str) -> float:
 
 
 def _log(engine: Engine, service: str, nodes: set[str]) -> dict[str, list[str]]:
-    """What each of the nodes has printed, read until they all have said that it was all."""
+    """What each of the nodes has printed, read until they all have said that it was all.
+
+    Read again where something is missing: Swarm gives a log short now and then, right after its
+    container has ended.
+    """
+    deadline = time.monotonic() + _LOG_SECONDS
+    while True:
+        said = _read(engine, service, nodes)
+        if all("end=yes" in said[node] for node in nodes) or time.monotonic() > deadline:
+            return said
+        time.sleep(_POLL_SECONDS)
+
+
+def _read(engine: Engine, service: str, nodes: set[str]) -> dict[str, list[str]]:
     said: dict[str, list[str]] = {node: [] for node in nodes}
     if not nodes:
         return said
