@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,9 +120,9 @@ def hosts_of(printed: str) -> list[str]:
 
 
 def assert_works(cluster: Cluster) -> None:
-    """The next job must use all workers, and be right."""
+    """The next job must use all workers, and be right. Of which numbers they are Swarm chooses."""
     printed = cluster.run("hello", MPI_WAIT="120")
-    assert hosts_of(printed) == [f"worker-{n}" for n in (1, 2, 3, 4) for _ in range(2)]
+    assert sorted(Counter(hosts_of(printed)).values()) == [2, 2, 2, 2], printed
     assert "Allreduce over 8 ranks: correct" in printed
 
 

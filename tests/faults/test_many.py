@@ -93,7 +93,8 @@ def test_a_short_answer_of_dns_is_waited_for_and_names_who_is_missing(cluster: C
         env=cluster.env,
     )
     assert done.code == 1
-    assert "worker: 4 of 5 containers answer; missing: worker-5" in done.err
+    # of five, Swarm may have left any four when it scaled down
+    assert re.search(r"worker: 4 of 5 containers answer; missing: worker-\d\n", done.err)
 
 
 def test_an_outsider_on_the_overlay_cannot_log_in(cluster: Cluster) -> None:
