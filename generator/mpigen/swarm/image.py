@@ -81,7 +81,7 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
             for node in engine.client.api.nodes()
             if allows(node, constraints)
         }
-    start = Probe("start", "host", reference, {}, constraints=constraints)
+    start = Probe("start", "host", reference, {}, constraints=constraints, output=False)
     # a node that has to pull it needs longer than one that has only to start it
     seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
     (answers,) = probe.run(engine, [start], seconds)

@@ -5,6 +5,7 @@ It runs once, answers in its log, and is removed again.
 """
 
 import secrets
+import subprocess
 import time
 from calendar import timegm
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,16 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 
 from mpigen import processes
-from mpigen.swarm.engine import Engine, blame, client_of
+from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows
 
 LABEL = "mpigen.probe"
 _ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned")
-_LOG_SECONDS = 15
+_LOG_SECONDS = 30
+_SILENCE_SECONDS = 5
 _POLL_SECONDS = 0.2
 
 
@@ -29,7 +31,8 @@ _POLL_SECONDS = 0.2
 class Probe:
     """A script of `probes/`, and where it runs. `container` adds to its ContainerSpec.
 
-    `constraints` are of placement, as in stack.yml: it runs on the nodes that they allow.
+    `constraints` are of placement, as in stack.yml: it runs on the nodes that they allow. One that
+    has no `output` answers by ending well, and its log is not asked for.
     """
 
     script: str
@@ -38,6 +41,7 @@ class Probe:
     environment: Mapping[str, str]
     container: Mapping[str, Any] = field(default_factory=dict)
     constraints: Sequence[str] = ()
+    output: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
                 lambda pair: _create(engine, *pair), list(zip(names, probes, strict=True))
             )
             tasks = _wait(engine, dict(zip(names, probes, strict=True)), seconds)
-            return [_answers(engine, name, tasks[name]) for name in names]
+            return [
+                _answers(engine, name, tasks[name]) if probe.output else _ends(tasks[name])
+                for name, probe in zip(names, probes, strict=True)
+            ]
     finally:
         processes.each(lambda name: _remove(engine, name), names)
 
@@ -145,11 +152,21 @@ def _answers(engine: Engine, name: str, tasks: Mapping[str, dict[str, Any]]) -> 
 
 
 def _answer(task: dict[str, Any], lines: Sequence[str]) -> Answer:
-    state = _state(task)
-    if state == "complete" and "end=yes" in lines:
+    if _state(task) != "complete":
+        return _end(task)
+    if "end=yes" in lines:
         return Answer(tuple(lines), clock=_clock(task))
+    return Answer(error="the log of the container that looked cannot be read")
+
+
+def _ends(tasks: Mapping[str, dict[str, Any]]) -> dict[str, Answer]:
+    return {node: _end(task) for node, task in tasks.items()}
+
+
+def _end(task: dict[str, Any]) -> Answer:
+    state = _state(task)
     if state == "complete":
-        return Answer(error="the log of the container that looked cannot be read")
+        return Answer(clock=_clock(task))
     said = task.get("Status", {}).get("Err", "") if task else ""
     return Answer(error=said or f"the container that is to look is {state}")
 
@@ -177,29 +194,22 @@ def _log(engine: Engine, service: str, nodes: set[str]) -> dict[str, list[str]]:
     """
     deadline = time.monotonic() + _LOG_SECONDS
     while True:
-        said = _read(engine, service, nodes)
-        if all("end=yes" in said[node] for node in nodes) or time.monotonic() > deadline:
+        said = _read(engine, service) if nodes else {}
+        if all("end=yes" in said.get(node, ()) for node in nodes) or time.monotonic() > deadline:
             return said
         time.sleep(_POLL_SECONDS)
 
 
-def _read(engine: Engine, service: str, nodes: set[str]) -> dict[str, list[str]]:
-    said: dict[str, list[str]] = {node: [] for node in nodes}
-    if not nodes:
-        return said
-    # a node that is gone can keep the stream of all open: give up on silence
-    client = client_of(engine.where, timeout=_LOG_SECONDS)
-    waiting = set(nodes)
-    rest = b""
-    with suppress(APIError, OSError):
-        for part in client.api.service_logs(service, stdout=True):
-            *whole, rest = (rest + part).split(b"\n")
-            for line in whole:
-                node, _, text = line.decode("utf-8", "replace").partition(" ")
-                said.setdefault(node, []).append(text)
-                if text == "end=yes":
-                    waiting.discard(node)
-            if not waiting:
-                break
-    client.close()
+def _read(engine: Engine, service: str) -> dict[str, list[str]]:
+    # not by the SDK, which waits for a silent stream for ever, whatever its client's timeout
+    command = engine.command("service", "logs", "--raw", service)
+    try:
+        log = subprocess.run(command, capture_output=True, timeout=_SILENCE_SECONDS).stdout
+    except subprocess.TimeoutExpired as late:
+        # a node that is gone can keep the stream of all open
+        log = late.stdout or b""
+    said: dict[str, list[str]] = {}
+    for line in log.decode("utf-8", "replace").splitlines():
+        node, _, text = line.partition(" ")
+        said.setdefault(node, []).append(text)
     return said

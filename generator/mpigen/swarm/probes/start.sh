@@ -1,4 +1,3 @@
 #!/bin/sh
 # That it runs is the answer: the node has the image.
-#   NODE  the node's id, before each line
-echo "$NODE end=yes"
+exit 0
