@@ -98,7 +98,7 @@ def test_a_rank_has_the_threads_of_the_group_that_its_host_is_of(
     rank = (tmp_path / "output/rootfs/usr/local/bin/mpi-rank").read_text()
     (part,) = re.findall(r"^open my \$workers.*?^}$", rank, re.M | re.S)
     part = part.replace("/etc/mpi/workers", str(tmp_path / "output/rootfs/etc/mpi/workers"))
-    part = part.replace("(POSIX::uname)[1]", f"'{host}'")
+    part = part.replace("content_of('/proc/sys/kernel/hostname')", f"'{host}'")
     program = f"use strict; use warnings; delete $ENV{{OMP_NUM_THREADS}}; {part}\n"
     program += "print $ENV{OMP_NUM_THREADS} // '';"
     done = subprocess.run(["perl", "-e", program], capture_output=True, text=True, check=True)

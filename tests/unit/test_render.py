@@ -55,7 +55,7 @@ def test_every_artifact_is_what_its_name_says(site: Path) -> None:
         elif path.endswith(".py"):
             ast.parse(file.text)
         elif file.mode == 0o755:
-            perl = file.text.startswith("#!/usr/bin/perl\n")
+            perl = file.text.startswith("#!/usr/bin/perl -w\n")
             command = ["perl", "-wc"] if perl else ["sh", "-n"]
             done = subprocess.run(command, input=file.text.encode(), capture_output=True)
             assert done.returncode == 0, (path, done.stderr)
