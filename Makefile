@@ -69,9 +69,11 @@ bench: setup ## ours against the walk-through's recipe, copier and hpccm: both s
 	@$(BIN)/python tests/bench/walkthrough.py
 	@$(BIN)/python tests/bench/image.py
 	@$(BIN)/python tests/bench/render.py
-	@$(BIN)/python tests/bench/limits.py
-	@$(BIN)/python tests/bench/collectives.py
-	@$(BIN)/python tests/bench/launch.py
+	@mkdir -p build/bench
+	@$(BIN)/python tests/bench/limits.py --json build/bench/limits.json
+	@$(BIN)/python tests/bench/collectives.py --json build/bench/collectives.json
+	@$(BIN)/python tests/bench/launch.py --json build/bench/launch.json
+	@$(BIN)/python tests/bench/plots.py docs build/bench/*.json
 
 clean: ## the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

@@ -101,7 +101,7 @@ def measure(runs: int) -> dict[str, Any]:
                 note("mpigen", "warm", builder.build(OURS, *script))
                 with (site / "app" / "hello.cpp").open("a", encoding="utf-8") as source:
                     # one that the program keeps, so that another image must come of it
-                    source.write(f'extern const char built[] = "{time.time_ns()}";\n')
+                    source.write(f'extern const char built_{number}[] = "{time.time_ns()}";\n')
                 before = builder.identity(OURS)
                 note("mpigen", "one source file changed", builder.build(OURS, *script))
                 if builder.identity(OURS) == before:

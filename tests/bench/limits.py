@@ -61,6 +61,8 @@ STOCK = {
     "btl_tcp_eager_limit": "65536",
 }
 """Open MPI's own value of what mpigen sets for speed."""
+ALONE = {"mpi_yield_when_idle": "0", "hwloc_default_binding_policy": "core"}
+"""What is left away, and so Open MPI's own, where a node has one container."""
 
 
 @contextmanager
@@ -120,7 +122,10 @@ def by_netpipe(client: Worker, server: Worker, sizes: list[str]) -> dict[str, fl
 
 def by_mpi(start: Worker, groups: str, words: list[str], **params: str) -> dict[str, float]:
     """The points of `mpirun` in a worker, with those groups."""
-    told = {f"OMPI_MCA_{name}": value for name, value in params.items()}
+    told = {
+        f"{'PRTE' if name.startswith('hwloc') else 'OMPI'}_MCA_{name}": value
+        for name, value in params.items()
+    }
     return points(start.run("mpirun", "-n", "2", "points", *words, MPI_GROUPS=groups, **told))
 
 
@@ -133,7 +138,7 @@ def measure_part(here: Bench, part: str, wanted: argparse.Namespace) -> Found:
             sides: dict[str, Callable[[], dict[str, float]]] = {
                 "bare": lambda: on_the_machine(folder, words),
                 "mpigen": lambda: by_mpi(one, "one", words),
-                "alone": lambda: by_mpi(one, "one", words, mpi_yield_when_idle="0"),
+                "alone": lambda: by_mpi(one, "one", words, **ALONE),
             }
             sides |= _others(wanted.also, one, "one", words)
             return in_turn(wanted.runs, sides)
@@ -195,7 +200,7 @@ def report(found: dict[str, Any]) -> list[str]:
             "  bare: the image's files by chroot: no namespaces, no limits, Open MPI's settings",
         ]
         lines += [
-            "  alone: as mpigen has it where a node has one container; ranks that wait do not yield"
+            "  alone: as mpigen has it where a node has one container; ranks are bound and do not yield"
         ]
     if "near" in found or "far" in found:
         lines += [
