@@ -200,7 +200,7 @@ def report(found: dict[str, Any]) -> list[str]:
             "  bare: the image's files by chroot: no namespaces, no limits, Open MPI's settings",
         ]
         lines += [
-            "  alone: as mpigen has it where a node has one container; ranks are bound and do not yield"
+            "  alone: as mpigen has it where a node has one container: bound, and none yields"
         ]
     if "near" in found or "far" in found:
         lines += [
