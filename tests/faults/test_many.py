@@ -26,7 +26,7 @@ def test_jobs_that_start_while_the_cluster_is_scaled_have_the_right_hosts(
 ) -> None:
     """A job has the hosts of before or of after; it may lose what is taken from it, never more."""
     choose = random.Random(4)
-    before, lost, seconds = 4, 0, time.monotonic()
+    before, lost, unmade, seconds = 4, 0, 0, time.monotonic()
     try:
         for round_ in range(ROUNDS):
             after = choose.choice([count for count in (2, 3, 4, 5, 6) if count != before])
@@ -41,14 +41,21 @@ def test_jobs_that_start_while_the_cluster_is_scaled_have_the_right_hosts(
                     check(*scale, env=cluster.env)
                 done = job.result()
             counts = {after} if first else {before, after}
-            lost += _judge(done, counts, may_lose=after < before and not first, what=f"{round_}")
+            may_lose = after < before and not first
             before = after
+            # the engine's runc, on a busy machine: there was no container, and so no job
+            if done.code == 125 and "waiting for init preliminary setup" in done.err:
+                unmade += 1
+                continue
+            lost += _judge(done, counts, may_lose, what=f"{round_}")
     finally:
         check("docker", "service", "scale", "--detach", "mpi_worker=4", env=cluster.env)
     figure(
         f"{ROUNDS} rounds of scaling while a job starts: {time.monotonic() - seconds:.0f} s, "
-        f"0 wrong hostfiles, {lost} jobs lost the containers that were taken from them"
+        f"0 wrong hostfiles, {lost} jobs lost the containers that were taken from them, "
+        f"{unmade} containers that runc did not make"
     )
+    assert unmade <= 2
     assert_works(cluster)
 
 
