@@ -73,7 +73,7 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
             )
             tasks = _wait(engine, dict(zip(names, probes, strict=True)), seconds)
             return [
-                _answers(engine, name, tasks[name]) if probe.output else _ends(tasks[name])
+                _answers(engine, name, probe, tasks[name])
                 for name, probe in zip(names, probes, strict=True)
             ]
     finally:
@@ -145,7 +145,11 @@ def _wait(
         time.sleep(_POLL_SECONDS)
 
 
-def _answers(engine: Engine, name: str, tasks: Mapping[str, dict[str, Any]]) -> dict[str, Answer]:
+def _answers(
+    engine: Engine, name: str, probe: Probe, tasks: Mapping[str, dict[str, Any]]
+) -> dict[str, Answer]:
+    if not probe.output:
+        return {node: _end(task) for node, task in tasks.items()}
     complete = {node for node, task in tasks.items() if _state(task) == "complete"}
     lines = _log(engine, name, complete)
     return {node: _answer(task, lines.get(node, ())) for node, task in tasks.items()}
@@ -157,10 +161,6 @@ def _answer(task: dict[str, Any], lines: Sequence[str]) -> Answer:
     if "end=yes" in lines:
         return Answer(tuple(lines), clock=_clock(task))
     return Answer(error="the log of the container that looked cannot be read")
-
-
-def _ends(tasks: Mapping[str, dict[str, Any]]) -> dict[str, Answer]:
-    return {node: _end(task) for node, task in tasks.items()}
 
 
 def _end(task: dict[str, Any]) -> Answer:
