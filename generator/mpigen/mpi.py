@@ -7,6 +7,8 @@ HOSTFILE = "/run/mpi/hostfile"
 RANK = "/usr/local/bin/mpi-rank"
 # what starts Open MPI's daemon on each host, and lets go of it
 DAEMON = "/usr/local/bin/mpi-daemon"
+# what it logs in to each host with
+LOGIN = "/usr/local/bin/mpi-login"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
 
@@ -49,7 +51,7 @@ class Implementation:
     `carrying` is a pattern of the options with which mpirun has to carry input and output.
     `naps` are environment variables with which a rank that waits sleeps, where that can be had.
     `session_folder` begins the name of what the daemons of several jobs share on a host, if any.
-    `daemon` is true where a script of ours starts those daemons.
+    `daemon` is true where scripts of ours log in to hosts and start those daemons.
     """
 
     runtime_packages: tuple[str, ...]
@@ -92,6 +94,7 @@ IMPLEMENTATIONS = {
                     "orte_default_hostfile": HOSTFILE,
                     "orte_fork_agent": RANK,
                     "orte_launch_agent": DAEMON,
+                    "plm_rsh_agent": LOGIN,
                     # The overlay is plain TCP. Looking for faster fabrics costs each rank a
                     # second at its start, and UCX would look on every interface.
                     "pml": "ob1",
@@ -114,6 +117,7 @@ IMPLEMENTATIONS = {
                     "prte_default_hostfile": HOSTFILE,
                     "odls_base_exec_agent": RANK,
                     "prte_launch_agent": DAEMON,
+                    "plm_ssh_agent": LOGIN,
                     # each is 2 MiB while it lasts
                     "plm_ssh_num_concurrent": "32",
                     **_KEEPALIVE,

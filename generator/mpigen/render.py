@@ -9,7 +9,7 @@ from mpigen.cluster import Cluster
 from mpigen.compiled import SUFFIX
 from mpigen.errors import InputError
 from mpigen.keys import FOLDER, HOST_KEY, USER_KEY, PublicKeys
-from mpigen.mpi import DAEMON, IMPLEMENTATIONS
+from mpigen.mpi import DAEMON, IMPLEMENTATIONS, LOGIN
 from mpigen.stackfile.merge import merge
 from mpigen.template_checks import check
 from mpigen.template_errors import together
@@ -87,7 +87,7 @@ def _wanted(path: str, cluster: Cluster) -> bool:
     """Whether this cluster has the artifact: some are for one MPI, or for those who ask."""
     if path in _BENCH:
         return cluster.bench
-    if path == f"rootfs{DAEMON}":
+    if path in (f"rootfs{DAEMON}", f"rootfs{LOGIN}"):
         return cluster.mpi.daemon
     return path not in _PARAMS or path.rpartition("/")[2] in cluster.params
 

@@ -80,7 +80,7 @@ def launch(found: dict[str, Any], folder: Path) -> None:
     counts = sorted(found["counts"], key=int)
     sides = {
         side: [found["counts"][count][side]["seconds"] for count in counts]
-        for side in ("plain", "mpigen")
+        for side in ("plain", "mpigen, first", "mpigen, again")
     }
     figure, axes = pyplot.subplots(figsize=(6, 4))
     bars(axes, counts, sides)

@@ -348,16 +348,54 @@ def test_a_shell_has_the_cluster(cluster: Cluster) -> None:
         assert shell.wait(timeout=60) == 3
 
 
-def test_a_shell_reads_what_is_piped_into_it(cluster: Cluster) -> None:
+def in_a_shell(cluster: Cluster, script: str) -> Done:
+    """What a script does in one container of a job."""
     done = subprocess.run(
         [*MPIGEN, "shell", "-o", cluster.output],
         env={**os.environ, **cluster.env},
-        input="mpirun -n 2 uname -n </dev/null\nexit 4\n",
+        input=script,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert (done.returncode, done.stdout) == (4, "cpu-1\ncpu-1\n"), done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def own_words(done: Done) -> list[str]:
+    """What a job says besides Open MPI's warning of two processes that set the same."""
+    return [line for line in done.err.splitlines() if "plm:ssh: Warning: setpgid" not in line]
+
+
+LOGINS = """
+kept() {
+    for host in $(cut -d ' ' -f 1 /run/mpi/hostfile); do
+        ssh -O check -o ControlPath=/run/mpi/login-%C "$host" 2>&1
+    done
+}
+"""
+
+
+def test_a_second_mpirun_needs_no_logins(cluster: Cluster) -> None:
+    twice = "mpirun true; kept; mpirun true; kept; sleep 12; ls /run/mpi\n"
+    done = in_a_shell(cluster, LOGINS + twice)
+    lines = done.out.splitlines()
+    assert done.code == 0 and not own_words(done)
+    assert all(line.startswith("Master running (pid=") for line in lines[:8]), lines
+    assert len(set(lines[:4])) == 4 and lines[:4] == lines[4:8]
+    # and they end by themselves
+    assert "hostfile" in lines[8:] and not [name for name in lines[8:] if "login-" in name]
+
+
+def test_mpiruns_at_once_in_one_container_do_not_mind_one_another(cluster: Cluster) -> None:
+    one = "mpirun -n 9 uname -n </dev/null"
+    done = in_a_shell(cluster, f"{one} & {one} & {one} & wait\n")
+    assert (done.code, sorted(done.out.split())) == (0, sorted(3 * EVERY)), done.err
+    assert not own_words(done)
+
+
+def test_a_shell_reads_what_is_piped_into_it(cluster: Cluster) -> None:
+    done = in_a_shell(cluster, "mpirun -n 2 uname -n </dev/null\nexit 4\n")
+    assert (done.code, done.out) == (4, "cpu-1\ncpu-1\n"), done.err
 
 
 def test_a_job_runs_from_a_node_that_is_no_manager(

@@ -204,8 +204,17 @@ def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
 
 DAEMON = """\
 #!{python}
-import os, pathlib, socket, sys, time
+import os, pathlib, signal, socket, sys, time
 assert "--daemonize" not in sys.argv
+
+def end_ranks(*_):
+    # its first process stops late, or goes on: mpi-daemon is told, and is to wait all the same
+    time.sleep(0.1)
+    os.kill(os.getppid(), signal.SIGCONT)
+    time.sleep(0.4)
+    pathlib.Path("{folder}/ended").touch()
+    sys.exit(1)
+
 if "fails" in sys.argv:
     print("prted: no room", file=sys.stderr)
     sys.exit(7)
@@ -214,6 +223,7 @@ if "alone" in sys.argv:
     if os.fork():
         os.wait()  # as PRRTE's first process, for a second one in its own session
     os.setsid()
+    signal.signal(signal.SIGTERM, end_ranks)
 pathlib.Path("{folder}/pid").write_text(str(os.getpid()))
 if "alone" in sys.argv:
     time.sleep(60)
@@ -269,6 +279,8 @@ def test_a_daemon_that_cannot_join_ends_with_its_login(
         assert login.stderr
         login.stderr.close()
         assert login.wait(timeout=30) == 1
+    # it has had the time to end its ranks
+    assert (tmp_path / "ended").exists()
     # it may be dead and not yet waited for by init
     stat = Path(f"/proc/{pid.read_text()}/stat")
     assert not stat.exists() or ") Z " in stat.read_text()
