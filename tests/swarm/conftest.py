@@ -32,6 +32,11 @@ class Done:
     out: str
     err: str
 
+    @property
+    def complaints(self) -> list[str]:
+        """Its errors without PRRTE's warning of a race with its child, which does no harm."""
+        return [line for line in self.err.splitlines() if "plm:ssh: Warning: setpgid" not in line]
+
 
 def call(*command: str | Path, env: dict[str, str] | None = None, timeout: float = 300) -> Done:
     """Run a command, stdin closed; `timeout` is in seconds."""
