@@ -1,6 +1,23 @@
-"""`python -m mpigen` is the console script."""
+"""The console script, and `python -m mpigen`: what has to be set before anything is loaded."""
 
-from mpigen.cli import main
+import gc
+import os
+
+
+def main() -> None:
+    """Run the command line."""
+    # nothing here plugs into pydantic, and to look for what does takes a tenth of a render
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # a render makes many objects and ends: searching them for garbage is a tenth of its time
+    gc.set_threshold(200_000)
+    from mpigen import cli
+
+    try:
+        cli.main()
+    finally:
+        # and so is searching them once more when the interpreter ends
+        gc.freeze()
+
 
 if __name__ == "__main__":
     main()

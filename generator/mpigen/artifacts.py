@@ -3,9 +3,8 @@
 They take the folder alone, never mpigen.yaml: what was reviewed is what is built and deployed.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpigen.cluster import Cluster
 from mpigen.cluster import Group as Planned
@@ -14,8 +13,7 @@ from mpigen.output import MANIFEST, recorded_cluster
 from mpigen.variants import reference
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """A worker group as rendered; how many containers it has now, the Swarm knows.
 
     `variant` names its image where that is another than the cluster's (`variants.py`).
@@ -28,8 +26,7 @@ class Group:
     variant: str = ""
 
 
-@dataclass(frozen=True)
-class Artifacts:
+class Artifacts(NamedTuple):
     """A rendered folder. `network` is the key in stack.yml, and on the Swarm too if it is
     `external`; `endpoints` maps nodes to URLs.
 

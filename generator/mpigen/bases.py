@@ -1,7 +1,10 @@
 """The base images that are known: which MPI each brings, and what of it is left out or broken."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,7 @@ class Unloaded:
         return f"{self.package} (= {self.version})" if self.version else self.package
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """A release of Debian or Ubuntu, known by its image's name.
 
     `versions` maps implementations to the version that its packages have (the distributions'
@@ -38,7 +40,7 @@ class Release:
     name: str
     image: str
     versions: dict[str, str]
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: Mapping[str, str] = MappingProxyType({})
     unloaded: tuple[Unloaded, ...] = ()
     first: tuple[str, ...] = ()
 

@@ -1,12 +1,11 @@
 """The named blocks of a template: where each is, and what is in it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import jinja2
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A block: its first and last line, counted from 1, and the text between its two tags."""
 
     name: str

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpigen.bases import release_of
 from mpigen.capacity import (
@@ -39,8 +38,7 @@ _STORAGE = {
 _OURS = ("/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var")
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(NamedTuple):
     """Fields that do not go together.
 
     The first of `paths` names the problem, the first that is in the file places it.

@@ -5,8 +5,7 @@ Anything that is not an `MpigenError` is a bug. The command line prints these on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class MpigenError(Exception):
@@ -30,8 +29,7 @@ class CheckFailed(MpigenError):
     exit_code = 1
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong in a file; line and column are counted from 1.
 
     `path` is the field's, as in `workers[0].replicas`, or empty.

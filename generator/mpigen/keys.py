@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpigen.errors import InputError
 from mpigen.keyfile import refuse_private
@@ -41,8 +41,7 @@ class PublicKeys:
         return {"user": fingerprint(self.user), "host": fingerprint(self.host)}
 
 
-@dataclass(frozen=True)
-class Keys:
+class Keys(NamedTuple):
     """The public keys, and the private ones that are still to be written (path to text)."""
 
     public: PublicKeys

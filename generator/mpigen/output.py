@@ -10,10 +10,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mpigen import __version__
 from mpigen.errors import InputError
@@ -24,8 +23,7 @@ from mpigen.render import File
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One file that differs. `edited` tells that mpigen did not write what is there now.
 
     A file is `removed` that the manifest lists and that is rendered no more; of a `mode` only the
@@ -38,8 +36,7 @@ class Change:
     mode: bool = False
 
 
-@dataclass(frozen=True)
-class Blob:
+class Blob(NamedTuple):
     """A file as git stores it: mode 0o100644, 0o100755, or 0o120000 for a symlink.
 
     A symlink's data is where it points to.

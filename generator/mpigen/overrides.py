@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import jinja2
 from jinja2 import nodes
@@ -10,8 +10,7 @@ from jinja2 import nodes
 from mpigen.errors import InputError
 
 
-@dataclass(frozen=True)
-class Override:
+class Override(NamedTuple):
     """What of the built-in template `path` a site overrides: a block, or all if `block` is empty.
 
     `path` is the artifact's; `builtin` is the text that is overridden.

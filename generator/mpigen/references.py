@@ -1,7 +1,7 @@
 """Which templates a template names: those it extends, includes or imports from."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jinja2 import nodes
 
@@ -13,8 +13,7 @@ _VERBS: dict[type[nodes.Node], str] = {
 }
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """A template's name in another, and the line; `verb` is what is done with it.
 
     `optional` tells that it need not be there: `ignore missing`.

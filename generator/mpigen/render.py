@@ -1,7 +1,7 @@
 """Cluster -> {path: File}: every artifact in memory, no side effects."""
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import yaml
 
@@ -39,8 +39,7 @@ _BENCH = {"rootfs/usr/local/bin/mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """An artifact: its text, its mode (0o644 or 0o755), and the template that it came from."""
 
     text: str

@@ -4,8 +4,8 @@ A site is a folder with mpigen.yaml and, if it wants, `templates/`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -24,8 +24,7 @@ from mpigen.stackfile.schema import problems
 from mpigen.templates import Templates
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """Where a site's files are: its layers of mpigen.yaml, and the folder of its artifacts.
 
     The folder of the first layer is the site's own.
@@ -40,8 +39,7 @@ class Site:
         return self.configs[0].parent
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """What a render would write: every artifact by its path below output/, and new private keys.
 
     `warnings` are what the user should know and may have meant, a sentence each.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import yaml
 
@@ -18,8 +18,7 @@ _APPEND_TAG = "!append"
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file: line and column, both counted from 1."""
 
     file: str
@@ -27,8 +26,7 @@ class Mark:
     column: int
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong, and where.
 
     `path` leads to the value, as in `("workers", 0, "replicas")`. `mark` wins over it where

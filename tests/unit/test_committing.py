@@ -87,7 +87,7 @@ def test_the_hook_is_installed_by_pip_and_given_no_file_names() -> None:
         False,
     )
     scripts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\n{shlex.split(HOOK["entry"])[0]} = "mpigen.cli:main"\n' in scripts
+    assert f'\n{shlex.split(HOOK["entry"])[0]} = "mpigen.__main__:main"\n' in scripts
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ A verb imports what it needs inside its function, so that `mpigen render` stays 
 never loads the Docker SDK.
 """
 
-import gc
-import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -45,16 +43,17 @@ def command_line(word: str = "") -> typer.Typer:
 
     To import and to read all of them is a thirtieth of a render.
     """
+    known = word in _VERBS or word in _FAMILIES
     app = typer.Typer(
         name="mpigen",
         help=_root.__doc__,
         no_args_is_help=True,
+        add_completion=not known,  # those options stand before a verb
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    known = word in _VERBS or word in _FAMILIES
     for verb, (module, settings) in _VERBS.items():
         if verb == word or not known:
             function = getattr(import_module(f"mpigen.cli.{module}"), verb)
@@ -83,10 +82,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; print an `MpigenError` once and exit with its code."""
-    # nothing here plugs into pydantic, and to look for what does takes a tenth of a render
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # a render makes many objects and ends: searching them for garbage is a tenth of its time
-    gc.set_threshold(50_000)
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
     except MpigenError as error:
@@ -94,6 +89,3 @@ def main() -> None:
         if error.hint:
             typer.echo(error.hint, err=True)
         sys.exit(error.exit_code)
-    finally:
-        # and so is searching them once more when the interpreter ends
-        gc.freeze()

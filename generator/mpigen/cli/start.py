@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +77,7 @@ def validate(
 def _as_rows(error: InputError) -> list[dict[str, object]]:
     """What is wrong, one by one; an error that has no place of its own is one row without."""
     if error.faults:
-        return [asdict(fault) for fault in error.faults]
+        return [fault._asdict() for fault in error.faults]
     return [dict.fromkeys(("file", "line", "column")) | {"path": "", "message": error.message}]
 
 

@@ -1,7 +1,6 @@
 """The cluster's image: which one is to be deployed, and which nodes cannot start it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from docker.errors import ImageNotFound
@@ -55,7 +54,7 @@ def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
     own = "" if artifacts.folder == Path("output") else f" -o {artifacts.folder}"
     hint = f"Build it: mpigen build{own}"
     context = content.of_context(artifacts, content.site_of(artifacts))
-    artifacts = replace(artifacts, image=artifacts.images[variant])
+    artifacts = artifacts._replace(image=artifacts.images[variant])
     same = _of_context(engine, artifacts.image, context, variant) if context else []
     if artifacts.distribute == "registry":
         known = [digest for image in same if (digest := digest_of(image, artifacts.image))]
