@@ -11,6 +11,9 @@ from mpigen.stackfile.merge import Addition
 from mpigen.variants import Variant, of_groups
 
 DEFAULT_SHM = 512 * 1024**2
+# of /dev/shm, the most that each rank of Open MPI takes (btl_sm_segment_size): where there is no
+# more of it, ranks end with a bus error
+_SHM_OF_A_RANK = 16 * 1024**2
 # from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
 # containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7); and
 # no login is left open, which would be 3 MiB of the job's own container for each
@@ -239,21 +242,27 @@ def _additions(config: Config) -> tuple[Addition, ...]:
 
 
 def _group(workers: Workers, variant: Variant | None) -> Group:
-    shm = workers.shm or min(DEFAULT_SHM, workers.memory // 2 if workers.memory else DEFAULT_SHM)
+    slots = workers.slots or max(1, int(float(workers.cpus or 1)) // (workers.threads or 1))
     return Group(
         name=workers.name,
         mode=workers.mode,
         replicas=workers.replicas,
-        slots=workers.slots or max(1, int(float(workers.cpus or 1)) // (workers.threads or 1)),
+        slots=slots,
         threads=workers.threads,
         cpus=workers.cpus,
         memory=workers.memory,
-        shm=shm,
+        shm=workers.shm or _shm(slots, workers.memory),
         constraints=tuple(workers.constraints),
         max_per_node=workers.max_per_node,
         generic=dict(workers.generic),
         variant=variant,
     )
+
+
+def _shm(slots: int, memory: int | None) -> int:
+    """Bytes of /dev/shm for so many ranks; they count against `memory`."""
+    wanted = max(DEFAULT_SHM, slots * _SHM_OF_A_RANK)
+    return min(wanted, memory // 2) if memory else wanted
 
 
 def _launcher(launcher: Launcher) -> Group:

@@ -220,7 +220,8 @@ class Workers(_Section):
     )
     shm: Shm | None = Field(
         None,
-        description="Size of /dev/shm; default 512m, or half the memory limit if less.",
+        description="Size of /dev/shm; default 512m, or 16m a slot if that is more, and half the "
+        "memory limit at most.",
         examples=["1g"],
     )
     packages: list[Package] = Field(

@@ -103,6 +103,13 @@ IMPLEMENTATIONS = {
                     # Open MPI's own 64 KiB count headers: a message of 64 KiB waits for an answer
                     # first, and takes twice as long (tests/bench/limits.py)
                     "btl_tcp_eager_limit": "131072",
+                    # Ranks of one container copy by a shared buffer (vader, which Open MPI 5 calls
+                    # sm as well), piece by piece: 4 MiB in its own 32 KiB take half as long again
+                    # (the same bench). Open MPI 4 would read the other's memory, no faster: an
+                    # engine before 23.0 forbids that, and it says so by `Read -1` for each message
+                    "btl_vader_max_send_size": "131072",
+                    "btl_vader_rndv_eager_limit": "131072",
+                    "btl_vader_single_copy_mechanism": "none",
                     **_KEEPALIVE,
                 },
                 # and a rank that waits lets the others run: containers may share cores too

@@ -63,6 +63,8 @@ STOCK = {
 """Open MPI's own value of what mpigen sets for speed."""
 ALONE = {"mpi_yield_when_idle": "0", "hwloc_default_binding_policy": "core"}
 """What is left away, and so Open MPI's own, where a node has one container."""
+SMALL_PIECES = {"btl_vader_max_send_size": "32768", "btl_vader_rndv_eager_limit": "32768"}
+"""Open MPI's own value of what mpigen sets for ranks of one container."""
 
 
 @contextmanager
@@ -139,6 +141,7 @@ def measure_part(here: Bench, part: str, wanted: argparse.Namespace) -> Found:
                 "bare": lambda: on_the_machine(folder, words),
                 "mpigen": lambda: by_mpi(one, "one", words),
                 "alone": lambda: by_mpi(one, "one", words, **ALONE),
+                "alone, stock": lambda: by_mpi(one, "one", words, **ALONE, **SMALL_PIECES),
             }
             sides |= _others(wanted.also, one, "one", words)
             return in_turn(wanted.runs, sides)
@@ -200,7 +203,8 @@ def report(found: dict[str, Any]) -> list[str]:
             "  bare: the image's files by chroot: no namespaces, no limits, Open MPI's settings",
         ]
         lines += [
-            "  alone: as mpigen has it where a node has one container: bound, and none yields"
+            "  alone: as mpigen has it where a node has one container: bound, and none yields",
+            "  stock: with " + " ".join(f"{k}={v}" for k, v in SMALL_PIECES.items()),
         ]
     if "near" in found or "far" in found:
         lines += [

@@ -83,9 +83,14 @@ def test_slots_are_the_whole_cpus_unless_said(tmp_path: Path, group: str, slots:
         ("memory: 6m", 3 * MIB),
         ("{memory: 1g, shm: 1g}", 1024 * MIB),
         ("shm: 64m", 64 * MIB),
+        ("slots: 32", 512 * MIB),
+        ("slots: 128", 2048 * MIB),
+        ("{slots: 128, memory: 64g}", 2048 * MIB),
+        ("{slots: 128, memory: 2g}", 1024 * MIB),
+        ("{slots: 128, shm: 1g}", 1024 * MIB),
     ],
 )
-def test_shm_is_half_the_memory_and_at_most_512m_unless_said(
+def test_shm_is_512m_or_16m_a_rank_and_half_the_memory_at_most_unless_said(
     tmp_path: Path, group: str, shm: int
 ) -> None:
     assert sites.cluster(tmp_path, f"name: x\nworkers: [{group}]").groups[0].shm == shm
