@@ -11,6 +11,8 @@ DAEMON = "/usr/local/bin/mpi-daemon"
 LOGIN = "/usr/local/bin/mpi-login"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
+# and for the way in which ranks of one container copy: cma, where the engine allows it, or none
+SINGLE_COPY = "@single_copy@"
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,12 @@ IMPLEMENTATIONS = {
                     "btl_tcp_eager_limit": "131072",
                     # Ranks of one container copy by a shared buffer (vader, which Open MPI 5 calls
                     # sm as well), piece by piece: 4 MiB in its own 32 KiB take half as long again
-                    # (the same bench). Open MPI 4 would read the other's memory, no faster: an
-                    # engine before 23.0 forbids that, and it says so by `Read -1` for each message
+                    # (the same bench)
                     "btl_vader_max_send_size": "131072",
                     "btl_vader_rndv_eager_limit": "131072",
-                    "btl_vader_single_copy_mechanism": "none",
+                    # Open MPI 4 reads the other's memory instead; where an engine forbids that, as
+                    # those before 23.0 do, it says `Read -1` of each message. 5 asks first
+                    "btl_vader_single_copy_mechanism": SINGLE_COPY,
                     **_KEEPALIVE,
                 },
                 # and a rank that waits lets the others run: containers may share cores too

@@ -9,7 +9,7 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests.matrix.conftest import BASES, LAB, Cell
-from tests.swarm.conftest import Cluster, check, make_site
+from tests.swarm.conftest import KEPT, Cluster, check, make_site
 
 TEXT = """\
 name: cells
@@ -59,6 +59,13 @@ def test_ranks_on_every_host_communicate(cluster: Cluster) -> None:
     _right(cluster)
 
 
+def test_ranks_copy_as_their_engine_allows(cluster: Cluster, cell: Cell) -> None:
+    look = "sed -n 's/^btl_vader_single_copy_mechanism = //p' /run/mpi/*-params.conf"
+    wanted = {"26.1": {"cma"}, "20.10": {"none"}, "26.1,20.10": {"cma", "none"}}[cell.engines]
+    found = set(cluster.run("sh", "-c", look).split())
+    assert found == (wanted if cell.mpi == "openmpi" else set())
+
+
 def test_the_rendered_checks_pass(cluster: Cluster) -> None:
     done = cluster.verify()
     assert done.code == 0, done.out
@@ -72,6 +79,15 @@ def test_the_exit_code_is_the_programs(cluster: Cluster, code: int) -> None:
 def test_output_of_every_rank_arrives_whole(cluster: Cluster) -> None:
     printed = cluster.run("sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x")
     assert printed.count("x") == 8 * 200_000
+
+
+def test_a_second_mpirun_has_the_logins_of_the_first(cluster: Cluster, cell: Cell) -> None:
+    done = cluster.shell(KEPT + "mpirun hello; kept; mpirun hello; kept\n")
+    assert done.code == 0, done.out + done.err
+    assert done.out.count("Allreduce over 8 ranks: correct") == 2
+    masters = re.findall(r"Master running \(pid=(\d+)\)", done.out)
+    # MPICH's launcher logs in by itself, and keeps none
+    assert (len(masters), len(set(masters))) == ((8, 4) if cell.mpi == "openmpi" else (0, 0))
 
 
 def test_a_killed_worker_ends_its_job_and_is_replaced(cluster: Cluster, the_lab: lab.Lab) -> None:

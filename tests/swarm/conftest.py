@@ -22,6 +22,14 @@ def own_lab(name: str) -> str:
 
 LAB = own_lab("test")
 NODES = 3
+# of a script in a job's container: says of each host whether mpirun's login is there still
+KEPT = """
+kept() {
+    for host in $(cut -d ' ' -f 1 /run/mpi/hostfile); do
+        ssh -O check -o ControlPath=/run/mpi/login-%C "$host" 2>&1
+    done
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,18 @@ class Cluster:
         done = self.script("run.sh", *arguments, **env)
         assert done.code == 0, f"run.sh {arguments} ended with {done.code}\n{done.out}{done.err}"
         return done.out
+
+    def shell(self, script: str) -> Done:
+        """What a script does in one container of a job, by `mpigen shell`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mpigen", "shell", "-o", self.output],
+            env={**os.environ, **self.env},
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def docker(self, *arguments: str) -> str:
         """What docker prints, asked on the manager."""

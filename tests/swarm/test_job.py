@@ -18,7 +18,7 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests import leftovers
-from tests.swarm.conftest import Cluster, Done, call, check, make_site
+from tests.swarm.conftest import KEPT, Cluster, Done, call, check, make_site
 
 pytestmark = pytest.mark.long
 
@@ -348,31 +348,9 @@ def test_a_shell_has_the_cluster(cluster: Cluster) -> None:
         assert shell.wait(timeout=60) == 3
 
 
-def in_a_shell(cluster: Cluster, script: str) -> Done:
-    """What a script does in one container of a job."""
-    done = subprocess.run(
-        [*MPIGEN, "shell", "-o", cluster.output],
-        env={**os.environ, **cluster.env},
-        input=script,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-LOGINS = """
-kept() {
-    for host in $(cut -d ' ' -f 1 /run/mpi/hostfile); do
-        ssh -O check -o ControlPath=/run/mpi/login-%C "$host" 2>&1
-    done
-}
-"""
-
-
 def test_a_second_mpirun_needs_no_logins(cluster: Cluster) -> None:
     twice = "mpirun true; kept; mpirun true; kept; sleep 12; ls /run/mpi\n"
-    done = in_a_shell(cluster, LOGINS + twice)
+    done = cluster.shell(KEPT + twice)
     lines = done.out.splitlines()
     assert done.code == 0 and not done.complaints
     assert all(line.startswith("Master running (pid=") for line in lines[:8]), lines
@@ -383,13 +361,13 @@ def test_a_second_mpirun_needs_no_logins(cluster: Cluster) -> None:
 
 def test_mpiruns_at_once_in_one_container_do_not_mind_one_another(cluster: Cluster) -> None:
     one = "mpirun -n 9 uname -n </dev/null"
-    done = in_a_shell(cluster, f"{one} & {one} & {one} & wait\n")
+    done = cluster.shell(f"{one} & {one} & {one} & wait\n")
     assert (done.code, sorted(done.out.split())) == (0, sorted(3 * EVERY)), done.err
     assert not done.complaints
 
 
 def test_a_shell_reads_what_is_piped_into_it(cluster: Cluster) -> None:
-    done = in_a_shell(cluster, "mpirun -n 2 uname -n </dev/null\nexit 4\n")
+    done = cluster.shell("mpirun -n 2 uname -n </dev/null\nexit 4\n")
     assert (done.code, done.out) == (4, "cpu-1\ncpu-1\n"), done.err
 
 

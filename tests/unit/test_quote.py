@@ -44,6 +44,7 @@ NASTY = [
     "~",
     "%s %%",
     "@interface@",
+    "@single_copy@",
     "größe",
     "数",
     "🚀",
