@@ -88,11 +88,11 @@ def bare(image: str) -> Iterator[Path]:
         must(docker, "rm", "-rf", "--one-file-system", folder)
 
 
-def on_the_machine(folder: Path, words: list[str]) -> dict[str, float]:
+def on_the_machine(folder: Path, words: list[str], *options: str) -> dict[str, float]:
     """The points of mpirun in that folder; its parameter files are links to nothing there."""
     enter = ("chroot", "--userspec=1000:1000", folder, "/usr/bin/env", "-i", "HOME=/tmp")
     path = "PATH=/opt/app/bin:/usr/bin:/bin"
-    mpirun = ("/usr/bin/mpirun", "--host", "localhost:2", "-n", "2", "points", *words)
+    mpirun = ("/usr/bin/mpirun", "--host", "localhost:2", "-n", "2", *options, "points", *words)
     return points(call("", *enter, path, *mpirun, limit=120))
 
 
@@ -139,6 +139,7 @@ def measure_part(here: Bench, part: str, wanted: argparse.Namespace) -> Found:
         with bare(here.image) as folder:
             sides: dict[str, Callable[[], dict[str, float]]] = {
                 "bare": lambda: on_the_machine(folder, words),
+                "bare, no CMA": lambda: on_the_machine(folder, words, "--mca", "smsc", "^cma"),
                 "mpigen": lambda: by_mpi(one, "one", words),
                 "alone": lambda: by_mpi(one, "one", words, **ALONE),
                 "alone, stock": lambda: by_mpi(one, "one", words, **ALONE, **SMALL_PIECES),
@@ -217,8 +218,9 @@ def report(found: dict[str, Any]) -> list[str]:
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--runs", type=int, default=7, help="repetitions of each side (7)")
-    options.add_argument("--seconds", type=float, default=0.5, help="of each point (0.5)")
+    # many short runs: a machine's cores are near each other in some, and far in others
+    options.add_argument("--runs", type=int, default=21, help="repetitions of each side (21)")
+    options.add_argument("--seconds", type=float, default=0.2, help="of each point (0.2)")
     options.add_argument("--only", choices=list(SIZES), help="one of the questions")
     options.add_argument("--base", default="debian:trixie-slim", help="the image's base")
     options.add_argument("--also", action="append", default=[], help='"NAME: PARAM=VALUE ..."')
