@@ -220,8 +220,7 @@ class Workers(_Section):
     )
     shm: Shm | None = Field(
         None,
-        description="Size of /dev/shm; default 512m, or 16m a slot if that is more, and half the "
-        "memory limit at most.",
+        description="Size of /dev/shm; default 512m or 16m a slot, half of `memory` at most.",
         examples=["1g"],
     )
     packages: list[Package] = Field(
