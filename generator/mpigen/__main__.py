@@ -8,14 +8,14 @@ def main() -> None:
     """Run the command line."""
     # nothing here plugs into pydantic, and to look for what does takes a tenth of a render
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # a render makes many objects and ends: searching them for garbage is a tenth of its time
+    # a render makes many objects and ends: to search them for garbage is a fortieth of its time
     gc.set_threshold(200_000)
     from mpigen import cli
 
     try:
         cli.main()
     finally:
-        # and so is searching them once more when the interpreter ends
+        # and to search all of them once more when the interpreter ends, a tenth
         gc.freeze()
 
 
