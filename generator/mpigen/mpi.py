@@ -106,8 +106,8 @@ IMPLEMENTATIONS = {
                     # first, and takes twice as long (tests/bench/limits.py)
                     "btl_tcp_eager_limit": "131072",
                     # Ranks of one container copy by a shared buffer (vader, which Open MPI 5 calls
-                    # sm as well), piece by piece: 4 MiB in its own 32 KiB take half as long again
-                    # (the same bench)
+                    # sm as well), piece by piece: 4 MiB in its own 32 KiB take a third longer (the
+                    # same bench)
                     "btl_vader_max_send_size": "131072",
                     "btl_vader_rndv_eager_limit": "131072",
                     # Open MPI 4 reads the other's memory instead; where an engine forbids that, as

@@ -205,7 +205,7 @@ def report(found: dict[str, Any]) -> list[str]:
         ]
         lines += [
             "  alone: as mpigen has it where a node has one container: bound, and none yields",
-            "  stock: with " + " ".join(f"{k}={v}" for k, v in SMALL_PIECES.items()),
+            "  alone, stock: with " + " ".join(f"{k}={v}" for k, v in SMALL_PIECES.items()),
         ]
     if "near" in found or "far" in found:
         lines += [
