@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
+from mpigen import shm
 from mpigen.bases import Unloaded, release_of
 from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.config import App, Config, Launcher, Storage, Workers
@@ -10,10 +11,6 @@ from mpigen.mpi import IMPLEMENTATIONS, Implementation
 from mpigen.stackfile.merge import Addition
 from mpigen.variants import Variant, of_groups
 
-DEFAULT_SHM = 512 * 1024**2
-# of /dev/shm, the most that each rank of Open MPI takes (btl_sm_segment_size): where there is no
-# more of it, ranks end with a bus error
-_SHM_OF_A_RANK = 16 * 1024**2
 # from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
 # containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7); and
 # no login is left open, which would be 3 MiB of the job's own container for each
@@ -251,18 +248,12 @@ def _group(workers: Workers, variant: Variant | None) -> Group:
         threads=workers.threads,
         cpus=workers.cpus,
         memory=workers.memory,
-        shm=workers.shm or _shm(slots, workers.memory),
+        shm=workers.shm or shm.size(slots, workers.memory),
         constraints=tuple(workers.constraints),
         max_per_node=workers.max_per_node,
         generic=dict(workers.generic),
         variant=variant,
     )
-
-
-def _shm(slots: int, memory: int | None) -> int:
-    """Bytes of /dev/shm for so many ranks; they count against `memory`."""
-    wanted = max(DEFAULT_SHM, slots * _SHM_OF_A_RANK)
-    return min(wanted, memory // 2) if memory else wanted
 
 
 def _launcher(launcher: Launcher) -> Group:
@@ -274,7 +265,7 @@ def _launcher(launcher: Launcher) -> Group:
         threads=None,
         cpus=None,
         memory=None,
-        shm=DEFAULT_SHM,
+        shm=shm.DEFAULT,
         constraints=tuple(launcher.constraints),
         max_per_node=None,
         generic={},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import yaml
 
-from mpigen import keys
+from mpigen import keys, shm
 from mpigen.artifacts import record
 from mpigen.cluster import Cluster, plan
 from mpigen.compiled import BUILTIN
@@ -68,6 +68,7 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
     files = render(cluster, own.public, templates)
     overrides = templates.overrides()
     warnings = [
+        *shm.too_small(cluster.groups),
         *_check_stack(files[STACK], cluster),
         *(
             f"mpigen has changed {now} since it was overridden here: `mpigen templates diff` "

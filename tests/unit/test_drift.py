@@ -207,6 +207,25 @@ def test_a_warning_is_said_and_is_no_drift(site: Path, mpigen: Mpigen) -> None:
         assert done.err.startswith("warning: stack.yml: services.worker.user is 'root'; ")
 
 
+@pytest.mark.parametrize(
+    ("workers", "warns"),
+    [
+        ("slots: 8, shm: 127m", "worker: 127m of /dev/shm is little for 8 slots: "),
+        ("slots: 8, shm: 128m", ""),
+        ("slots: 64, memory: 1g", "worker: 512m of /dev/shm is little for 64 slots: "),
+        ("slots: 64", ""),
+        ("slots: 1, shm: 1m", ""),
+    ],
+)
+def test_a_dev_shm_in_which_ranks_may_find_no_room_is_warned_of(
+    site: Path, mpigen: Mpigen, workers: str, warns: str
+) -> None:
+    (site / "mpigen.yaml").write_text(f"name: x\nworkers: [{{{workers}}}]\n")
+    done = mpigen("validate")
+    assert (done.code, bool(done.err)) == (0, bool(warns))
+    assert done.err.startswith(f"warning: {warns}" if warns else "")
+
+
 def test_before_the_first_render_the_check_says_so_and_makes_no_keys(
     tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
