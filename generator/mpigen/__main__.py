@@ -2,6 +2,8 @@
 
 import gc
 import os
+import signal
+import sys
 
 
 def main() -> None:
@@ -10,10 +12,12 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # a render makes many objects and ends: to search them for garbage is a fortieth of its time
     gc.set_threshold(200_000)
-    from mpigen import cli
-
     try:
+        from mpigen import cli
+
         cli.main()
+    except KeyboardInterrupt:  # while it loads; a verb says what it leaves
+        sys.exit(128 + signal.SIGINT)
     finally:
         # and to search all of them once more when the interpreter ends, a tenth
         gc.freeze()

@@ -7,7 +7,7 @@ from mpigen import shm
 from mpigen.bases import Unloaded, release_of
 from mpigen.capacity import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.config import App, Config, Launcher, Storage, Workers
-from mpigen.mpi import IMPLEMENTATIONS, Implementation
+from mpigen.mpi import IMPLEMENTATIONS, SINGLE_COPY, Implementation
 from mpigen.stackfile.merge import Addition
 from mpigen.variants import Variant, of_groups
 
@@ -123,6 +123,11 @@ class Cluster:
     def many(self) -> bool:
         """Whether there are so many containers that mpirun goes about them in another way."""
         return _are_many(self.groups)
+
+    @property
+    def asks_for_single_copy(self) -> bool:
+        """Whether a container finds out if its ranks may read each other's memory."""
+        return any(SINGLE_COPY in values.values() for values in self.params.values())
 
     @property
     def variants(self) -> tuple[Variant, ...]:
