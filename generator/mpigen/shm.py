@@ -31,5 +31,6 @@ def too_small(groups: Iterable["Group"]) -> list[str]:
                 f"{group.name}: {format_bytes(group.shm)} of /dev/shm is little for {group.slots} "
                 f"slots: a rank takes up to {format_bytes(_OF_A_RANK)}, and where there is no room "
                 f"it fails, or ends with a bus error; set shm to {format_bytes(wanted)} or more"
+                f"{', which counts against memory' if group.memory else ''}"
             )
     return found

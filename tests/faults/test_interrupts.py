@@ -38,7 +38,11 @@ class Outcome:
     @property
     def unborn(self) -> bool:
         """Whether Python itself was still starting: Ctrl-C then ends any program with 1."""
-        return self.code == 1 and "KeyboardInterrupt" in self.err and "mpigen/" not in self.err
+        return (
+            self.code == 1
+            and "KeyboardInterrupt" in self.err
+            and "generator/mpigen/" not in self.err
+        )
 
 
 def run(cluster: Cluster, number: signal.Signals, moment: float | None) -> Outcome:
