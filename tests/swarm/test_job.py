@@ -18,6 +18,7 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests import leftovers
+from tests.interrupts import until_it_ends
 from tests.swarm.conftest import KEPT, Cluster, Done, call, check, make_site
 
 pytestmark = pytest.mark.long
@@ -255,6 +256,14 @@ def test_ranks_that_do_not_want_to_end_do(cluster: Cluster) -> None:
         time.sleep(0.2)
         job.send_signal(signal.SIGINT)
         assert job.wait(timeout=60) == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_key_held_down_ends_it_as_one_press_does(
+    cluster: Cluster, number: signal.Signals
+) -> None:
+    with started(cluster, "--", *ENDLESS) as job:
+        assert until_it_ends(job, number) == 128 + number
 
 
 def test_a_reader_that_goes_ends_the_job(cluster: Cluster) -> None:

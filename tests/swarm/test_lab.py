@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import mpigen
 from mpigen.errors import ClusterError
 from mpigen.lab import base, dockerd, engine, lab, nodes
+from tests.interrupts import until_it_ends
 
 # What this run makes has this in its names: other labs may live on the same engine.
 MARK = f"t{os.getpid()}"
@@ -225,14 +227,32 @@ def test_a_node_that_fails_takes_the_lab_with_it(
     assert_nothing_is_left(client, name, Made((), ()))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name
+)
 def test_an_interrupted_up_removes_what_it_made(
-    client: docker.DockerClient, name: str, number: int
+    client: docker.DockerClient, name: str, number: signal.Signals
 ) -> None:
     with started(name) as starting:
         made = first_sight(client, name)
-        starting.send_signal(number)
+        # again and again: what removes it is not interrupted
+        assert until_it_ends(starting, number) == 128 + number
+    assert_nothing_is_left(client, name, made)
+
+
+def test_an_up_whose_terminal_goes_away_removes_what_it_made(
+    client: docker.DockerClient, name: str
+) -> None:
+    ours, theirs = pty.openpty()
+    command = ["setsid", "--ctty", *verb("up", "--nodes", "2", "--name", name)]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    with subprocess.Popen(command, env=environment(), **streams) as starting:
+        os.close(theirs)
+        made = first_sight(client, name)
+        os.close(ours)
+        # what it last says has nowhere to go
         assert starting.wait(60) != 0
+    assert made.containers
     assert_nothing_is_left(client, name, made)
 
 

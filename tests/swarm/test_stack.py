@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mpigen.lab import base, engine, lab
+from tests.interrupts import until_it_ends
 from tests.swarm.conftest import Done, call, check, make_site
 
 pytestmark = pytest.mark.long
@@ -255,27 +256,40 @@ def test_what_another_engine_has_put_on_the_network_is_told(
     site.well("down")
 
 
-def test_a_deploy_that_is_interrupted_says_what_goes_on(site: Site) -> None:
+def interrupted(site: Site, begun: Callable[[], bool], verb: str, *words: str) -> str:
+    """What a verb says that gets Ctrl-C as soon as it has `begun`, and is held down."""
+    command = [sys.executable, "-m", "mpigen", verb, "-o", str(site.folder / "output"), *words]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **site.env},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        deadline = time.monotonic() + 60
+        while not begun():
+            assert time.monotonic() < deadline, "it has not begun"
+            time.sleep(0.1)
+        assert until_it_ends(running, signal.SIGINT) == 130
+        assert running.stderr
+        return running.stderr.read()
+
+
+def test_what_is_interrupted_says_what_goes_on(site: Site) -> None:
     # it never gets healthy, so the deploy waits
     command = 'slots: 2, stack: {command: ["sleep", "600"]}'
     site.render(TEXT.replace("slots: 2", command))
-    deploy = subprocess.Popen(
-        [sys.executable, "-m", "mpigen", "deploy", "-o", str(site.folder / "output")],
-        env={**os.environ, **site.env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for _ in range(300):
-        if "stk" in check("docker", "stack", "ls", env=site.env):
-            break
-        time.sleep(0.2)
-    deploy.send_signal(signal.SIGINT)
-    _, said = deploy.communicate(timeout=30)
-    assert deploy.returncode == 130, said
-    assert "interrupted: Swarm goes on with stk" in said
-    assert "mpigen down ends it" in said
+
+    def replicas() -> str:
+        command = ["docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}"]
+        return check(*command, env=site.env)
+
+    said = interrupted(site, lambda: "stk_cpu" in replicas(), "deploy")
+    assert "interrupted: Swarm goes on with stk; mpigen status shows it" in said
+    said = interrupted(site, lambda: "/4" in replicas(), "scale", "cpu=4")
+    assert "interrupted: Swarm goes on scaling; mpigen status shows it" in said
+    said = interrupted(site, lambda: "stk_cpu" not in replicas(), "down")
+    assert "interrupted: a part of stk may still be there; mpigen down removes it" in said
 
 
 def test_status_goes_on_until_it_is_interrupted(site: Site) -> None:

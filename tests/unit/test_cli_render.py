@@ -166,18 +166,3 @@ def test_both_commands_tell_the_version(mpigen: Mpigen) -> None:
     command = [sys.executable, "-m", "mpigen", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"mpigen {__version__}\n"
-
-
-def test_ctrl_c_while_mpigen_loads_ends_it_without_a_traceback() -> None:
-    pressed = """\
-import sys
-from mpigen.__main__ import main
-class Loading:
-    def find_spec(self, name, *_):
-        if name == "mpigen.cli":
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Loading())
-main()
-"""
-    done = subprocess.run([sys.executable, "-c", pressed], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
     from mpigen.bench.compare import Change
@@ -79,7 +80,7 @@ def _measure(
     there = hosts.there_are(reached, made, stack or made.name).choose(tuple(groups))
     measuring.refuse(made, there)
     with attach.caught() as events:
-        code, found = measuring.run(reached, made, stack or made.name, there, at_once, events, _say)
+        code, found = measuring.run(reached, made, stack or made.name, there, at_once, events, say)
     if found is None:
         raise typer.Exit(code)
     return found
@@ -156,7 +157,3 @@ def _print_changes(changes: "list[Change]", others: list[str], when: str) -> Non
         typer.echo("nothing measured differs beyond noise")
     for line in others:
         typer.echo(f"  {line}")
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)

@@ -1,9 +1,8 @@
 """Progress on standard error: a spinner with ticks on a terminal, plain lines off one."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -15,15 +14,17 @@ if TYPE_CHECKING:
 _Seen = TypeVar("_Seen")
 
 
+def say(line: str) -> None:
+    """A line on standard error, which may have gone away with its terminal."""
+    with suppress(OSError):
+        typer.echo(line, err=True)
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give a callback that takes one line for each step, as it begins, from any thread.
-
-    While it lasts SIGTERM raises SystemExit, so that a step cleans up as it does on Ctrl-C.
-    """
-    _end_on_sigterm()
+    """Give a callback that takes one line for each step, as it begins, from any thread."""
     if not sys.stderr.isatty():
-        yield lambda line: typer.echo(line, err=True)
+        yield say
         return
 
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -32,9 +33,9 @@ def progress() -> Iterator[Callable[[str], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         Progress(*columns, console=console, transient=True) as steps,
-        _ticks(console, steps) as say,
+        _ticks(console, steps) as tick,
     ):
-        yield say
+        yield tick
 
 
 @contextmanager
@@ -45,19 +46,21 @@ def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], No
     step = steps.add_task("")
     last = ""
 
-    def say(line: str) -> None:
+    def tick(line: str) -> None:
         nonlocal last
-        if last:
-            console.print(f"[green]✓[/] {escape(last)}")
-        last = line
-        steps.reset(step, description=escape(line))
+        with suppress(OSError):
+            if last:
+                console.print(f"[green]✓[/] {escape(last)}")
+            last = line
+            steps.reset(step, description=escape(line))
 
     try:
-        yield say
+        yield tick
     except BaseException:
-        console.print(f"[red]✗[/] {escape(last)}")
+        with suppress(OSError):
+            console.print(f"[red]✗[/] {escape(last)}")
         raise
-    say("")
+    tick("")
 
 
 @contextmanager
@@ -67,15 +70,13 @@ def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int],
     It takes a name, how many bytes of it are sent and how many it has. On a terminal each is a bar.
     """
     if not sys.stderr.isatty():
-        with progress() as say:
-            yield say, lambda *_: None
+        yield say, lambda *_: None
         return
 
     from rich import progress as rich
     from rich.console import Group
     from rich.live import Live
 
-    _end_on_sigterm()
     console = _console()
     named = rich.TextColumn("{task.description}")
     steps = rich.Progress(rich.SpinnerColumn(), named, rich.TimeElapsedColumn())
@@ -88,8 +89,8 @@ def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int],
         bars.update(tasks[name], completed=done, total=size, visible=done < size)
 
     screen = Live(Group(bars, steps), console=console, transient=True, refresh_per_second=8)
-    with screen, _ticks(console, steps) as say:
-        yield say, sent
+    with screen, _ticks(console, steps) as tick:
+        yield tick, sent
 
 
 @contextmanager
@@ -101,14 +102,12 @@ def following(
     On a terminal what it is shown is a table that stays below the lines; `rows` makes its rows.
     """
     if not sys.stderr.isatty():
-        with progress() as say:
-            yield say, _pass_over
+        yield say, lambda _seen: None
         return
 
     from rich.live import Live
     from rich.table import Table
 
-    _end_on_sigterm()
     console = _console()
     with Live(console=console, transient=True, refresh_per_second=4) as screen:
 
@@ -118,18 +117,14 @@ def following(
                 table.add_row(*row)
             screen.update(table)
 
-        yield lambda line: console.print(line, markup=False), see
+        def show(line: str) -> None:
+            with suppress(OSError):
+                console.print(line, markup=False)
 
-
-def _pass_over(_seen: object) -> None:
-    """Show nothing: the lines say enough off a terminal."""
+        yield show, see
 
 
 def _console() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
-
-
-def _end_on_sigterm() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
     from mpigen.artifacts import Artifacts
@@ -109,7 +110,7 @@ def push(
 
     asked = work.Work("", (), "", groups=tuple(groups))
     with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
-        done = pushing.push(engine, artifacts, stack, hosts, tuple(files), to, events, _say)
+        done = pushing.push(engine, artifacts, stack, hosts, tuple(files), to, events, say)
     if done.code >= 128:
         typer.echo("interrupted: a worker has a file whole, or as it was before", err=True)
         raise typer.Exit(done.code)
@@ -153,9 +154,9 @@ def _foreground(
     from mpigen.swarm import attach, job
 
     streams = attach.own_streams()
-    code = job.run(engine, artifacts, stack, hosts, asked, events, streams, _say, first)
+    code = job.run(engine, artifacts, stack, hosts, asked, events, streams, say, first)
     if code == attach.TIMED_OUT and asked.timeout:
-        _say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
+        say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
     return code
 
 
@@ -166,10 +167,4 @@ def _submit(
 
     batch.submit(engine, artifacts, stack, hosts, asked)
     typer.echo(asked.name)
-    _say(f"next: mpigen logs {asked.name} -f")
-
-
-def _say(line: str) -> None:
-    """A line on standard error, which may have gone away with its terminal."""
-    with contextlib.suppress(OSError):
-        typer.echo(line, err=True)
+    say(f"next: mpigen logs {asked.name} -f")

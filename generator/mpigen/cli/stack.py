@@ -77,7 +77,7 @@ def scale(
     wanted = _sizes(sizes, rendered, live.deployed(engine, rendered, name), _nodes(engine))
     with following(_rows) as (say, see):
         say(f"scaling {', '.join(f'{group} to {count}' for group, count in wanted.items())}")
-        now = stacks.scale(engine, rendered, name, wanted, wait, see)
+        now = stacks.scale(engine, rendered, name, wanted, wait, say, see)
     _say_up(now)
     for group in rendered.groups:
         if wanted.get(group.name, group.replicas) != group.replicas:

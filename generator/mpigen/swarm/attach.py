@@ -79,21 +79,30 @@ def _open(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def caught() -> Iterator[Events]:
-    """Catch the signals that are to end a job; those that are ignored (nohup) stay so."""
+    """Catch the signals that are to end a job; those that are ignored (nohup) stay so.
+
+    Once one has come, later ones are ignored after the block: the job is over, and this process
+    is to end with its code rather than by a second Ctrl-C.
+    """
     events: Events = SimpleQueue()
     before = {}
+    came = False
+
+    def note(number: int, _frame: object) -> None:
+        nonlocal came
+        came = True
+        # may be called while the same thread is in get or put
+        events.put(signal.Signals(number))
+
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) is signal.SIG_IGN:
                 continue
-            # SimpleQueue.put may be called while the same thread is in get or put
-            before[number] = signal.signal(
-                number, lambda got, _frame: events.put(signal.Signals(got))
-            )
+            before[number] = signal.signal(number, note)
         yield events
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if came else handler)
 
 
 def follow(

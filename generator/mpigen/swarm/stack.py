@@ -4,8 +4,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mpigen import variants
@@ -46,8 +46,9 @@ def deploy(
     before = {task.id for each in live.groups(engine, artifacts, stack) for task in each.failed}
     say(f"deploying {', '.join(images.values())}")
     gave_up = False
+    goes_on = f"Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it"
     # a file, since nobody reads a pipe meanwhile: deploy.sh would wait for ever once it is full
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, _leaves(goes_on, say):
         script = subprocess.Popen(
             ["sh", str(artifacts.script("deploy.sh"))],
             env={
@@ -76,10 +77,6 @@ def deploy(
         except BaseException:
             script.terminate()
             script.wait()
-            say(
-                f"interrupted: Swarm goes on with {stack}; "
-                "mpigen status shows it, mpigen down ends it"
-            )
             raise
         log.seek(0)
         printed = log.read().decode("utf-8", "replace")
@@ -100,7 +97,13 @@ def deploy(
 
 
 def scale(
-    engine: Engine, artifacts: Artifacts, stack: str, wanted: dict[str, int], wait: float, see: See
+    engine: Engine,
+    artifacts: Artifacts,
+    stack: str,
+    wanted: dict[str, int],
+    wait: float,
+    say: Say,
+    see: See,
 ) -> list[LiveGroup]:
     """Give each group of `wanted` that many containers, and wait until they are healthy.
 
@@ -114,19 +117,20 @@ def scale(
     # not the SDK: it sends the service back with Swarm's defaults written into it, which Swarm
     # takes for another service, and restarts every container (docker-py 7.2.0, Service.scale)
     sizes = [f"{service}={count}" for service, count in services.items()]
-    engine.docker("service", "scale", "--detach", *sizes)
     deadline = time.monotonic() + wait
-    while True:
-        now = live.groups(engine, artifacts, stack)
-        see(now)
-        if watch.is_up(now) and all(wanted.get(g.name, g.wanted) == g.wanted for g in now):
-            return now
-        if time.monotonic() > deadline:
-            raise ClusterError(
-                "\n".join([f"not up after {wait:.0f} s:", *watch.reasons(engine, now)]),
-                "Swarm goes on trying; mpigen scale with fewer takes it back.",
-            )
-        time.sleep(_POLL)
+    with _leaves("Swarm goes on scaling; mpigen status shows it, mpigen scale takes it back", say):
+        engine.docker("service", "scale", "--detach", *sizes)
+        while True:
+            now = live.groups(engine, artifacts, stack)
+            see(now)
+            if watch.is_up(now) and all(wanted.get(g.name, g.wanted) == g.wanted for g in now):
+                return now
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    "\n".join([f"not up after {wait:.0f} s:", *watch.reasons(engine, now)]),
+                    "Swarm goes on trying; mpigen scale with fewer takes it back.",
+                )
+            time.sleep(_POLL)
 
 
 def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say) -> bool:
@@ -153,17 +157,28 @@ def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say
     if not parts:
         return found
     say(f"removing the stack {stack}, and waiting until its network is gone")
-    done = subprocess.run(
-        ["sh", str(artifacts.script("down.sh"))],
-        env={**os.environ, **engine.environment, "STACK": stack, "WAIT": str(int(wait))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    with _leaves(f"a part of {stack} may still be there; mpigen down removes it", say):
+        done = subprocess.run(
+            ["sh", str(artifacts.script("down.sh"))],
+            env={**os.environ, **engine.environment, "STACK": stack, "WAIT": str(int(wait))},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
     if done.returncode:
         raise ClusterError(f"{stack} is not gone:\n{tail(done.stdout + done.stderr)}")
     return True
+
+
+@contextmanager
+def _leaves(what: str, say: Say) -> Iterator[None]:
+    """Say, if it is interrupted and not if it fails, what this leaves behind."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        say(f"interrupted: {what}")
+        raise
 
 
 def _remove_jobs(engine: Engine, stack: str, say: Say) -> bool:
