@@ -6,10 +6,11 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator
 
-from mpigen.cluster import Cluster, plan
+from mpigen.cluster import Cluster
 from mpigen.config import Config
 from mpigen.keys import PublicKeys
 from mpigen.load import load
+from mpigen.plan import plan
 from mpigen.render import File, render
 from mpigen.schema import json_schema
 from mpigen.templates import Templates

@@ -13,10 +13,10 @@ from mpigen.capacity import (
     prefix_for,
     tasks_and_nodes,
 )
-from mpigen.cluster import volume_of
 from mpigen.config import Config
 from mpigen.forms import IMAGE, OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.plan import volume_of
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 from mpigen.stackfile.schema import Part, problems

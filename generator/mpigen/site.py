@@ -11,12 +11,13 @@ import yaml
 
 from mpigen import keys, shm
 from mpigen.artifacts import record
-from mpigen.cluster import Cluster, plan
+from mpigen.cluster import Cluster
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
 from mpigen.load import load
 from mpigen.output import MANIFEST, recorded_overrides, recorded_version, with_manifest
 from mpigen.overrides import moved
+from mpigen.plan import plan
 from mpigen.render import STACK, File, render
 from mpigen.source import dotted
 from mpigen.stackfile.guard import undone

@@ -21,7 +21,7 @@ _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "doctor": ("doctor", {}),
     "build": ("build", {}),
     "deploy": ("stack", {}),
-    "status": ("stack", {}),
+    "status": ("status", {}),
     "scale": ("stack", {}),
     "down": ("stack", {}),
     "verify": ("verify", {"ignore_unknown_options": True}),

@@ -151,10 +151,9 @@ def _foreground(
     events: "Events",
     first: str = "SIGTERM",
 ) -> int:
-    from mpigen.swarm import attach, job
+    from mpigen.swarm import attach, job, streams
 
-    streams = attach.own_streams()
-    code = job.run(engine, artifacts, stack, hosts, asked, events, streams, say, first)
+    code = job.run(engine, artifacts, stack, hosts, asked, events, streams.own(), say, first)
     if code == attach.TIMED_OUT and asked.timeout:
         say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
     return code

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpigen.cluster import Cluster, plan
+from mpigen.cluster import Cluster
 from mpigen.errors import CheckFailed, ClusterError
 from mpigen.lab import base, engine, lab
 from mpigen.load import load
+from mpigen.plan import plan
 from mpigen.processes import Say
 
 _RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")

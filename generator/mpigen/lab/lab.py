@@ -5,21 +5,17 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
-from docker.types import IPAMConfig, IPAMPool
 
 from mpigen import processes
 from mpigen.errors import ClusterError, InputError
-from mpigen.lab import context, engine, machine, nodes, swarm
+from mpigen.lab import context, engine, machine, network, nodes, swarm
 from mpigen.lab.nodes import Node
 from mpigen.lab.swarm import NodeStatus
 from mpigen.processes import Say
@@ -27,7 +23,6 @@ from mpigen.swarm import distribute
 from mpigen.swarm.engine import blame
 
 _LARGEST = 64
-_RELEASE_SECONDS = 30.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _RECORD = "lab.json"
 
@@ -204,7 +199,7 @@ def _make(
     sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
     say(f"starting {count} {'nodes' if count > 1 else 'node'}")
     labels = nodes.labels(name, folder)
-    processes.each(lambda network: _make_network(client, network, labels), [f"mpigen-{name}"])
+    processes.each(lambda each: network.make(client, each, labels), [f"mpigen-{name}"])
     (folder / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
     numbers = range(1, count + 1)
 
@@ -221,35 +216,6 @@ def _make(
     record = json.dumps(known, default=str, indent=2)
     (folder / _RECORD).write_text(record, "utf-8")  # last: it says that the lab is up
     return Lab(name, tuple(members), managers)
-
-
-def _make_network(client: docker.DockerClient, network: str, labels: dict[str, str]) -> None:
-    """Make the lab's bridge network in the first free /24 of 198.18.0.0/16.
-
-    That range is for benchmarks of networks (RFC 2544). Docker's own defaults, 172.17-31/16,
-    192.168/16 and, for overlays, 10/8, stay free for the engines in the nodes, so that
-    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers. Networks that the
-    machine routes already are left out, which an engine does not do for a subnet that is asked
-    for: with the bridge of a dead engine still there, its address rewriting breaks ours.
-    """
-    routed = machine.routed_networks(Path("/proc/net/route").read_text("utf-8"))
-    for subnet in IPv4Network("198.18.0.0/16").subnets(new_prefix=24):
-        if any(subnet.overlaps(network) for network in routed):
-            continue
-        pool = IPAMPool(subnet=str(subnet))
-        try:
-            client.networks.create(
-                network,
-                driver="bridge",
-                check_duplicate=True,
-                labels=labels,
-                ipam=IPAMConfig(pool_configs=[pool]),
-            )
-            return
-        except APIError as error:
-            if "overlap" not in str(error.explanation).lower():
-                raise ClusterError(f"making the network {network}: {error.explanation}") from error
-    raise ClusterError("no /24 is free in 198.18.0.0/16", "Take other labs down: mpigen lab down")
 
 
 def _remove(client: docker.DockerClient, name: str) -> bool:
@@ -269,32 +235,13 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
             found = True
         networks = client.api.networks(filters=mine)
         _refuse_if_not_ours(networks, name)
-        for network in networks:
-            _remove_network(client, network["Id"])
+        for each in networks:
+            network.remove(client, each["Id"])
         had_context = context.remove(name)
         left = list(folder.iterdir())
         for path in left:  # the folder itself is our lock, and goes when that does
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return bool(found or networks or had_context or left)
-
-
-def _remove_network(client: docker.DockerClient, network: str) -> None:
-    """Remove a network whose containers are gone: a busy engine takes a moment to let go of them.
-
-    Raises APIError if it has not after _RELEASE_SECONDS.
-    """
-    deadline = time.monotonic() + _RELEASE_SECONDS
-    while True:
-        try:
-            client.api.remove_network(network)
-            return
-        except NotFound:
-            return
-        except APIError as error:
-            held = "active endpoints" in str(error.explanation)
-            if not held or time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)
 
 
 def _refuse_if_not_ours(parts: list[dict[str, Any]], name: str) -> None:

@@ -6,22 +6,20 @@ to the container by the engine's API, and the exit code is what the engine says.
 """
 
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import IO
 
 from docker.errors import APIError, DockerException, NotFound
 
 from mpigen.errors import ClusterError
 from mpigen.swarm.engine import Engine
+from mpigen.swarm.streams import Streams
 
 PATIENCE = 10.0
 """Seconds that a job has to end before it is ended by force."""
@@ -29,15 +27,6 @@ TIMED_OUT = 124
 """The exit code of a job that took too long, as of timeout(1)."""
 # a detach sequence that nobody types: docker's own begins with Ctrl-P, a shell's history
 _DETACH_KEYS = "ctrl-^,ctrl-@,ctrl-^"
-
-
-@dataclass(frozen=True)
-class Streams:
-    """What the job reads and writes. With a terminal, all three are this process's own."""
-
-    stdin: int | IO[bytes] | None
-    stdout: int | IO[bytes] | None = None
-    terminal: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,25 +45,6 @@ class _Left:
 
 
 Events = SimpleQueue[signal.Signals | _Ended | _Left]
-
-
-def own_streams() -> Streams:
-    """This process's standard streams, with a terminal if input and output are one."""
-    if sys.stdin is None or not _open(0):
-        return Streams(subprocess.DEVNULL)
-    terminal = os.isatty(0) and _open(1) and os.isatty(1)
-    # a job in the background of a shell must not read what is typed for the foreground
-    if os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp():
-        return Streams(subprocess.DEVNULL)
-    return Streams(None, None, terminal)
-
-
-def _open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say
 from mpigen.swarm import job, live, work
-from mpigen.swarm.attach import Events, Streams
+from mpigen.swarm.attach import Events
 from mpigen.swarm.engine import Engine
 from mpigen.swarm.hosts import Hosts
+from mpigen.swarm.streams import Streams
 from mpigen.swarm.work import Work
 
 _PROGRAM = "mpi-bench"

@@ -13,9 +13,10 @@ from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say
 from mpigen.swarm import attach
-from mpigen.swarm.attach import Events, Streams
+from mpigen.swarm.attach import Events
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.hosts import Hosts, options
+from mpigen.swarm.streams import Streams
 from mpigen.swarm.work import Work
 
 

@@ -71,6 +71,12 @@ def unknown(engine: Engine, network: str, known: Sequence[Job]) -> list[str]:
     return [f"{id[:12]} on {node}" for id, node in sorted(there.items()) if id not in ids]
 
 
+def running(engine: Engine, network: str, stack: str) -> list[str]:
+    """The jobs by name; what other engines have put on the network, by its id and node."""
+    known = every(engine, stack)
+    return [job.name for job in known if not job.over] + unknown(engine, network, known)
+
+
 def find(engine: Engine, stack: str, name: str) -> Job:
     """The job of that name. Raises InputError if none can be seen from here."""
     for job in every(engine, stack):

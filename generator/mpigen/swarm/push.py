@@ -14,9 +14,10 @@ from mpigen.artifacts import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say
 from mpigen.swarm import job, work
-from mpigen.swarm.attach import Events, Streams
+from mpigen.swarm.attach import Events
 from mpigen.swarm.engine import Engine
 from mpigen.swarm.hosts import Hosts
+from mpigen.swarm.streams import Streams
 from mpigen.swarm.work import Work
 
 _SUMS = ".mpigen-sums"
