@@ -46,7 +46,8 @@ def _be_interrupted_once() -> None:
     def missed(what: "sys.UnraisableHookArgs") -> None:
         # Python itself goes on after what is raised in a callback of its imports
         sys.__unraisablehook__(what)
-        listen()
+        if issubclass(what.exc_type, (KeyboardInterrupt, SystemExit)):
+            listen()
 
     sys.unraisablehook = missed
     listen()

@@ -1,7 +1,10 @@
 """The doctor's judgement, on facts that are made up; and how a probe's lines become facts."""
 
+import os
+import subprocess
 from dataclasses import replace
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -420,6 +423,27 @@ def test_where_workers_may_be(constraint: str, allowed: bool) -> None:
     )
     # one group is enough
     assert survey._node(node, [[constraint], []]).takes_workers
+
+
+def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
+    script = Path(survey.__file__).parent / "probes/overlay.sh"
+    peers = {f"id{number}": f"127.0.0.{number}" for number in range(1, 18)}
+    environment = {
+        **os.environ,
+        "NODE": "id3",
+        "PEERS": " ".join(f"{node}={address}" for node, address in peers.items()),
+        # nobody listens there
+        "PORT": "1",
+        "NAMES": "",
+        "SUBNET": "127.0.0.0/8",
+        "FINGERPRINT": "true",
+    }
+    done = subprocess.run(["sh", script], env=environment, capture_output=True, text=True)
+    tried = [line.split()[1:] for line in done.stdout.splitlines() if " peer=" in line]
+    assert sorted(tried) == sorted([f"peer={address}", "silent"] for address in peers.values())
+    # 16 at a time: the one before id3 is left for the end
+    assert tried[-1] == ["peer=127.0.0.2", "silent"]
+    assert done.stdout.endswith("id3 end=yes\n")
 
 
 def test_times_as_docker_writes_them() -> None:

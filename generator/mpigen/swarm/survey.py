@@ -20,6 +20,8 @@ from mpigen.swarm.facts import GOSSIP_PORT, MANAGER_PORT, Facts, Node, Worker
 from mpigen.swarm.placement import allows
 
 _SECONDS = 60.0
+# overlay.sh gives one 17 s at most, and tries 16 at a time
+_SECONDS_OF_A_PEER = 17 / 16
 
 # What differs between two images of a cluster: keys, scripts, programs, packages. Private keys
 # are left out, since what a container prints is for many to read.
@@ -133,17 +135,20 @@ def _nodes(
     # keys may be configs: with the workers' own, the image is compared as they see it
     configs = {key: value for key, value in container.items() if key == "Configs"}
     probes = [probe.Probe("node", "host", known.image, environment, configs)]
+    seconds = _SECONDS
     if known.workers:
+        # one worker a node: each pair of nodes is tried, and no pair twice
+        peers = {worker.node: worker.address for worker in known.workers}
+        seconds += len(peers) * _SECONDS_OF_A_PEER
         environment = {
             "SUBNET": str(known.subnet),
             "NAMES": " ".join(known.groups),
-            # one worker a node: each pair of nodes is tried, and no pair twice
-            "PEERS": " ".join({worker.node: worker.address for worker in known.workers}.values()),
+            "PEERS": " ".join(f"{node}={address}" for node, address in peers.items()),
             "PORT": str(artifacts.port),
             "FINGERPRINT": _FINGERPRINT,
         }
         probes.append(probe.Probe("overlay", known.network, known.image, environment, container))
-    answers = probe.run(engine, probes, _SECONDS)
+    answers = probe.run(engine, probes, seconds)
     after = _workers(known, engine)
     here = {node.id: node for node in map(_node, engine.client.api.nodes())}
     return replace(

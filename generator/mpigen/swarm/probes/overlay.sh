@@ -3,7 +3,7 @@
 #   NODE         the node's id, before each line
 #   SUBNET       the overlay's
 #   NAMES        the services to ask DNS for
-#   PEERS        "ADDRESS ..." of workers to log in to, and PORT of their sshd
+#   PEERS        "NODE=ADDRESS ..." of a worker on each node to log in to, and PORT of their sshd
 #   FINGERPRINT  the command that tells one image from another
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
@@ -34,8 +34,14 @@ try() {
         *) say peer "$1 refused $(printf '%s\n' "$answer" | tail -n 1)" ;;
     esac
 }
-started=0
+# each node begins with itself: else all of them log in to the same few at once
+first='' then='' mine=''
 for peer in $PEERS; do
+    case $peer in "$NODE="*) mine=yes ;; esac
+    if [ -n "$mine" ]; then first="$first ${peer#*=}"; else then="$then ${peer#*=}"; fi
+done
+started=0
+for peer in $first $then; do
     try "$peer" &
     started=$((started + 1))
     if [ $((started % 16)) -eq 0 ]; then
