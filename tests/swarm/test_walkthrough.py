@@ -174,7 +174,8 @@ def test_after_scaling_to_six_the_next_job_has_twelve_slots_and_after_scaling_ba
     walkthrough.docker("service", "scale", "--detach", "mpi_worker=6")
     try:
         assert len(_ranks(walkthrough.run("hello"))) == 12
-        assert walkthrough.verify("-k", "hostfile or mpirun").code == 0
+        done = walkthrough.verify("-k", "hostfile or mpirun")
+        assert done.code == 0, done.out
     finally:
         walkthrough.docker("service", "scale", "mpi_worker=4")
     assert len(_ranks(walkthrough.run("hello"))) == 8
