@@ -1,6 +1,7 @@
 """Runs the rendered testinfra checks of output/verify against a stack."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,15 @@ def verify(
     command += ["--rootdir", str(folder), "-c", os.devnull, "-v", "--tb=short", "--no-header"]
     if junit:
         command += ["--junit-xml", str(junit), "-o", f"junit_suite_name=mpigen verify {output}"]
-    status = subprocess.run([*command, str(folder), *arguments], env=environment).returncode
+    command += [str(folder), *arguments]
+    # in a session of its own: a terminal's Ctrl-C is for us, and reaches it once
+    with subprocess.Popen(command, env=environment, start_new_session=True) as checks:
+        try:
+            status = checks.wait()
+        except BaseException:
+            os.killpg(checks.pid, signal.SIGINT)
+            checks.wait()  # it removes the container that it has looked from
+            raise
     if status == _NONE_COLLECTED:
         raise CheckFailed(f"{folder} holds no check that could be run")
     if status == _FAILED:

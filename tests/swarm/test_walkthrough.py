@@ -4,13 +4,16 @@ import hashlib
 import os
 import random
 import re
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from mpigen.lab import base, engine, lab
+from tests.interrupts import until_it_ends
 from tests.swarm.conftest import NODES, ROOT, Cluster, call, deployed, make_site
 
 RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
@@ -179,6 +182,25 @@ def test_after_scaling_to_six_the_next_job_has_twelve_slots_and_after_scaling_ba
     finally:
         walkthrough.docker("service", "scale", "mpi_worker=4")
     assert len(_ranks(walkthrough.run("hello"))) == 8
+
+
+def test_checks_that_are_interrupted_leave_no_container(walkthrough: Cluster) -> None:
+    def lookers() -> list[str]:
+        there = walkthrough.docker("ps", "--filter", "network=mpi_mpi", "--format", "{{.Names}}")
+        return [name for name in there.split() if not name.startswith("mpi_worker")]
+
+    assert lookers() == []
+    with subprocess.Popen(
+        [sys.executable, "-m", "mpigen", "verify", "-o", walkthrough.output],
+        env={**os.environ, **walkthrough.env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as checking:
+        deadline = time.monotonic() + 60
+        while not lookers():
+            assert time.monotonic() < deadline
+        assert until_it_ends(checking, signal.SIGINT) == 130
+    assert lookers() == []
 
 
 def test_a_container_outside_the_overlay_refuses_to_start(walkthrough: Cluster) -> None:

@@ -107,6 +107,7 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
         except BaseException:
             # the script alone would wait for docker build; then it removes its context
             os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()
             raise
     if not process.returncode:
         return
