@@ -3,10 +3,19 @@
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from typing import AnyStr
 
 _EVERY = 0.01
 _LIMIT = 60.0
+
+
+def until(begun: Callable[[], object]) -> None:
+    """Wait until a command has begun what is to be interrupted, a minute at most."""
+    deadline = time.monotonic() + _LIMIT
+    while not begun():
+        assert time.monotonic() < deadline, "it has not begun"
+        time.sleep(0.1)
 
 
 def until_it_ends(command: "subprocess.Popen[AnyStr]", number: signal.Signals) -> int:

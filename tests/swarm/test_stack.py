@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.interrupts import until_it_ends
+from tests.interrupts import until, until_it_ends
 from tests.swarm.conftest import Done, call, check, make_site
 
 pytestmark = pytest.mark.long
@@ -266,10 +266,7 @@ def interrupted(site: Site, begun: Callable[[], bool], verb: str, *words: str) -
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        deadline = time.monotonic() + 60
-        while not begun():
-            assert time.monotonic() < deadline, "it has not begun"
-            time.sleep(0.1)
+        until(begun)
         assert until_it_ends(running, signal.SIGINT) == 130
         assert running.stderr
         return running.stderr.read()
@@ -286,6 +283,7 @@ def test_what_is_interrupted_says_what_goes_on(site: Site) -> None:
 
     said = interrupted(site, lambda: "stk_cpu" in replicas(), "deploy")
     assert "interrupted: Swarm goes on with stk; mpigen status shows it" in said
+    assert "mpigen down ends it" in said
     said = interrupted(site, lambda: "/4" in replicas(), "scale", "cpu=4")
     assert "interrupted: Swarm goes on scaling; mpigen status shows it" in said
     said = interrupted(site, lambda: "stk_cpu" not in replicas(), "down")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.interrupts import until_it_ends
+from tests.interrupts import until, until_it_ends
 from tests.swarm.conftest import NODES, ROOT, Cluster, call, deployed, make_site
 
 RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
@@ -196,9 +196,7 @@ def test_checks_that_are_interrupted_leave_no_container(walkthrough: Cluster) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as checking:
-        deadline = time.monotonic() + 60
-        while not lookers():
-            assert time.monotonic() < deadline
+        until(lookers)
         assert until_it_ends(checking, signal.SIGINT) == 130
     assert lookers() == []
 
