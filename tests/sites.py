@@ -6,12 +6,13 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator
 
+from mpigen.artifacts.manifest import File
 from mpigen.cluster import Cluster
 from mpigen.config import Config
 from mpigen.keys import PublicKeys
 from mpigen.load import load
 from mpigen.plan import plan
-from mpigen.render import File, render
+from mpigen.render import render
 from mpigen.schema import json_schema
 from mpigen.templates import Templates
 

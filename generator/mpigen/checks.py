@@ -16,11 +16,11 @@ from mpigen.capacity import (
 from mpigen.config import Config
 from mpigen.forms import IMAGE, OWN_PARAMS
 from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.notation.image_names import add_variant
 from mpigen.plan import volume_of
 from mpigen.sizes import format_bytes
 from mpigen.source import KeyPath
 from mpigen.stackfile.schema import Part, problems
-from mpigen.variants import reference
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
@@ -71,7 +71,7 @@ def _images(config: Config, site: Path) -> Iterator[Conflict]:
             message = "is for the build stage, and without app there is none"
             yield Conflict((("image", name), ("app",)), message)
     for index, group in enumerate(config.workers):
-        own = reference(image.tag or f"{config.name}:latest", group.name)
+        own = add_variant(image.tag or f"{config.name}:latest", group.name)
         if group.packages and not re.fullmatch(IMAGE, own):
             message = f"the image of its own would be {own}, which is no image reference"
             yield Conflict((("workers", index, "packages"), ("image", "tag")), message)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mpigen.artifacts.manifest import File
 from mpigen.output import Blob, Change, blob, real
-from mpigen.render import File
 
 _QUOTED = re.compile(r'[\x00-\x1f"\\\x7f]')
 

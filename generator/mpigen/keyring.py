@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
 from mpigen.errors import InputError
 from mpigen.keyfile import armor, belongs, other_half, refuse_private
 from mpigen.keys import (
-    FOLDER,
-    HOST_KEY,
-    USER_KEY,
     Keys,
     PublicKeys,
     fingerprint,
@@ -18,7 +16,7 @@ from mpigen.keys import (
     read_public,
 )
 
-_KEYS = {"user": USER_KEY, "host": HOST_KEY}
+_NAMES = {"user": USER_KEY, "host": HOST_KEY}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Status:
 
 def status(output: Path, recorded: Mapping[str, str]) -> list[Status]:
     """Both keys of the cluster in folder `output`, which was rendered with those fingerprints."""
-    return [_status(key, output / FOLDER / name, recorded.get(key)) for key, name in _KEYS.items()]
+    return [_status(key, output / KEYS / name, recorded.get(key)) for key, name in _NAMES.items()]
 
 
 def _status(key: str, file: Path, recorded: str | None) -> Status:
@@ -64,14 +62,14 @@ def read(folder: Path) -> Keys:
     has. Raises InputError for each that is missing or refused, with the reason.
     """
     wrong, private, public = [], {}, {}
-    for name in _KEYS.values():
+    for name in _NAMES.values():
         file = folder / name
         if not file.is_file():
             wrong.append(f"{file}: no such file")
             continue
         try:
             public[name] = _checked(file)
-            private[f"{FOLDER}/{name}"] = armor(file)
+            private[f"{KEYS}/{name}"] = armor(file)
         except InputError as error:
             wrong.append("\n".join(filter(None, (error.message, error.hint))))
     if wrong:
@@ -99,7 +97,7 @@ def _public(private_file: Path) -> str:
 def lost(output: Path, given: Keys) -> list[Path]:
     """The private keys in folder `output` that `given` would overwrite with other ones."""
     pairs = ((USER_KEY, given.public.user), (HOST_KEY, given.public.host))
-    files = [(output / FOLDER / name, public) for name, public in pairs]
+    files = [(output / KEYS / name, public) for name, public in pairs]
     # by their public halves: the text of one key differs each time that it is made
     return [file for file, public in files if os.path.lexists(file) and not belongs(file, public)]
 
@@ -110,7 +108,7 @@ def export(output: Path, folder: Path) -> list[Path]:
     Raises InputError where a private half is missing or refused, or a file is there already;
     nothing is written then.
     """
-    pairs = read(output / FOLDER)
+    pairs = read(output / KEYS)
     texts = {Path(path).name: (text, 0o600) for path, text in pairs.new_private.items()}
     texts |= {Path(path).name: (text, 0o644) for path, text in pairs.public.files().items()}
     there = [str(folder / name) for name in texts if os.path.lexists(folder / name)]

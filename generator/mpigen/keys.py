@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
 from mpigen.errors import InputError
 from mpigen.keyfile import refuse_private
-
-FOLDER = "keys"
-USER_KEY = "id_ed25519"
-HOST_KEY = "ssh_host_ed25519_key"
 
 # 51 bytes in base64, of which the first 19 say what it is: RFC 8709, section 4
 _PUBLIC = re.compile(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}(?=\s|$)")
@@ -32,8 +29,8 @@ class PublicKeys:
     def files(self) -> dict[str, str]:
         """The artifacts: path below output/ to text."""
         return {
-            f"{FOLDER}/{USER_KEY}.pub": f"{self.user}\n",
-            f"{FOLDER}/{HOST_KEY}.pub": f"{self.host}\n",
+            f"{KEYS}/{USER_KEY}.pub": f"{self.user}\n",
+            f"{KEYS}/{HOST_KEY}.pub": f"{self.host}\n",
         }
 
     def fingerprints(self) -> dict[str, str]:
@@ -57,7 +54,7 @@ def fingerprint(public: str) -> str:
 def new() -> Keys:
     """New keys for both, still to be written."""
     (user_private, user), (host_private, host) = _generate(), _generate()
-    private = {f"{FOLDER}/{USER_KEY}": user_private, f"{FOLDER}/{HOST_KEY}": host_private}
+    private = {f"{KEYS}/{USER_KEY}": user_private, f"{KEYS}/{HOST_KEY}": host_private}
     return Keys(PublicKeys(user, host), private)
 
 
@@ -68,8 +65,8 @@ def ensure(output: Path) -> Keys:
     """
     new: dict[str, str] = {}
     public = PublicKeys(
-        user=_public(output / FOLDER / USER_KEY, new),
-        host=_public(output / FOLDER / HOST_KEY, new),
+        user=_public(output / KEYS / USER_KEY, new),
+        host=_public(output / KEYS / HOST_KEY, new),
     )
     return Keys(public, new)
 
@@ -82,7 +79,7 @@ def _public(private_file: Path, new: dict[str, str]) -> str:
         refuse_private(private_file, public)
         return public or public_half(private_file)
     if public is None:
-        new[f"{FOLDER}/{private_file.name}"], public = _generate()
+        new[f"{KEYS}/{private_file.name}"], public = _generate()
     return public
 
 

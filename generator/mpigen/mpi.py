@@ -44,7 +44,8 @@ class ParamsFile:
 class Implementation:
     """An MPI implementation as Debian and Ubuntu package it.
 
-    A parameter that a version does not know is passed over, so one table serves all versions.
+    `name` is as in mpigen.yaml. A parameter that a version does not know is passed over, so one
+    table serves all versions.
     `param_names` is a pattern of those that it can have, `param_kind` what they are called.
     `slots_sign` stands between address and slots in its hostfile. `rank_variables` tell a rank
     its job (if there may be several under one mpirun), its number and how many there are.
@@ -56,6 +57,7 @@ class Implementation:
     `daemon` is true where scripts of ours log in to hosts and start those daemons.
     """
 
+    name: str
     runtime_packages: tuple[str, ...]
     build_packages: tuple[str, ...]
     params_files: tuple[ParamsFile, ...]
@@ -81,6 +83,7 @@ _KEEPALIVE = {
 
 IMPLEMENTATIONS = {
     "openmpi": Implementation(
+        name="openmpi",
         runtime_packages=("openmpi-bin",),
         build_packages=("g++", "libopenmpi-dev", "make"),
         params_files=(
@@ -152,6 +155,7 @@ IMPLEMENTATIONS = {
         },
     ),
     "mpich": Implementation(
+        name="mpich",
         runtime_packages=("mpich",),
         build_packages=("g++", "libmpich-dev", "make"),
         params_files=(

@@ -2,26 +2,12 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 import jinja2
 from jinja2 import nodes
 
+from mpigen.artifacts.manifest import Override
 from mpigen.errors import InputError
-
-
-class Override(NamedTuple):
-    """What of the built-in template `path` a site overrides: a block, or all if `block` is empty.
-
-    `path` is the artifact's; `builtin` is the text that is overridden.
-    """
-
-    path: str
-    block: str
-    builtin: str
-
-    def __str__(self) -> str:
-        return f"the block {self.block} of {self.path}" if self.block else self.path
 
 
 def moved(now: Iterable[Override], recorded: Iterable[Override]) -> list[tuple[Override, Override]]:

@@ -1,31 +1,31 @@
 """Cluster -> {path: File}: every artifact in memory, no side effects."""
 
 import hashlib
-from typing import NamedTuple
 
 import yaml
 
+from mpigen.artifacts.manifest import File
+from mpigen.artifacts.paths import HOST_KEY, KEYS, MANIFEST, STACK, USER_KEY
 from mpigen.cluster import Cluster
 from mpigen.compiled import SUFFIX
 from mpigen.errors import InputError
-from mpigen.keys import FOLDER, HOST_KEY, USER_KEY, PublicKeys
+from mpigen.keys import PublicKeys
 from mpigen.mpi import DAEMON, IMPLEMENTATIONS, LOGIN
 from mpigen.stackfile.merge import merge
 from mpigen.template_checks import check
 from mpigen.template_errors import together
 from mpigen.templates import Templates
 
-STACK = "stack.yml"
 _NO_COMMENTS = (".json",)
 # how a comment begins and ends, where it is not by a #
 _COMMENTS = {"md": ("<!--", " -->"), "html": ("<!--", " -->"), "c": ("/*", " */")}
 # made by mpigen without a template
-_OWN = ("keys/", "manifest.json")
+_OWN = (f"{KEYS}/", MANIFEST)
 # what Swarm secrets and configs hold with `ssh.delivery: secret`: a private key is named after its
 # public half, since a clone has no other
 _HELD = {
-    f"{FOLDER}/{USER_KEY}.pub": "user_key",
-    f"{FOLDER}/{HOST_KEY}.pub": "host_key",
+    f"{KEYS}/{USER_KEY}.pub": "user_key",
+    f"{KEYS}/{HOST_KEY}.pub": "host_key",
     "rootfs/etc/mpi/authorized_keys": "authorized_keys",
     "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
 }
@@ -37,14 +37,6 @@ _PARAMS = {
 _BENCH = {"rootfs/usr/local/bin/mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
 # libyaml's where PyYAML was built with it: ten times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class File(NamedTuple):
-    """An artifact: its text, its mode (0o644 or 0o755), and the template that it came from."""
-
-    text: str
-    mode: int
-    template: str
 
 
 def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str, File]:

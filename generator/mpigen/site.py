@@ -10,15 +10,17 @@ from typing import NamedTuple
 import yaml
 
 from mpigen import keys, shm
-from mpigen.artifacts import record
+from mpigen.artifacts import folder, manifest
+from mpigen.artifacts.folder import Artifacts, Group
+from mpigen.artifacts.manifest import File
+from mpigen.artifacts.paths import MANIFEST, STACK
 from mpigen.cluster import Cluster
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
 from mpigen.load import load
-from mpigen.output import MANIFEST, recorded_overrides, recorded_version, with_manifest
 from mpigen.overrides import moved
 from mpigen.plan import plan
-from mpigen.render import STACK, File, render
+from mpigen.render import render
 from mpigen.source import dotted
 from mpigen.stackfile.guard import undone
 from mpigen.stackfile.schema import problems
@@ -64,8 +66,8 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
     """
     cluster = plan(load(*site.configs))
     own = own or keys.ensure(site.output)
-    recorded = recorded_overrides(site.output)
-    templates = Templates(site.folder / "templates", recorded, recorded_version(site.output))
+    recorded = manifest.read(site.output)
+    templates = Templates(site.folder / "templates", recorded.overrides, recorded.version)
     files = render(cluster, own.public, templates)
     overrides = templates.overrides()
     warnings = [
@@ -74,14 +76,50 @@ def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
         *(
             f"mpigen has changed {now} since it was overridden here: `mpigen templates diff` "
             f"shows it before a render, git diff {site.output / MANIFEST} after one"
-            for _, now in moved(overrides, recorded)
+            for _, now in moved(overrides, recorded.overrides)
         ),
     ]
     return Rendered(
         cluster,
-        with_manifest(files, own.public.fingerprints(), overrides, record(cluster)),
+        manifest.with_manifest(
+            files,
+            own.public.fingerprints(),
+            overrides,
+            folder.record(_artifacts(cluster, site.output)),
+        ),
         own.new_private,
         tuple(warnings),
+    )
+
+
+def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
+    """The cluster as the manifest records it, for the commands that talk to Docker."""
+    groups = tuple(
+        Group(
+            name=each.name,
+            mode=each.mode,
+            replicas=each.replicas,
+            slots=each.slots,
+            variant=each.variant.name if each.variant else "",
+        )
+        for each in cluster.groups
+    )
+    return Artifacts(
+        folder=output,
+        name=cluster.name,
+        mpi=cluster.mpi.name,
+        image=cluster.tag,
+        network=cluster.network,
+        external=cluster.external,
+        subnet=cluster.subnet,
+        port=cluster.port,
+        delivery=cluster.delivery,
+        distribute=cluster.distribute,
+        endpoints=dict(cluster.endpoints),
+        engine=".".join(map(str, cluster.engine)),
+        source=cluster.app.source if cluster.app else None,
+        ca=cluster.ca,
+        groups=groups,
     )
 
 

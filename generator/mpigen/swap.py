@@ -21,9 +21,10 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from mpigen.artifacts.manifest import File
+from mpigen.artifacts.paths import MANIFEST
 from mpigen.errors import InputError
-from mpigen.output import MANIFEST, Change, real
-from mpigen.render import File
+from mpigen.output import Change, real
 from mpigen.tree import exchange, link, make_folder
 
 STAGING = ".mpigen-staging"

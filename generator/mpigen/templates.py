@@ -15,10 +15,10 @@ import jinja2
 from jinja2 import nodes
 
 from mpigen import compiled, environment, limits, overrides, quote, template_errors
+from mpigen.artifacts.manifest import Override
 from mpigen.blocks import Block
 from mpigen.compiled import BUILTIN, SUFFIX
 from mpigen.errors import InputError
-from mpigen.overrides import Override
 from mpigen.template_errors import missing
 
 # what a template's own expressions may raise

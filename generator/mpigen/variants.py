@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpigen.config import Workers
+from mpigen.notation.image_names import add_variant, image_variable
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Variant:
     @property
     def variable(self) -> str:
         """What deploy.sh is told another image by."""
-        return variable(self.name)
+        return image_variable(self.name)
 
 
 def of_groups(groups: Sequence[Workers], tag: str, packages: Sequence[str]) -> dict[str, Variant]:
@@ -34,24 +35,6 @@ def of_groups(groups: Sequence[Workers], tag: str, packages: Sequence[str]) -> d
     found = {}
     for group in groups:
         if more := tuple(sorted({*group.packages} - {*packages})):
-            own = Variant(group.name, more, reference(tag, group.name))
+            own = Variant(group.name, more, add_variant(tag, group.name))
             found[group.name] = made.setdefault(more, own)
     return found
-
-
-def reference(image: str, name: str) -> str:
-    """A variant of an image: `host:5000/mpi:1` -> `host:5000/mpi:1-gpu`; no name is the image."""
-    if not name:
-        return image
-    tagged = ":" in image.rpartition("/")[2]
-    return f"{image}{'' if tagged else ':latest'}-{name}"
-
-
-def base(image: str, name: str) -> str:
-    """The image that `image` is that variant of; by digest it has no such name, and is itself."""
-    return image if "@" in image else image.removesuffix(f"-{name}") if name else image
-
-
-def variable(name: str) -> str:
-    """The variable of deploy.sh for the image of a variant, or for the cluster's own."""
-    return f"IMAGE_{name.upper().replace('-', '_')}" if name else "IMAGE"

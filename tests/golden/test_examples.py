@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen import keys, site
+from mpigen import site
+from mpigen.artifacts.paths import PRIVATE_KEYS
 from mpigen.output import compare
 from tests.conftest import ROOT
 
@@ -50,5 +51,4 @@ def test_the_university_has_its_mirror_its_banner_and_its_scratch() -> None:
     for group in ("fast", "big"):
         assert "scratch:/scratch" in stack["services"][group]["volumes"]
     assert stack["volumes"]["scratch"]["driver_opts"]["type"] == "nfs"
-    private = {f"{keys.FOLDER}/{name}" for name in (keys.USER_KEY, keys.HOST_KEY)}
-    assert not private & set(files)
+    assert not {*PRIVATE_KEYS} & set(files)

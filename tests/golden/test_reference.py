@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from mpigen import keys, site
+from mpigen import site
+from mpigen.artifacts.paths import HOST_KEY, USER_KEY
 from mpigen.output import compare
 from tests.conftest import ROOT
 
@@ -31,7 +32,7 @@ def committed() -> set[str]:
 
 def test_git_has_no_private_key() -> None:
     if (ROOT / ".git").exists():
-        names = (keys.USER_KEY, keys.HOST_KEY)
+        names = (USER_KEY, HOST_KEY)
         command = ["git", "ls-files", *(f"**/{name}" for name in names)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert done.stdout == ""

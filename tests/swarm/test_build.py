@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from mpigen import artifacts
+from mpigen.artifacts import folder
 from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
@@ -154,9 +154,9 @@ def test_a_labs_manager_builds_for_its_lab(
 
 def test_what_is_deployed_is_what_the_folder_holds(small: Path, the_lab: lab.Lab) -> None:
     local = Engine(engine.local(), engine.local_endpoint())
-    read = artifacts.read(small / "output")
+    read = folder.read(small / "output")
     with pytest.raises(ClusterError, match="has no image built") as none:
-        image.current(manager(the_lab), artifacts.read(nowhere(small)))
+        image.current(manager(the_lab), folder.read(nowhere(small)))
     assert "mpigen build" in none.value.hint
     first = reference(build(small, "--no-distribute"))
     assert image.current(local, read) == first
@@ -302,7 +302,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     login = ("docker", "login", "--username", "me", "--password", "secret", registry)
     check(*login, env=the_lab_dockers[0])
-    read, swarm = artifacts.read(small / "output"), manager(the_lab)
+    read, swarm = folder.read(small / "output"), manager(the_lab)
     with pytest.raises(ClusterError, match="asking the registry") as none:
         image.current(swarm, read)
     assert "mpigen build" in none.value.hint
@@ -350,7 +350,7 @@ def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     login = ("docker", "login", "--username", "me", "--password", "secret", registry)
     check(*login, env=the_lab_dockers[0])
-    read, swarm = artifacts.read(small / "output"), manager(the_lab)
+    read, swarm = folder.read(small / "output"), manager(the_lab)
     done = build(small, **the_lab_dockers[0])
     assert done.code == 0, done.err
     own, more = re.findall(r"^pushed: (\S+@sha256:\w{64})$", done.out, re.M)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import artifacts
+from mpigen.artifacts import folder
 from mpigen.bench import compare, page, results, words
 from mpigen.errors import InputError
 from mpigen.mpi import IMPLEMENTATIONS, Implementation
@@ -167,7 +167,7 @@ def test_a_folder_without_mpi_bench_and_one_host_alone_are_refused(
     ):
         (tmp_path / "mpigen.yaml").write_text(text)
         assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
-        made = artifacts.read(tmp_path / "output")
+        made = folder.read(tmp_path / "output")
         with pytest.raises(InputError) as refused:
             measuring.refuse(made, hosts)
         assert hint in refused.value.hint

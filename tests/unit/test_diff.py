@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.diff import unified
-from mpigen.output import compare, with_manifest
-from mpigen.render import File
+from mpigen.output import compare
 from mpigen.swap import apply
 
 FILES = with_manifest(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import artifacts
+from mpigen.artifacts import folder
 from mpigen.errors import InputError
+from mpigen.notation import image_names
 from mpigen.swarm import content, placement
 from mpigen.swarm.buildlog import BuildLog
 from tests.conftest import Mpigen
@@ -23,7 +24,7 @@ def site(tmp_path: Path, mpigen: Mpigen) -> Path:
 
 
 def context(site: Path) -> str | None:
-    return content.of_context(artifacts.read(site / "output"), site)
+    return content.of_context(folder.read(site / "output"), site)
 
 
 def test_the_context_is_the_same_whenever_and_by_whomever_it_is_written(site: Path) -> None:
@@ -97,7 +98,7 @@ def test_what_cannot_be_read_is_named(site: Path) -> None:
 def test_the_sources_are_where_build_sh_looks(
     site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    read = artifacts.read(site / "output")
+    read = folder.read(site / "output")
     monkeypatch.delenv("SITE", raising=False)
     assert content.site_of(read) == site
     monkeypatch.setenv("SITE", str(tmp_path / "other"))
@@ -144,7 +145,7 @@ def test_the_bases_of_a_dockerfile_are_no_stages_of_its_own() -> None:
     ],
 )
 def test_another_tag_of_an_image(image: str, tagged: str) -> None:
-    assert content.with_tag(image, "t") == tagged
+    assert image_names.with_tag(image, "t") == tagged
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_another_tag_of_an_image(image: str, tagged: str) -> None:
     ],
 )
 def test_an_image_as_engines_call_it(image: str, familiar: str) -> None:
-    assert content.familiar(image) == familiar
+    assert image_names.familiar(image) == familiar
 
 
 @pytest.mark.parametrize(
@@ -172,18 +173,18 @@ def test_an_image_as_engines_call_it(image: str, familiar: str) -> None:
     ],
 )
 def test_the_registry_that_an_image_names(image: str, host: str) -> None:
-    assert content.registry(image) == host
+    assert image_names.registry(image) == host
 
 
 def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
-    assert placement.rendered(artifacts.read(site / "output")) == [()]
+    assert placement.rendered(folder.read(site / "output")) == [()]
     workers = (
         "workers: [{name: a, constraints: [node.role==worker]}, {name: b}, "
         "{name: c, constraints: [node.role==worker]}]\n"
     )
     (site / "mpigen.yaml").write_text((site / "mpigen.yaml").read_text() + workers)
     assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
-    asked = placement.rendered(artifacts.read(site / "output"))
+    asked = placement.rendered(folder.read(site / "output"))
     assert asked == [("node.role==worker",), ()]
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from mpigen import keys
+from mpigen.artifacts.manifest import with_manifest
+from mpigen.artifacts.paths import PRIVATE_KEYS
 from mpigen.errors import InputError
-from mpigen.output import with_manifest
 from mpigen.render import render
 from mpigen.swap import apply
 from mpigen.templates import Templates
 from tests import sites
 from tests.conftest import snapshot
 
-PRIVATE = {f"keys/{name}" for name in (keys.USER_KEY, keys.HOST_KEY)}
+PRIVATE = {*PRIVATE_KEYS}
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.lock import alone
-from mpigen.output import compare, with_manifest
-from mpigen.render import File
+from mpigen.output import compare
 from mpigen.swap import STAGING, apply
 
 Tree = dict[str, tuple[int, bytes]]

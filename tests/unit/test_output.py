@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.errors import InputError
-from mpigen.output import Change, compare, with_manifest
-from mpigen.render import File
+from mpigen.output import Change, compare
 from mpigen.swap import apply
 from tests.conftest import snapshot
 

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mpigen import keys
+from mpigen.artifacts.manifest import File
 from mpigen.errors import InputError
-from mpigen.render import File, render
+from mpigen.render import render
 from mpigen.stackfile.schema import problems
 from tests import configs, sites
 from tests.unit import test_quote

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from mpigen import quote
+from mpigen.artifacts.manifest import File
 from mpigen.errors import InputError
-from mpigen.render import File, render
+from mpigen.render import render
 from mpigen.templates import Templates
 from tests import sites
 

@@ -92,7 +92,7 @@ import hashlib, os, sys
 from pathlib import Path
 os.umask(int(sys.argv[3], 8))
 sys.path[:0] = [sys.argv[1]]
-from mpigen.output import with_manifest
+from mpigen.artifacts.manifest import with_manifest
 from tests import sites
 site = Path(sys.argv[2])
 files = with_manifest(sites.artifacts(site, (site / "mpigen.yaml").read_text()))

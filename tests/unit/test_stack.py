@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from mpigen import artifacts
+from mpigen.artifacts import folder
 from mpigen.swarm.preflight import misplaced, unplaced
 from tests.conftest import Mpigen
 
@@ -55,7 +55,7 @@ def test_each_service_is_told_of_once_also_one_that_is_everywhere(
     text = f"name: x\nworkers: [{{name: all, {everywhere}}}, {{name: some, {too_many}}}]\n"
     (tmp_path / "mpigen.yaml").write_text(text)
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
-    made = artifacts.read(tmp_path / "output")
+    made = folder.read(tmp_path / "output")
     stack = yaml.safe_load(made.stack_file.read_text())
     told = [line.partition(":")[0] for line in unplaced(NODES, made, stack)]
     assert told == ["all", "some"]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.artifacts.manifest import File, with_manifest
+from mpigen.artifacts.paths import MANIFEST
 from mpigen.errors import InputError
-from mpigen.output import MANIFEST, compare, with_manifest
-from mpigen.render import File
+from mpigen.output import compare
 from mpigen.swap import STAGING, apply
 from tests.conftest import snapshot
 from tests.unit.test_killed import forked, tree

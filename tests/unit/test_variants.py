@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen import artifacts, site, variants
+from mpigen import site
+from mpigen.artifacts import folder
+from mpigen.notation import image_names
 from mpigen.swarm import placement
 from tests import sites
 from tests.conftest import Mpigen
@@ -36,14 +38,14 @@ workers:
     ],
 )
 def test_a_variant_is_a_tag_beside_that_of_the_image(image: str, variant: str) -> None:
-    assert variants.reference(image, "gpu") == variant
-    assert variants.reference(image, "") == variants.base(image, "") == image
-    assert variants.base(variant, "gpu") in (image, f"{image}:latest")
+    assert image_names.add_variant(image, "gpu") == variant
+    assert image_names.add_variant(image, "") == image_names.strip_variant(image, "") == image
+    assert image_names.strip_variant(variant, "gpu") in (image, f"{image}:latest")
 
 
 def test_an_image_by_digest_is_its_own_base() -> None:
     digest = f"registry:5000/mpi@sha256:{'0' * 64}"
-    assert variants.base(digest, "gpu") == digest
+    assert image_names.strip_variant(digest, "gpu") == digest
 
 
 def test_groups_of_the_same_packages_share_an_image(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_what_is_rendered_passes_the_linters_and_no_warning_is_said(
         command = [Path(sys.executable).with_name(linter), *files]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
-    read = artifacts.read(output)
+    read = folder.read(output)
     assert [group.variant for group in read.groups] == ["", "gpu-a", "gpu-a", "doc", ""]
     assert read.images == {"": "x:latest", "gpu-a": "x:latest-gpu-a", "doc": "x:latest-doc"}
 
@@ -114,7 +116,7 @@ def test_what_is_rendered_passes_the_linters_and_no_warning_is_said(
 def test_a_variant_is_looked_for_where_its_groups_may_be(tmp_path: Path, mpigen: Mpigen) -> None:
     (tmp_path / "mpigen.yaml").write_text(TEXT)
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
-    read = artifacts.read(tmp_path / "output")
+    read = folder.read(tmp_path / "output")
     assert placement.rendered(read, "gpu-a") == [("node.labels.gpu==a",), ("node.labels.gpu==b",)]
     assert placement.rendered(read, "doc") == [()]
     # a job may be started wherever a worker may be
@@ -124,4 +126,4 @@ def test_a_variant_is_looked_for_where_its_groups_may_be(tmp_path: Path, mpigen:
     )
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
     # where the launcher is, it is needed too
-    assert ("node.role==manager",) in placement.rendered(artifacts.read(tmp_path / "output"))
+    assert ("node.role==manager",) in placement.rendered(folder.read(tmp_path / "output"))

@@ -71,11 +71,11 @@ def bench(
 def _measure(
     output: Path, stack: str, context: str | None, groups: list[str], at_once: bool
 ) -> "Results":
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import attach, engine, hosts
     from mpigen.swarm import bench as measuring
 
-    made = artifacts.read(output)
+    made = folder.read(output)
     reached = engine.reach(context)
     there = hosts.there_are(reached, made, stack or made.name).choose(tuple(groups))
     measuring.refuse(made, there)

@@ -13,7 +13,7 @@ from mpigen.cli.progress import sending
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mpigen.artifacts import Artifacts
+    from mpigen.artifacts.folder import Artifacts
     from mpigen.processes import Say
     from mpigen.swarm.build import Built
     from mpigen.swarm.distribute import Remote, Sent
@@ -38,12 +38,12 @@ def build(
     Beside the image's own tag it has one by its content, NAME:sha-..., which is what mpigen
     deploy deploys: what has changed is always rolled out, and nothing else is.
     """
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import build as builds
     from mpigen.swarm import content
     from mpigen.swarm import engine as engines
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     where = site.resolve() if site else content.site_of(rendered)
     with sending() as (say, sent):
         engine = engines.reach(context)

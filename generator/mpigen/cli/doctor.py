@@ -29,11 +29,11 @@ def doctor(
     node is looked into by a short-lived service of the cluster's own image, which is removed
     again. Exits 1 if anything is bad.
     """
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm.doctor import examine
     from mpigen.swarm.survey import survey
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     name = stack or rendered.name
     with progress() as say:
         facts = survey(rendered, name, context, say)

@@ -111,10 +111,10 @@ def cancel(
 
 def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str, str]":
     """The engine, the stack and its network."""
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import engine
 
-    made = artifacts.read(output)
+    made = folder.read(output)
     stack = stack or made.name
     return engine.reach(context), stack, made.network_of(stack)
 

@@ -40,14 +40,14 @@ def status(
     Exits 1 if something is wrong with one.
     """
     from mpigen import keyring, site
+    from mpigen.artifacts import manifest
     from mpigen.cli import show
     from mpigen.errors import CheckFailed
     from mpigen.load import load
-    from mpigen.output import recorded_fingerprints
 
     own = site.at(config, output)
     delivery = load(*own.configs).ssh.delivery
-    rows = keyring.status(own.output, recorded_fingerprints(own.output))
+    rows = keyring.status(own.output, manifest.read(own.output).keys)
     if as_json:
         listing = [{**row.__dict__, "delivery": delivery} for row in rows]
         typer.echo(json.dumps(listing, indent=2))

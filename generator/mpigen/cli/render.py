@@ -148,8 +148,8 @@ def _show(
 
 def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: bool) -> None:
     """Raise CheckFailed, naming each file, if there are `changes`."""
+    from mpigen.artifacts.paths import MANIFEST
     from mpigen.errors import CheckFailed
-    from mpigen.output import MANIFEST
 
     if not changes:
         if not as_json:

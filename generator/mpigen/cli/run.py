@@ -12,7 +12,7 @@ from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
-    from mpigen.artifacts import Artifacts
+    from mpigen.artifacts.folder import Artifacts
     from mpigen.swarm.attach import Events
     from mpigen.swarm.engine import Engine
     from mpigen.swarm.hosts import Hosts
@@ -130,10 +130,10 @@ def _ready(
     asked: "Work", output: Path, stack: str, context: str | None
 ) -> "Iterator[tuple[Engine, Artifacts, str, Hosts, Events]]":
     """What a job needs, asked for; signals are caught for as long as the block."""
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import attach, engine, hosts
 
-    made = artifacts.read(output)
+    made = folder.read(output)
     stack = stack or made.name
     reached = engine.reach(context)
     there = hosts.there_are(reached, made, stack).choose(asked.groups)

@@ -10,7 +10,7 @@ from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import following, progress
 
 if TYPE_CHECKING:
-    from mpigen.artifacts import Artifacts
+    from mpigen.artifacts.folder import Artifacts
     from mpigen.swarm.engine import Engine
     from mpigen.swarm.live import LiveGroup
 
@@ -29,14 +29,14 @@ def deploy(
     second deploy of the same changes nothing. Exits 3, with each container's own error and last
     lines, if it is not up in time.
     """
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.errors import CheckFailed
     from mpigen.swarm import engine as engines
     from mpigen.swarm import image as images
     from mpigen.swarm import jobs, live
     from mpigen.swarm import stack as stacks
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     name = stack or rendered.name
     engine = engines.reach(context)
     engine.need_manager()
@@ -63,12 +63,12 @@ def scale(
     wait: float = typer.Option(120, help="Seconds to wait at most until they are healthy."),
 ) -> None:
     """Give groups of workers more containers, or fewer, within what the subnet holds."""
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import engine as engines
     from mpigen.swarm import live
     from mpigen.swarm import stack as stacks
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     name = stack or rendered.name
     engine = engines.reach(context)
     wanted = _sizes(sizes, rendered, live.deployed(engine, rendered, name), _nodes(engine))
@@ -91,11 +91,11 @@ def down(
     wait: float = typer.Option(60, help="Seconds to wait at most until the network is gone."),
 ) -> None:
     """Remove the cluster: its jobs, services, secrets, and its network, which takes longest."""
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.swarm import engine as engines
     from mpigen.swarm import stack as stacks
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     name = stack or rendered.name
     engine = engines.reach(context)
     with progress() as say:

@@ -11,7 +11,7 @@ import typer
 from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
 
 if TYPE_CHECKING:
-    from mpigen.artifacts import Artifacts
+    from mpigen.artifacts.folder import Artifacts
     from mpigen.swarm.engine import Engine
 
 
@@ -23,11 +23,11 @@ def status(
     watch: bool = typer.Option(False, "--watch", help="Go on, once a second, until Ctrl-C."),
 ) -> None:
     """Show nodes, containers, slots, images and running jobs."""
-    from mpigen import artifacts
+    from mpigen.artifacts import folder
     from mpigen.cli import show
     from mpigen.swarm import engine as engines
 
-    rendered = artifacts.read(output)
+    rendered = folder.read(output)
     engine = engines.reach(context)
     engine.need_manager()
     name = stack or rendered.name

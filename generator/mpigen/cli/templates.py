@@ -138,8 +138,8 @@ def diff(
     import difflib
 
     from mpigen import site
+    from mpigen.artifacts import manifest
     from mpigen.cli import show as look
-    from mpigen.output import recorded_overrides
     from mpigen.overrides import moved
 
     folder = site.at([config], output).output
@@ -156,7 +156,7 @@ def diff(
                 )
             ),
         }
-        for then, now in moved(_templates(config).overrides(), recorded_overrides(folder))
+        for then, now in moved(_templates(config).overrides(), manifest.read(folder).overrides)
     ]
     if as_json:
         typer.echo(json.dumps(found, indent=2))

@@ -10,7 +10,7 @@ from typing import Any
 from docker.errors import NotFound
 
 from mpigen import processes
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.swarm import live
 from mpigen.swarm.engine import Engine, blame

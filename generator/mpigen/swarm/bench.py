@@ -5,7 +5,7 @@ import tempfile
 from datetime import UTC, datetime
 
 from mpigen import __version__
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.bench import results
 from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpigen import variants
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
+from mpigen.notation import image_names
 from mpigen.processes import Say
 from mpigen.swarm import content, image
 from mpigen.swarm.buildlog import BuildLog
@@ -48,9 +48,10 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Bu
         own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
         return _tagged(engine, artifacts, own, new=True)
     own = content.tag(context, _bases(engine, artifacts, say))
+    tagged = image_names.with_tag(artifacts.image, own)
     try:
         for name in artifacts.images:
-            image.get(engine, variants.reference(content.with_tag(artifacts.image, own), name))
+            image.get(engine, image_names.add_variant(tagged, name))
         return _tagged(engine, artifacts, own, new=False)
     except image.Missing:
         _run(engine, artifacts, site, context, say)
@@ -127,11 +128,10 @@ def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[B
     """Give each image both tags, the user's and `own`, by its content; new ones have the user's."""
     found = []
     for variant, name in artifacts.images.items():
-        reference = variants.reference(content.with_tag(artifacts.image, own), variant)
+        reference = image_names.add_variant(image_names.with_tag(artifacts.image, own), variant)
         made = image.get(engine, name if new else reference)
         with blame(f"tagging {reference}"):
             for each in (reference, name):
-                repository = content.repository(each)
-                made.tag(repository, each[len(repository) + 1 :] or "latest")
+                made.tag(image_names.repository(each), image_names.tag(each))
         found.append(Built(name, reference, variant, new))
     return found

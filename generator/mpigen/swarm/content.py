@@ -7,9 +7,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts import manifest
+from mpigen.artifacts.folder import Artifacts
+from mpigen.artifacts.paths import BUILD_SCRIPT, DOCKERFILE, PRIVATE_KEYS
 from mpigen.errors import InputError
-from mpigen.output import recorded_template
 
 PREFIX = "sha-"
 LABEL = "mpigen.context"
@@ -17,8 +18,6 @@ LABEL = "mpigen.context"
 VARIANT_LABEL = "mpigen.group"
 """The label of a variant, which the Dockerfile gives it: its name."""
 
-_SCRIPT = "scripts/build.sh"
-_PRIVATE = ("keys/id_ed25519", "keys/ssh_host_ed25519_key")
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
 
 
@@ -34,11 +33,11 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
     Raises InputError for what cannot be read.
     """
     # a script of the site's own may build in another way, which the built-in one does not
-    own = recorded_template(artifacts.folder, _SCRIPT).startswith("templates/")
+    own = manifest.read(artifacts.folder).templates.get(BUILD_SCRIPT, "").startswith("templates/")
     parts = [
-        *(Path(name) for name in ("Dockerfile", ".dockerignore", *([_SCRIPT] if own else []))),
+        *(Path(name) for name in (DOCKERFILE, ".dockerignore", *([BUILD_SCRIPT] if own else []))),
         *_below(artifacts.folder, Path("rootfs")),
-        *(Path(name) for name in _PRIVATE if artifacts.delivery == "image"),
+        *(Path(name) for name in PRIVATE_KEYS if artifacts.delivery == "image"),
     ]
     digest = hashlib.sha256()
     try:
@@ -68,34 +67,6 @@ def bases(dockerfile: str) -> list[str]:
     found = _FROM.findall(dockerfile)
     stages = {stage for _, stage in found}
     return sorted({image for image, _ in found if image not in stages})
-
-
-def with_tag(image: str, other: str) -> str:
-    """An image reference with another tag: `host:5000/a/b:v1` -> `host:5000/a/b:other`."""
-    return f"{repository(image)}:{other}"
-
-
-def repository(image: str) -> str:
-    """An image reference without tag and digest."""
-    name = image.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    return head + slash + last.partition(":")[0]
-
-
-def registry(image: str) -> str:
-    """The registry's host that an image reference names; empty for Docker's own."""
-    host, slash, _ = image.partition("/")
-    # Docker's rule for what is a host: a dot, a port, or localhost
-    return host if slash and ("." in host or ":" in host or host == "localhost") else ""
-
-
-def familiar(image: str) -> str:
-    """The repository of an image as engines write it: docker.io/library/debian:12 -> debian."""
-    name = repository(image)
-    for registry in ("docker.io/", "index.docker.io/"):
-        if name.startswith(registry):
-            return name.removeprefix(registry).removeprefix("library/")
-    return name
 
 
 def _below(folder: Path, inside: Path) -> Iterator[Path]:

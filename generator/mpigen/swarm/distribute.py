@@ -14,8 +14,8 @@ from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from mpigen.errors import ClusterError
+from mpigen.notation import image_names
 from mpigen.processes import Say
-from mpigen.swarm import content
 from mpigen.swarm.engine import Endpoint, Engine, blame, client_of
 from mpigen.swarm.image import digest_of
 
@@ -117,7 +117,7 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
         try:
             engine.docker("push", image)
         except ClusterError as error:
-            login = f"Log in, if it wants that: docker login {content.registry(image)}".rstrip()
+            login = f"Log in, if it wants that: docker login {image_names.registry(image)}".rstrip()
             raise ClusterError(error.message, login) from error
     with blame(f"looking for {images[0]}"):
         digest = digest_of(engine.client.images.get(images[0]), images[0])
@@ -191,7 +191,6 @@ def _parts(node: Target, tar: Path, sent: Sent, stop: threading.Event) -> Iterat
 
 def _call(node: Target, image: str, also: str) -> bool:
     client = node.connect()
-    repository = content.repository(also)
     with blame(f"calling {image} {also} on {node.name}"):
-        client.images.get(image).tag(repository, also[len(repository) + 1 :] or "latest")
+        client.images.get(image).tag(image_names.repository(also), image_names.tag(also))
     return True

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from mpigen import variants
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
+from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import live, work
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.work import Work
@@ -61,7 +61,7 @@ def there_are(engine: Engine, artifacts: Artifacts, stack: str) -> Hosts:
         counts = {group.name: group.wanted for group in found}
         # jobs are of the cluster's own image
         one = min(found, key=lambda group: group.variant != "")
-        image = variants.base(one.image, one.variant)
+        image = strip_variant(one.image, one.variant)
         return Hosts(image, counts, slots, _constraints(engine, found), known=True)
     counts = {group.name: group.replicas for group in artifacts.groups}
     return Hosts(_local_image(engine, artifacts, stack), counts, slots, {}, known=False)
@@ -84,7 +84,7 @@ def _local_image(engine: Engine, artifacts: Artifacts, stack: str) -> str:
         for group in artifacts.groups:
             label = f"com.docker.swarm.service.name={stack}_{group.name}"
             for worker in engine.client.api.containers(filters={"label": label}):
-                return variants.base(str(worker["Image"]), group.variant)
+                return strip_variant(str(worker["Image"]), group.variant)
     if state != "active":
         engine.need_manager()  # says how to get into a Swarm
     return artifacts.image

@@ -6,9 +6,9 @@ from pathlib import Path
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 
-from mpigen import variants
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
+from mpigen.notation import image_names
 from mpigen.swarm import content, probe
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, rendered
@@ -40,7 +40,7 @@ def every(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, 
             "Name a tag, beside which theirs are: TAG-GROUP.",
         )
     return {
-        name: variants.reference(given, name) if given else current(engine, artifacts, name)
+        name: image_names.add_variant(given, name) if given else current(engine, artifacts, name)
         for name in artifacts.images
     }
 
@@ -99,17 +99,17 @@ def lacking_for(
 
 def digest_of(image: Image, name: str) -> str | None:
     """The image as the registry of `name` has it, REPOSITORY@sha256:..., once it was pushed."""
-    repository = content.familiar(name)
+    repository = image_names.familiar(name)
     pushed = image.attrs.get("RepoDigests") or []
     found = [each for each in pushed if each.partition("@")[0] == repository]
-    return f"{content.repository(name)}@{found[0].partition('@')[2]}" if found else None
+    return f"{image_names.repository(name)}@{found[0].partition('@')[2]}" if found else None
 
 
 def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:
     """The images built from that context, also where the user's tag has moved on since."""
     filters = {"label": f"{content.LABEL}={context}"}
     with blame(f"looking for {name}"):
-        found = engine.client.images.list(name=content.familiar(name), filters=filters)
+        found = engine.client.images.list(name=image_names.familiar(name), filters=filters)
     return [each for each in found if each.labels.get(content.VARIANT_LABEL, "") == variant]
 
 
@@ -117,7 +117,7 @@ def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str
     """What the registry has under the user's tag, by digest, if it is of that context."""
     with blame(f"asking the registry for {artifacts.image}", hint):
         data = engine.client.images.get_registry_data(artifacts.image)
-    reference = f"{content.repository(artifacts.image)}@{data.id}"
+    reference = f"{image_names.repository(artifacts.image)}@{data.id}"
     if context:
         with blame(f"pulling {reference}"):
             try:
@@ -142,11 +142,10 @@ def _refuse_changed(
 
 def _by_content(image: Image, name: str) -> str:
     """The tag by content of an image, or, if it was built without mpigen, `name`."""
-    prefix = f"{content.familiar(name)}:{content.PREFIX}"
+    prefix = f"{image_names.familiar(name)}:{content.PREFIX}"
     found = next((tag for tag in image.tags if tag.startswith(prefix)), None)
-    return content.with_tag(name, found.rpartition(":")[2]) if found else name
+    return image_names.with_tag(name, found.rpartition(":")[2]) if found else name
 
 
 def _is_called(image: Image, name: str) -> bool:
-    tag = name[len(content.repository(name)) + 1 :] or "latest"
-    return f"{content.familiar(name)}:{tag}" in image.tags
+    return f"{image_names.familiar(name)}:{image_names.tag(name)}" in image.tags

@@ -9,7 +9,8 @@ from typing import Any
 from docker.errors import DockerException, ImageNotFound
 
 from mpigen import keyfile, keys, processes
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
+from mpigen.artifacts.paths import KEYS, USER_KEY
 from mpigen.errors import ClusterError, InputError
 from mpigen.processes import Say
 from mpigen.swarm import attach
@@ -120,7 +121,7 @@ def _keys_for(artifacts: Artifacts, config: dict[str, Any]) -> dict[str, bytes]:
 
     Maps folders in the container to archives for the user of the image.
     """
-    private = artifacts.folder / keys.FOLDER / keys.USER_KEY
+    private = artifacts.folder / KEYS / USER_KEY
     if not private.exists():
         raise InputError(
             f"{private} is missing, and a job logs in with it (ssh.delivery: secret)",

@@ -6,7 +6,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from mpigen.artifacts import Artifacts, Group
+from mpigen.artifacts.folder import Artifacts, Group
 from mpigen.errors import ClusterError
 from mpigen.swarm.engine import Engine, blame
 

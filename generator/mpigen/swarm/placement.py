@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 
 
 def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from docker.errors import NotFound
 
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.swarm import image
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, constraints_of

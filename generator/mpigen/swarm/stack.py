@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from mpigen import variants
-from mpigen.artifacts import Artifacts
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
+from mpigen.notation.image_names import image_variable
 from mpigen.processes import Say, tail
 from mpigen.swarm import jobs, live, preflight, watch
 from mpigen.swarm.engine import Engine, blame
@@ -55,7 +55,7 @@ def deploy(
                 **os.environ,
                 **engine.environment,
                 "STACK": stack,
-                **{variants.variable(name): image for name, image in images.items()},
+                **{image_variable(name): image for name, image in images.items()},
                 "WAIT": str(int(wait)),
             },
             stdin=subprocess.DEVNULL,

@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 from docker.errors import ImageNotFound, NotFound
 
-from mpigen import processes, variants
-from mpigen.artifacts import Artifacts
+from mpigen import processes
+from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError
+from mpigen.notation.image_names import strip_variant
 from mpigen.processes import Say
 from mpigen.swarm import engine as engines
 from mpigen.swarm import facts, probe
@@ -116,7 +117,7 @@ def _swarm(known: Facts, engine: Engine, artifacts: Artifacts) -> tuple[Facts, d
             continue
         own = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
         # every node is looked into with the cluster's own image
-        container = {**own, "Image": variants.base(own["Image"], variant[group])}
+        container = {**own, "Image": strip_variant(own["Image"], variant[group])}
         wanted[group] = spec["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
     known = replace(known, wanted=wanted, image=container.get("Image", known.image))
     workers = _workers(known, engine)

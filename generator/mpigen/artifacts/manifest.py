@@ -1,0 +1,128 @@
+"""The manifest of a rendered folder: which files mpigen made, from what, for which cluster."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mpigen import __version__
+from mpigen.artifacts.paths import KEYS, MANIFEST
+from mpigen.errors import InputError
+
+
+class File(NamedTuple):
+    """An artifact: its text, its mode (0o644 or 0o755), and the template that it came from."""
+
+    text: str
+    mode: int
+    template: str
+
+
+class Override(NamedTuple):
+    """Built-in text that a site overrides: a block of `path`, or all of it if `block` is empty.
+
+    `path` is the artifact's; `builtin` is the text that is overridden.
+    """
+
+    path: str
+    block: str
+    builtin: str
+
+    def __str__(self) -> str:
+        return f"the block {self.block} of {self.path}" if self.block else self.path
+
+
+class Manifest(NamedTuple):
+    """A manifest as read from a folder. Everything is empty where there is none.
+
+    `hashes` has the sha256 of each file that mpigen made, `templates` the template it came from;
+    `keys` the fingerprints by "user" and "host"; `cluster` what `artifacts.folder` makes of it.
+    """
+
+    version: str = ""
+    cluster: Mapping[str, Any] = MappingProxyType({})
+    keys: Mapping[str, str] = MappingProxyType({})
+    hashes: Mapping[str, str] = MappingProxyType({})
+    templates: Mapping[str, str] = MappingProxyType({})
+    overrides: tuple[Override, ...] = ()
+
+
+def with_manifest(
+    files: Mapping[str, File],
+    fingerprints: Mapping[str, str] = MappingProxyType({}),
+    overrides: Iterable[Override] = (),
+    cluster: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, File]:
+    """`files` and the manifest that lists each with its sha256, mode and template.
+
+    It has the fingerprints of the keys, so that a review sees which they are, and the built-in
+    text under each of the site's `overrides`, to compare with after an upgrade of mpigen.
+    """
+    listing = {
+        path: {
+            "sha256": sha256(file.text.encode()),
+            "mode": f"{file.mode:o}",
+            "template": file.template,
+        }
+        for path, file in files.items()
+    }
+    manifest: dict[str, object] = {
+        "mpigen": __version__,
+        "cluster": dict(cluster),
+        "keys": dict(fingerprints),
+        "files": listing,
+    }
+    under = [
+        {"path": each.path, "block": each.block, "builtin": each.builtin.splitlines()}
+        for each in overrides
+    ]
+    if under:
+        manifest["overrides"] = under
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    return {**files, MANIFEST: File(text, 0o644, "manifest")}
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of `folder`, empty if there is none. Raises InputError if it is not mpigen's."""
+    place = folder / MANIFEST
+    hint = "Bring it back with git checkout, or delete it: render writes it anew."
+    if place.is_symlink():
+        raise InputError(f"{place} is not a manifest of mpigen's, but a symlink", hint)
+    if not place.exists():
+        return Manifest()
+    try:
+        return _parsed(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{place} is not a manifest of mpigen's", hint) from error
+
+
+def sha256(data: bytes) -> str:
+    """The hash that the manifest holds of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _parsed(document: Mapping[str, Any]) -> Manifest:
+    files = {path: entry for path, entry in document["files"].items() if _may_be_made(path)}
+    return Manifest(
+        version=str(document.get("mpigen", "")),
+        cluster=dict(document.get("cluster", {})),
+        keys=dict(document.get("keys", {})),
+        hashes={path: entry["sha256"] for path, entry in files.items()},
+        templates={path: str(entry.get("template", "")) for path, entry in files.items()},
+        overrides=tuple(
+            Override(each["path"], each["block"], "".join(f"{line}\n" for line in each["builtin"]))
+            for each in document.get("overrides", [])
+        ),
+    )
+
+
+def _may_be_made(path: str) -> bool:
+    """Whether a manifest may name `path`: it is below the folder, and no private key."""
+    parts = PurePosixPath(path).parts
+    return (
+        "/".join(parts) == path != ""
+        and ".." not in parts
+        and (parts[0] != KEYS or path.endswith(".pub"))
+    )
