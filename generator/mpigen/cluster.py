@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpigen.bases import Unloaded
-from mpigen.mpi import SINGLE_COPY, Implementation
+from mpigen.mpi import Implementation
 from mpigen.stackfile.merge import Addition
 from mpigen.variants import Variant
 
@@ -119,11 +119,6 @@ class Cluster:
     def many(self) -> bool:
         """Whether there are so many containers that mpirun goes about them in another way."""
         return are_many(self.groups)
-
-    @property
-    def asks_for_single_copy(self) -> bool:
-        """Whether a container finds out if its ranks may read each other's memory."""
-        return any(SINGLE_COPY in values.values() for values in self.params.values())
 
     @property
     def variants(self) -> tuple[Variant, ...]:

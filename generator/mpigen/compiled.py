@@ -15,11 +15,9 @@ from types import CodeType
 
 import jinja2
 
-from mpigen import environment, quote
+from mpigen import environment, quote, template_files
 from mpigen.blocks import Block, find
-from mpigen.errors import InputError
 
-SUFFIX = ".j2"
 BUILTIN = "builtin/"
 
 _EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
@@ -79,31 +77,5 @@ def shared(folder: Path, quoting: quote.Quote) -> jinja2.Environment:
 
 @cache
 def read_builtin(folder: Path) -> dict[str, str]:
-    """mpigen's own templates, in `folder`, by name."""
-    return read(folder)
-
-
-def read(folder: Path) -> dict[str, str]:
-    """The templates in `folder` by name, as `a/b.j2`.
-
-    Raises InputError for what is no text, and for links that lead out of it.
-    """
-    texts = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            _refuse_link(path, folder)
-        if path.suffix == SUFFIX and path.is_file():
-            try:
-                texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    return texts
-
-
-def _refuse_link(path: Path, folder: Path) -> None:
-    """Raise InputError if the link `path` is one that a template must not be read through."""
-    hint = "Put a copy in its place: what is rendered is what is committed."
-    if path.is_dir():
-        raise InputError(f"{path}: is a link to a folder, and would not be looked into", hint)
-    if path.suffix == SUFFIX and not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{path}: is a link out of the site's templates", hint)
+    """What is in mpigen's own templates/, by name."""
+    return template_files.read(folder)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 HOSTFILE = "/run/mpi/hostfile"
 # what starts each rank, carries its input and output, and tells mpirun how it ends
 RANK = "/usr/local/bin/mpi-rank"
-# what starts Open MPI's daemon on each host, and lets go of it
+# starts Open MPI's daemon on each host, and lets go of it
 DAEMON = "/usr/local/bin/mpi-daemon"
-# what it logs in to each host with
+# logs in to each host for Open MPI's mpirun
 LOGIN = "/usr/local/bin/mpi-login"
 # stands for the overlay's interface until the container starts and knows it
 INTERFACE = "@interface@"
@@ -54,7 +54,8 @@ class Implementation:
     `carrying` is a pattern of the options with which mpirun has to carry input and output.
     `naps` are environment variables with which a rank that waits sleeps, where that can be had.
     `session_folder` begins the name of what the daemons of several jobs share on a host, if any.
-    `daemon` is true where scripts of ours log in to hosts and start those daemons.
+    `programs` are those of /usr/local/bin in the image that this implementation needs and others
+    do not have.
     """
 
     name: str
@@ -69,9 +70,8 @@ class Implementation:
     wraps: bool
     carrying: str
     session_folder: str = ""
-    daemon: bool = False
+    programs: tuple[str, ...] = ()
     naps: dict[str, str] = field(default_factory=dict)
-    agent: str = RANK
 
 
 # A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
@@ -147,7 +147,7 @@ IMPLEMENTATIONS = {
         wraps=False,
         carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
         session_folder="/tmp/ompi",
-        daemon=True,
+        programs=("mpi-daemon", "mpi-login"),
         # Open MPI 5; Open MPI 4 knows no such sleep, and passes over what it does not know
         naps={
             "OMPI_MCA_mpi_yield_when_idle": "1",

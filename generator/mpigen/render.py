@@ -1,25 +1,35 @@
 """Cluster -> {path: File}: every artifact in memory, no side effects."""
 
 import hashlib
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 import yaml
 
 from mpigen.artifacts.manifest import File
-from mpigen.artifacts.paths import HOST_KEY, KEYS, MANIFEST, STACK, USER_KEY
+from mpigen.artifacts.paths import (
+    BUILD_SCRIPT,
+    DOCKERFILE,
+    HOST_KEY,
+    KEYS,
+    MANIFEST,
+    STACK,
+    USER_KEY,
+)
 from mpigen.cluster import Cluster
-from mpigen.compiled import SUFFIX
 from mpigen.errors import InputError
 from mpigen.keys import PublicKeys
-from mpigen.mpi import DAEMON, IMPLEMENTATIONS, LOGIN
+from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.stackfile.merge import merge
 from mpigen.template_checks import check
 from mpigen.template_errors import together
+from mpigen.template_files import artifact, is_template
 from mpigen.templates import Templates
 
 _NO_COMMENTS = (".json",)
 # how a comment begins and ends, where it is not by a #
 _COMMENTS = {"md": ("<!--", " -->"), "html": ("<!--", " -->"), "c": ("/*", " */")}
-# made by mpigen without a template
+# made by mpigen itself
 _OWN = (f"{KEYS}/", MANIFEST)
 # what Swarm secrets and configs hold with `ssh.delivery: secret`: a private key is named after its
 # public half, since a clone has no other
@@ -29,12 +39,18 @@ _HELD = {
     "rootfs/etc/mpi/authorized_keys": "authorized_keys",
     "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
 }
-# each is for one MPI
-_PARAMS = {
-    f"rootfs/etc/mpi/{file.name}" for each in IMPLEMENTATIONS.values() for file in each.params_files
+_IGNORE = ".gitignore"
+# keeps private keys out of git; a site's .gitignore, meant for its templates/ perhaps, may lack it
+_NO_KEYS = f"/{KEYS}/*"
+# what no rendered folder can do without
+_NEEDED = (STACK, DOCKERFILE, BUILD_SCRIPT, _IGNORE, *_HELD)
+# Files that are copied cannot leave themselves out, as a template that gives nothing does. So these
+# are for the MPIs that name them, and for image.bench.
+_PROGRAMS = "rootfs/usr/local/bin/"
+_OF_AN_MPI = {
+    f"{_PROGRAMS}{program}" for each in IMPLEMENTATIONS.values() for program in each.programs
 }
-# what image.bench asks for
-_BENCH = {"rootfs/usr/local/bin/mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
+_BENCH = {f"{_PROGRAMS}mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
 # libyaml's where PyYAML was built with it: ten times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -42,20 +58,24 @@ _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str, File]:
     """Every artifact of `cluster` by its path below output/, in the order of the paths.
 
-    Same arguments, same bytes. Raises InputError where a template is at fault.
+    Same arguments, same bytes. A template that gives white space alone makes no artifact. Raises
+    InputError where a template is at fault.
     """
     check(templates)
     context: dict[str, object] = {"cluster": cluster, "keys": keys}
     files = {path: File(text, 0o644, "keys") for path, text in keys.files().items()}
     wrong: list[InputError] = []
-    for name in sorted(templates.names, key=lambda name: name.removesuffix(SUFFIX) not in _HELD):
-        path, origin = name.removesuffix(SUFFIX), templates.origin(name)
+    for name in sorted(templates.names, key=lambda name: artifact(name) not in _HELD):
+        path, origin = artifact(name), templates.origin(name)
         if path.startswith(_OWN):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
         if not _wanted(path, cluster):
             continue
         try:
             text = templates.render(name, context)
+            if is_template(name) and not text.strip():
+                _refuse_needed(path, origin)
+                continue
             _check(path, text, origin)
         except InputError as error:
             wrong.append(error)
@@ -64,23 +84,40 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
             continue
         if path == STACK and cluster.additions:
             text = merge(text, cluster.additions)
-        text = _with_header(path, text, origin)
+        if is_template(name):
+            text = _with_header(path, text, origin)
         mode = 0o755 if text.startswith("#!") else 0o644
         files[path] = File(text, mode, origin)
         if path in _HELD:
             context["held"] = _held(files)
     if wrong:
         raise together(wrong)
+    _refuse_files_in_files(files)
     return dict(sorted(files.items()))
 
 
 def _wanted(path: str, cluster: Cluster) -> bool:
-    """Whether this cluster has the artifact: some are for one MPI, or for those who ask."""
+    """Whether this cluster has the artifact: some programs are for one MPI, or for the bench."""
     if path in _BENCH:
         return cluster.bench
-    if path in (f"rootfs{DAEMON}", f"rootfs{LOGIN}"):
-        return cluster.mpi.daemon
-    return path not in _PARAMS or path.rpartition("/")[2] in cluster.params
+    return path not in _OF_AN_MPI or path.removeprefix(_PROGRAMS) in cluster.mpi.programs
+
+
+def _refuse_needed(path: str, origin: str) -> None:
+    """Raise InputError if the artifact, of which the template gives nothing, must be there."""
+    if path in _NEEDED:
+        raise InputError(f"{origin} gives nothing, and a cluster needs {path}")
+
+
+def _refuse_files_in_files(files: Mapping[str, File]) -> None:
+    """Raise InputError if one artifact would have to be the folder of another."""
+    for path, file in files.items():
+        for parent in PurePosixPath(path).parents:
+            if other := files.get(parent.as_posix()):
+                raise InputError(
+                    f"{other.template} makes the file {parent}, and {file.template} {path}",
+                    "Rename one of them: nothing can be a file and a folder.",
+                )
 
 
 def _held(files: dict[str, File]) -> dict[str, str]:
@@ -108,6 +145,11 @@ def _with_header(path: str, text: str, origin: str) -> str:
 
 
 def _check(path: str, text: str, origin: str) -> None:
+    if path == _IGNORE and _NO_KEYS not in text.splitlines():
+        raise InputError(
+            f"{origin} makes output/{path}, and lets private keys into git",
+            f"It needs the line {_NO_KEYS}: `mpigen templates show {path}` has it.",
+        )
     if not path.endswith((".yml", ".yaml")):
         return
     try:

@@ -8,7 +8,8 @@ from mpigen import compiled, overrides, template_errors
 from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
 from mpigen.references import Reference, references, way_back
-from mpigen.template_errors import missing, nearest
+from mpigen.template_errors import nearest
+from mpigen.template_files import is_template
 from mpigen.templates import Templates
 
 _Found = Iterator[tuple[int, str, str]]
@@ -17,7 +18,8 @@ _Found = Iterator[tuple[int, str, str]]
 
 def check(templates: Templates) -> None:
     """Raise InputError, with all that is wrong, if a template of the site is."""
-    errors = [error for name in templates.of_site for error in _wrong(templates, name)]
+    own = filter(is_template, templates.of_site)
+    errors = [error for name in own for error in _wrong(templates, name)]
     if errors:
         raise template_errors.together(errors)
 
@@ -64,11 +66,11 @@ def _not_there(templates: Templates, name: str, tree: nodes.Template) -> _Found:
     for reference in references(tree):
         if templates.exists(reference.name) or reference.optional:
             continue
-        message = missing(reference.name, templates.every_name)
+        message, hint = templates.missing(reference.name)
         versions = set(templates.recorded(name).values())
         if versions and reference.name == f"{BUILTIN}{name}":
             message += f" (mpigen {versions.pop()} had it)"
-        yield reference.line, message, ""
+        yield reference.line, message, hint
 
 
 def _round(templates: Templates, name: str) -> _Found:
@@ -86,7 +88,7 @@ def _round(templates: Templates, name: str) -> _Found:
         message = f"{reference.verb} itself"
         message += f", by way of {', '.join(way[:-1])}" if way[:-1] else ""
         hint = f'To change the built-in, write {{% extends "{BUILTIN}{name}" %}}.'
-        yield reference.line, message, hint if templates.builtin(name) is not None else ""
+        yield reference.line, message, hint if templates.exists(f"{BUILTIN}{name}") else ""
 
 
 def _dropped(templates: Templates, name: str, tree: nodes.Template) -> _Found:

@@ -76,6 +76,14 @@ def missing(name: str, known: Iterable[str]) -> str:
     return f"no template {name}; {nearest(name, known)}"
 
 
+def copied(name: str, path: str) -> tuple[str, str]:
+    """Message and hint where a template names `name`, and `path` is a file that is copied."""
+    return (
+        f"no template {name}: {path} is copied as it is, and has no blocks",
+        f"Remove this, copy the file with `mpigen templates eject {path}`, and edit the copy.",
+    )
+
+
 def _names(of: Any) -> list[str]:
     """What `of` has; the methods only of what is not mpigen's own."""
     if isinstance(of, dict):

@@ -1,8 +1,8 @@
-"""Where a template comes from, and what it gives.
+"""Where an artifact comes from, and its text.
 
-The built-in templates mirror output/: `templates/a/b.j2` becomes `output/a/b`. A site's own
-`templates/` lies over them: the same path replaces, or extends with
-`{% extends "builtin/a/b.j2" %}`; a new path adds an artifact.
+The built-in files mirror output/: `templates/a/b.j2` is rendered to `output/a/b`, and
+`templates/a/b` is copied there. A site's own `templates/` lies over them: a file for the same path
+replaces, or extends a template with `{% extends "builtin/a/b.j2" %}`; a new path adds an artifact.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +14,12 @@ from types import CodeType
 import jinja2
 from jinja2 import nodes
 
-from mpigen import compiled, environment, limits, overrides, quote, template_errors
+from mpigen import compiled, environment, limits, overrides, quote, template_errors, template_files
 from mpigen.artifacts.manifest import Override
 from mpigen.blocks import Block
-from mpigen.compiled import BUILTIN, SUFFIX
+from mpigen.compiled import BUILTIN
 from mpigen.errors import InputError
-from mpigen.template_errors import missing
+from mpigen.template_files import artifact, is_template
 
 # what a template's own expressions may raise
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
@@ -32,7 +32,7 @@ def builtin_folder() -> Path:
 
 
 class Templates:
-    """The built-in templates with those of a site laid over them.
+    """The built-in files with those of a site laid over them, templates and copied ones.
 
     `recorded` is what the last render noted of the site's overrides, and `version` of which mpigen.
     """
@@ -42,7 +42,8 @@ class Templates:
     ) -> None:
         self._builtin_folder = builtin_folder()
         self._builtin = compiled.read_builtin(self._builtin_folder)
-        own = compiled.read(site) if site and site.is_dir() else {}
+        self._builtin_names = {artifact(name): name for name in self._builtin}
+        own = template_files.read(site) if site and site.is_dir() else {}
         # a copy that overrides nothing is the built-in (mpigen's own checkout is such a site)
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
         self._site_folder = site
@@ -56,29 +57,34 @@ class Templates:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every template that makes an artifact, as `a/b.j2`, sorted."""
-        return sorted({*self._builtin, *self._site})
+        """The file that each artifact is made from, as `a/b.j2` or `a/b`, sorted."""
+        own = {artifact(name): name for name in self._site}
+        return sorted((self._builtin_names | own).values())
 
     @property
     def of_site(self) -> list[str]:
-        """The site's own templates, sorted."""
+        """The site's own files, sorted."""
         return sorted(self._site)
 
     def origin(self, name: str) -> str:
-        """Where template `name` comes from: `templates/NAME` of the site, or `builtin/NAME`."""
+        """Where the file `name` comes from: `templates/NAME` of the site, or `builtin/NAME`."""
         return f"templates/{name}" if name in self._site else f"{BUILTIN}{name}"
 
+    def builtin_name(self, name: str) -> str | None:
+        """The built-in file that makes the same artifact as `name`, of either kind, if any."""
+        return self._builtin_names.get(artifact(name))
+
     def builtin(self, name: str) -> str | None:
-        """The text of the built-in template `name`, if there is one."""
-        return self._builtin.get(name)
+        """The text of the built-in file that makes the same artifact as `name`, if any."""
+        return self._builtin.get(self.builtin_name(name) or "")
 
     def own(self, name: str) -> str | None:
-        """The text of the site's template `name`, if it has one that is not the built-in."""
+        """The text of the site's file `name`, if it has one that is not the built-in."""
         return self._site.get(name)
 
     def blocks(self, name: str) -> list[Block]:
-        """The blocks of the built-in template `name`."""
-        return compiled.blocks(self._builtin[name])
+        """The blocks of the built-in file `name`; one that is copied has none."""
+        return compiled.blocks(self._builtin[name]) if is_template(name) else []
 
     def block_names(self, name: str) -> set[str]:
         """The names of the blocks of template `name`, as a template names another."""
@@ -87,14 +93,14 @@ class Templates:
         return overrides.block_names(self.tree(name))
 
     def overrides(self) -> list[Override]:
-        """What of the built-in templates the site overrides, by path and in the files' order."""
+        """What of the built-in files the site overrides, by path and in the files' order."""
         return [override for name in self.of_site for override in self._overrides(name)]
 
     def _overrides(self, name: str) -> list[Override]:
-        path = name.removesuffix(SUFFIX)
+        path, under = artifact(name), self.builtin(name)
         *own, last = self.lineage(name)
         if not self.is_builtin(last):
-            return [Override(path, "", self._builtin[name])] if name in self._builtin else []
+            return [Override(path, "", under)] if under is not None else []
         redefined = {block for each in own for block in self.block_names(each)}
         return [
             Override(path, block.name, block.text)
@@ -104,21 +110,24 @@ class Templates:
 
     def recorded(self, name: str) -> dict[str, str]:
         """The blocks that the site's template `name` overrode, and which mpigen had each."""
-        return self._recorded.get(name.removesuffix(SUFFIX), {})
+        return self._recorded.get(artifact(name), {})
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
-        """The text that template `name` gives; the site's have passed template_checks.check.
+        """The text of an artifact: what template `name` gives, or the copied file `name`.
 
-        Raises InputError with the template's file and line, and the lines around it.
+        The site's templates have passed template_checks.check. Raises InputError with the
+        template's file and line, and the lines around it.
         """
         own = name in self._site
+        if not is_template(name):
+            return self._site[name] if own else self._builtin[name]
         try:
             with limits.limited() if own else nullcontext():
                 template = self._environment(name).get_template(name)
                 return environment.bounded(template.generate(context))
         except jinja2.TemplateNotFound as error:
-            message = missing(str(error.name), self.every_name)
-            raise self._error(name, error, message) from error
+            message, hint = self.missing(str(error.name))
+            raise self._error(name, error, message, hint) from error
         except MemoryError as error:
             message = f"needs more than {limits.MEBIBYTES} MiB of memory"
             raise self._error(name, error, message) from error
@@ -136,7 +145,7 @@ class Templates:
     def lineage(self, name: str) -> list[str]:
         """Template `name`, what it extends, what that extends, and so on."""
         names = [name]
-        while names[-1] in self._site and not self.is_builtin(names[-1]):
+        while names[-1] in self._site and is_template(names[-1]):
             base = overrides.base(self.tree(names[-1]))
             if not base or base in names:
                 break
@@ -145,22 +154,27 @@ class Templates:
 
     def is_builtin(self, name: str) -> bool:
         """Whether `name`, as a template names another, is a built-in one."""
+        if not is_template(name):
+            return False
         if name.startswith(BUILTIN) and name.removeprefix(BUILTIN) in self._builtin:
             return True
         return name in self._builtin and name not in self._site
 
     def exists(self, name: str) -> bool:
         """Whether there is a template `name`, as a template names another."""
-        return self.is_builtin(name) or name in self._site
+        return self.is_builtin(name) or (name in self._site and is_template(name))
 
-    @property
-    def every_name(self) -> list[str]:
-        """All that a template may name."""
-        return [*self.names, *(f"{BUILTIN}{each}" for each in self._builtin)]
+    def missing(self, name: str) -> tuple[str, str]:
+        """The message and hint for a template `name` that a template names and is not there."""
+        path = artifact(name.removeprefix(BUILTIN))
+        if path in self._builtin or path in self._site:
+            return template_errors.copied(name, path)
+        names = [*self.names, *(f"{BUILTIN}{each}" for each in self._builtin)]
+        return template_errors.missing(name, filter(is_template, names)), ""
 
     def _environment(self, name: str) -> jinja2.Environment:
-        path = name.removesuffix(SUFFIX)
-        quoting = quote.for_file(path, self._builtin.get(name) or self._site.get(name, ""))
+        source = self._builtin.get(name) or self._site.get(name, "")
+        quoting = quote.for_file(artifact(name), source)
         if name not in self._site:
             return compiled.shared(self._builtin_folder, quoting)
         if quoting not in self._environments:
@@ -181,6 +195,8 @@ class Templates:
         if self.is_builtin(name):
             file = f"{BUILTIN}{name.removeprefix(BUILTIN)}"
             return compiled.code(self._builtin[name.removeprefix(BUILTIN)], file)
+        if not is_template(name):
+            return None
         if name in self._site and name not in self._codes:
             with self._told(name):
                 self._codes[name] = compiled.compiler().compile(
@@ -211,7 +227,7 @@ class Templates:
         builtin = {f"{BUILTIN}{name}": text for name, text in self._builtin.items()}
         return builtin | {self.file(name): text for name, text in self._site.items()}
 
-    def _error(self, name: str, error: BaseException, message: str) -> InputError:
+    def _error(self, name: str, error: BaseException, message: str, hint: str = "") -> InputError:
         """`message` at the line that `error` was raised on: Jinja rewrites tracebacks to say so.
 
         Where that is in a built-in template, at the line of the site's that led there.
@@ -223,10 +239,10 @@ class Templates:
                 places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
             traceback = traceback.tb_next
         if not places:
-            return InputError(f"{self.file(name)}: {message}")
+            return InputError(f"{self.file(name)}: {message}", hint)
         file, line = last = places[-1]
         own = [place for place in places if not place[0].startswith(BUILTIN)]
         if own and own[-1] != last:
             message = f"{message} (in {file}:{line})"
             file, line = own[-1]
-        return template_errors.at(file, self._texts[file], line, message)
+        return template_errors.at(file, self._texts[file], line, message, hint)

@@ -10,7 +10,8 @@ import pytest
 
 from mpigen import __version__, compiled, templates
 from mpigen.blocks import find
-from mpigen.compiled import SUFFIX, compiler
+from mpigen.compiled import compiler
+from mpigen.template_files import artifact, is_template
 from mpigen.templates import Templates
 from tests import sites
 from tests.conftest import Mpigen
@@ -48,15 +49,18 @@ def test_each_artifact_is_listed_with_where_it_comes_from(site: Path, mpigen: Mp
     listed = {row["path"]: row for row in json.loads(done.out)}
     assert listed["Dockerfile"] == {
         "path": "Dockerfile",
+        "kind": "template",
         "from": "overridden",
         "blocks": ["packages"],
     }
     assert listed["scripts/status.sh"]["from"] == "replaced"
     assert listed["notes.md"]["from"] == "added"
-    assert listed["stack.yml"] == {"path": "stack.yml", "from": "built-in", "blocks": []}
+    built_in = {"kind": "template", "from": "built-in", "blocks": []}
+    assert listed["stack.yml"] == {"path": "stack.yml", **built_in}
     lines = [line.split() for line in mpigen("templates", "list").out.splitlines()]
-    assert lines[0] == ["artifact", "from", "blocks"]
-    assert ["Dockerfile", "overridden", "packages"] in lines
+    assert lines[0] == ["artifact", "kind", "from", "blocks"]
+    assert ["Dockerfile", "template", "overridden", "packages"] in lines
+    assert ["rootfs/usr/local/bin/mpirun", "file", "built-in"] in lines
 
 
 def test_a_template_is_shown_as_it_is_built_in(site: Path, mpigen: Mpigen) -> None:
@@ -86,18 +90,20 @@ def test_what_is_ejected_changes_no_byte(site: Path, mpigen: Mpigen) -> None:
     built_in = Templates()
     wanted = sites.artifacts(site, TEXT)
     for name in built_in.names:
-        path = name.removesuffix(SUFFIX)
+        path = artifact(name)
         for block in built_in.blocks(name):
             done = mpigen("templates", "eject", path, "--block", block.name)
             assert done.code == 0, done.err
             assert f'extends "builtin/{name}"' in (own / name).read_text()
+        if not is_template(name):
+            assert mpigen("templates", "eject", path, "--block", "header").code == 2
         given = sites.artifacts(site, TEXT)
         # the line that says where it is from, and nothing else
         assert {
             path: file.text.replace("from templates/", "from builtin/")
             for path, file in given.items()
         } == {path: file.text for path, file in wanted.items()}
-        shutil.rmtree(own)
+        shutil.rmtree(own, ignore_errors=True)
         assert mpigen("templates", "eject", path).code == 0
         assert sites.artifacts(site, TEXT) == wanted
         shutil.rmtree(own)

@@ -1,12 +1,10 @@
 """Kinds of workers, storage and a launcher, as they are rendered."""
 
 import re
-import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.conftest import ROOT, Mpigen
@@ -84,25 +82,6 @@ def test_a_launcher_has_no_slots(tmp_path: Path, mpigen: Mpigen) -> None:
     assert "ports" not in launcher and launcher["cap_drop"] == ["ALL"]
     workers = (tmp_path / "output/rootfs/etc/mpi/workers").read_text()
     assert "launcher" not in workers
-
-
-@pytest.mark.parametrize(
-    ("host", "threads"),
-    [("fat-1", "4"), ("fat-thin-2", "2"), ("fat-thin-a-b", "2"), ("other-1", ""), ("fatter-1", "")],
-)
-def test_a_rank_has_the_threads_of_the_group_that_its_host_is_of(
-    host: str, threads: str, tmp_path: Path, mpigen: Mpigen
-) -> None:
-    groups = "[{name: fat, threads: 4}, {name: fat-thin, threads: 2}, {name: other}]"
-    _stack(tmp_path, mpigen, f"name: x\nworkers: {groups}\n")
-    rank = (tmp_path / "output/rootfs/usr/local/bin/mpi-rank").read_text()
-    (part,) = re.findall(r"^open my \$workers.*?^}$", rank, re.M | re.S)
-    part = part.replace("/etc/mpi/workers", str(tmp_path / "output/rootfs/etc/mpi/workers"))
-    part = part.replace("content_of('/proc/sys/kernel/hostname')", f"'{host}'")
-    program = f"use strict; use warnings; delete $ENV{{OMP_NUM_THREADS}}; {part}\n"
-    program += "print $ENV{OMP_NUM_THREADS} // '';"
-    done = subprocess.run(["perl", "-e", program], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == (threads, "")
 
 
 def test_what_operating_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:

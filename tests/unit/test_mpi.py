@@ -1,11 +1,8 @@
 """What differs between MPIs and bases, as it is rendered."""
 
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,40 +37,6 @@ def test_each_mpi_has_its_own_parameter_files(mpich: Path, tmp_path: Path, mpige
     other = _output(tmp_path / "other", mpigen, "name: x\n")
     files = {path.name for path in (other / "rootfs/etc/mpi").glob("*-params.conf")}
     assert files == {"openmpi-mca-params.conf", "prte-mca-params.conf"}
-
-
-def _wrapped(mpirun: Path, *words: str) -> list[str]:
-    """What mpirun makes of its words, as its own Perl says."""
-    (sub,) = re.findall(r"^sub wrapped \{.*?^\}$", mpirun.read_text(), re.M | re.S)
-    program = f'use strict; use warnings; {sub}\nprint "$_\\n" for wrapped(@ARGV);'
-    done = subprocess.run(
-        ["perl", "-e", program, "--", *words], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    return done.stdout.splitlines()
-
-
-@pytest.mark.parametrize(
-    ("before", "words"),
-    [
-        ("", "prog -n 3"),
-        ("-n 4", "prog -genv x"),
-        ("-np 2 -genv A b -ppn 1 -prepend-rank", "prog"),
-        ("--genv=A=b -genvnone -bind-to core", "./prog a:b"),
-        ("-env A b -wdir /tmp -unheard-of", "prog"),
-    ],
-)
-def test_what_starts_a_rank_goes_before_each_program(mpich: Path, before: str, words: str) -> None:
-    mpirun = mpich / "rootfs/usr/local/bin/mpirun"
-    agent = "/usr/local/bin/mpi-rank"
-    one = [*before.split(), agent, *words.split()]
-    assert _wrapped(mpirun, *before.split(), *words.split()) == one
-    two = [*before.split(), *words.split(), ":", *before.split(), *words.split()]
-    assert _wrapped(mpirun, *two) == [*one, ":", *one]
-
-
-def test_options_alone_start_nothing(mpich: Path) -> None:
-    assert _wrapped(mpich / "rootfs/usr/local/bin/mpirun", "-n", "4") == ["-n", "4"]
 
 
 @pytest.mark.parametrize(
@@ -168,27 +131,10 @@ def test_threads_are_told_to_ranks_and_taken_from_slots(tmp_path: Path, mpigen: 
     output = _output(tmp_path, mpigen, f"name: x\nworkers: {groups}\n")
     workers = (output / "rootfs/etc/mpi/workers").read_text().splitlines()
     assert workers[3:] == ["a 2 2 4 number", "b-2 2 3 0 number"]
-    assert "OMP_NUM_THREADS" in (output / "rootfs/usr/local/bin/mpi-rank").read_text()
-
-
-@pytest.mark.parametrize(
-    ("running", "cores", "naps"), [(16, 2, False), (17, 2, True), (17, 4, False)]
-)
-def test_a_rank_naps_where_more_than_eight_processes_a_core_want_to_run(
-    tmp_path: Path, mpigen: Mpigen, running: int, cores: int, naps: bool
-) -> None:
-    rank = (_output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpi-rank").read_text()
-    subs = [
-        re.search(rf"^sub {name} \{{.*?^\}}$", rank, re.M | re.S)
-        for name in ("overloaded", "content_of")
-    ]
-    load, cpus = tmp_path / "loadavg", tmp_path / "cpuinfo"
-    load.write_text(f"1.00 2.00 3.00 {running}/400 77\n")
-    cpus.write_text("".join(f"processor\t: {n}\nmodel name\t: x\n\n" for n in range(cores)))
-    program = "\n".join(found[0] for found in subs if found) + "\nprint overloaded() ? 1 : 0;"
-    program = program.replace("/proc/loadavg", str(load)).replace("/proc/cpuinfo", str(cpus))
-    done = subprocess.run(["perl", "-Mstrict", "-we", program], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (str(int(naps)), "")
+    conf = output / "rootfs/etc/mpi/cluster.conf"
+    assert "set_threads = yes\n" in conf.read_text()
+    output = _output(tmp_path, mpigen, "name: x\n")
+    assert "set_threads = no\n" in conf.read_text()
 
 
 def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
@@ -197,154 +143,9 @@ def test_only_open_mpi_has_words_for_naps_and_shares_a_folder(
     (tmp_path / "other").mkdir()
     other = _output(tmp_path / "other", mpigen, "name: x\n")
     for output, there in ((mpich, False), (other, True)):
-        scripts = output / "rootfs/usr/local/bin"
-        assert ("nanosleep" in (scripts / "mpi-rank").read_text()) == there
-        assert ("/tmp/ompi." in (scripts / "mpi-entrypoint").read_text()) == there
-
-
-DAEMON = """\
-#!{python}
-import os, pathlib, signal, socket, sys, time
-assert "--daemonize" not in sys.argv
-
-def end_ranks(*_):
-    # its first process stops late, or goes on: mpi-daemon is told, and is to wait all the same
-    time.sleep(0.1)
-    os.kill(os.getppid(), signal.SIGCONT)
-    time.sleep(0.4)
-    pathlib.Path("{folder}/ended").touch()
-    sys.exit(1)
-
-if "fails" in sys.argv:
-    print("prted: no room", file=sys.stderr)
-    sys.exit(7)
-time.sleep(0.5)
-if "alone" in sys.argv:
-    if os.fork():
-        os.wait()  # as PRRTE's first process, for a second one in its own session
-    os.setsid()
-    signal.signal(signal.SIGTERM, end_ranks)
-pathlib.Path("{folder}/pid").write_text(str(os.getpid()))
-if "alone" in sys.argv:
-    time.sleep(60)
-connection = socket.create_connection(("127.0.0.1", int(sys.argv[-1].split(":")[2])))
-connection.recv(1)
-"""
-
-
-@pytest.fixture(params=["prted", "orted"])
-def daemon(request: pytest.FixtureRequest, tmp_path: Path, mpigen: Mpigen) -> list[str | Path]:
-    """The words that start a daemon as ssh does: of Open MPI 5, and of 4."""
-    output = _output(tmp_path, mpigen, "name: x\n")
-    for file, parameter in (("prte", "prte_launch_agent"), ("openmpi", "orte_launch_agent")):
-        said = (output / f"rootfs/etc/mpi/{file}-mca-params.conf").read_text()
-        assert f"{parameter} = /usr/local/bin/mpi-daemon\n" in said
-    started = tmp_path / request.param
-    started.write_text(DAEMON.format(python=sys.executable, folder=tmp_path))
-    started.chmod(0o755)
-    script = tmp_path / "mpi-daemon"
-    text = (output / "rootfs/usr/local/bin/mpi-daemon").read_text()
-    script.write_text(text.replace('"/usr/bin/$_"', f'"{tmp_path}/$_"'))
-    path = f"PATH={tmp_path}:{os.environ['PATH']}"
-    return ["env", path, "perl", script, "--daemonize"]
-
-
-def test_a_daemon_is_let_go_once_it_has_joined_its_job(
-    daemon: list[str | Path], tmp_path: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mpirun:
-        uri = f"prterun-x@0.0;tcp://127.0.0.1:{mpirun.getsockname()[1]}:24"
-        done = subprocess.run([*daemon, "fails", uri], capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (7, "prted: no room\n")
-        # it ends, and so do the pipes that it was given, and leaves the daemon in its own session
-        done = subprocess.run([*daemon, "joins", uri], capture_output=True, text=True)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        joined = int((tmp_path / "pid").read_text())
-        assert os.getsid(joined) == joined
-        mpirun.accept()[0].close()
-
-
-def test_a_daemon_that_cannot_join_ends_with_its_login(
-    daemon: list[str | Path], tmp_path: Path
-) -> None:
-    """A job that has just begun is interrupted: mpirun is gone before its daemons are there."""
-    pid = tmp_path / "pid"
-    with subprocess.Popen(
-        [*daemon, "alone", "x;tcp://127.0.0.1:1"], stderr=subprocess.PIPE
-    ) as login:
-        deadline = time.monotonic() + 30
-        while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert login.poll() is None
-        assert login.stderr
-        login.stderr.close()
-        assert login.wait(timeout=30) == 1
-    # it has had the time to end its ranks
-    assert (tmp_path / "ended").exists()
-    # it may be dead and not yet waited for by init
-    stat = Path(f"/proc/{pid.read_text()}/stat")
-    assert not stat.exists() or ") Z " in stat.read_text()
-
-
-# whose ranks end, and which does not notice
-DEAF = """\
-#!{python}
-import os, socket, struct, sys, time
-address, port, word, _ = os.environ["OMPI_MPI_JOB"].split()
-for number, status in enumerate(sys.argv[1:]):
-    rank = socket.create_connection((address, int(port)))
-    rank.sendall(f"{{word}} job {{number}} {{len(sys.argv) - 1}}\\n".encode())
-    rank.sendall(b"x" + struct.pack(">I", len(status)) + status.encode())
-    while rank.recv(64):  # the end of the input; then mpirun has heard all
-        pass
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize(("statuses", "code"), [(("0", "0"), 0), (("0", "7"), 7)])
-def test_a_job_whose_ranks_have_all_ended_ends(
-    statuses: tuple[str, ...], code: int, tmp_path: Path, mpigen: Mpigen
-) -> None:
-    """Open MPI 5.0.7 waits for ever where a daemon has missed the end of a rank."""
-    text = (_output(tmp_path, mpigen, "name: x\n") / "rootfs/usr/local/bin/mpirun").read_text()
-    for folder, name, content in (
-        ("ours", "mpirun", text.replace("/usr/bin/", f"{tmp_path}/real/")),
-        ("ours", "mpi-hostfile", "#!/bin/sh\n"),
-        ("real", "mpirun", DEAF.format(python=sys.executable)),
-        ("run", "address", "127.0.0.1\n"),
-        ("run", "hostfile.names", "worker worker-1 127.0.0.1\n"),
-    ):
-        file = tmp_path / folder / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(content.replace("/run/mpi/", f"{tmp_path}/run/"))
-        file.chmod(0o755)
-    done = subprocess.run(
-        ["perl", tmp_path / "ours/mpirun", *statuses],
-        env={**os.environ, "PATH": f"{tmp_path}/ours:{os.environ['PATH']}"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert done.stderr == ""
-    assert (done.returncode, done.stdout) == (code, "")
-
-
-def test_a_rank_that_does_not_reach_its_mpirun_does_not_begin(
-    tmp_path: Path, mpigen: Mpigen
-) -> None:
-    output = _output(tmp_path, mpigen, "name: x\n")
-    job = {"OMPI_MPI_JOB": "127.0.0.1 1 word 1", "PMIX_NAMESPACE": "x"}
-    rank = {"PMIX_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"}
-    done = subprocess.run(
-        ["perl", output / "rootfs/usr/local/bin/mpi-rank", "echo", "begun"],
-        env={**os.environ, **job, **rank},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert done.stderr == "mpi-rank: no connection to mpirun at 127.0.0.1: Connection refused\n"
+        conf = (output / "rootfs/etc/mpi/cluster.conf").read_text()
+        assert ("nanosleep" in conf) == there
+        assert ("/tmp/ompi\n" in conf) == there
 
 
 def test_many_containers_are_started_without_a_tree(tmp_path: Path, mpigen: Mpigen) -> None:

@@ -92,7 +92,7 @@ def _ways_out(own: "Site", rendered: "Rendered", edited: "list[Change]") -> str:
     move = []
     for path in (change.path for change in edited):
         origin = rendered.files[path].template if path in rendered.files else ""
-        template = own.folder / "templates" / f"{path}.j2"
+        template = own.folder / "templates" / origin.partition("/")[2]
         if origin.startswith("templates/"):
             move.append(f"    edit {template}")
         elif origin.startswith("builtin/"):

@@ -26,31 +26,32 @@ _PATH = typer.Argument(help="The artifact's path below output/, as in scripts/ru
 
 @app.command("list")
 def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
-    """Say of each artifact whether it is built in, overridden, replaced or added."""
+    """List the artifacts: rendered from a template or a file copied; built in or the site's."""
     from mpigen.cli import show as look
-    from mpigen.compiled import SUFFIX
+    from mpigen.template_files import artifact, is_template
 
     templates = _templates(config)
     blocks: dict[str, list[str]] = {}
     for override in templates.overrides():
         blocks.setdefault(override.path, []).append(override.block)
-    rows: list[tuple[str, str, list[str]]] = []
+    rows: list[tuple[str, str, str, list[str]]] = []
     for name in templates.names:
-        path = name.removesuffix(SUFFIX)
+        path = artifact(name)
         own = blocks.get(path, [])
         if templates.own(name) is None:
-            kind = "built-in"
+            origin = "built-in"
         elif templates.builtin(name) is None:
-            kind = "added"
+            origin = "added"
         else:
-            kind = "replaced" if own == [""] else "overridden"
-        rows.append((path, kind, [block for block in own if block]))
+            origin = "replaced" if own == [""] else "overridden"
+        kind = "template" if is_template(name) else "file"
+        rows.append((path, kind, origin, [block for block in own if block]))
     if as_json:
-        keys = ("path", "from", "blocks")
+        keys = ("path", "kind", "from", "blocks")
         typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
         return
     look.table(
-        ("artifact", "from", "blocks"), [(path, kind, " ".join(own)) for path, kind, own in rows]
+        ("artifact", "kind", "from", "blocks"), [(*row, " ".join(own)) for *row, own in rows]
     )
     typer.echo("next: mpigen templates eject PATH, to make one your own")
 
@@ -61,7 +62,7 @@ def show(
     blocks: bool = typer.Option(False, "--blocks", help="List the blocks instead of the text."),
     config: Path = _CONFIG,
 ) -> None:
-    """Print the built-in template of an artifact, or the site's own where there is no other."""
+    """Print the built-in template or file of an artifact, or the site's own if there is none."""
     from mpigen.cli import show as look
 
     templates = _templates(config)
@@ -72,6 +73,7 @@ def show(
         return
     if text is None:
         raise InputError(f"{path} is the site's own: there is nothing in it to override")
+    built_in = _with_blocks(templates, path)
     own = {override.block for override in templates.overrides() if override.path == path}
     look.table(
         ("block", "lines", "what"),
@@ -81,7 +83,7 @@ def show(
                 f"{block.first}-{block.last}",
                 "overridden" if block.name in own else "" if block.text.strip() else "empty",
             )
-            for block in templates.blocks(name)
+            for block in templates.blocks(built_in)
         ],
     )
     typer.echo(f"next: mpigen templates eject {path} --block NAME")
@@ -103,23 +105,29 @@ def eject(
     from mpigen.template_errors import nearest
 
     templates = _templates(config)
-    name = _name(templates, path)
-    builtin = templates.builtin(name)
-    if builtin is None:
-        raise InputError(f"{path} is the site's own already: edit {config.parent}/templates/{name}")
+    own = _name(templates, path)
+    name = templates.builtin_name(own)
+    if name is None:
+        raise InputError(f"{path} is the site's own already: edit {config.parent}/templates/{own}")
+    if own != name:  # the site's is of the other kind
+        message = f"{config.parent / 'templates' / own} is there already"
+        raise InputError(message, "Edit it, or move it away first.")
     file = config.parent / "templates" / name
     if block:
+        _with_blocks(templates, path)
         known = [each.name for each in templates.blocks(name)]
         if block not in known:
             raise InputError(f"{path} has no block {block}; {nearest(block, known)}")
-    there = file.read_text(encoding="utf-8") if file.exists() else None
-    text = overrides.eject(f"{BUILTIN}{name}", builtin, block, there)
+    there = file.read_bytes().decode() if file.exists() else None
+    text = overrides.eject(f"{BUILTIN}{name}", templates.builtin(name) or "", block, there)
     if text is None:
         hint = "Edit it, or move it away first." if there else ""
         raise InputError(f"{file} is there already", hint)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text.encode())
+        if text.startswith("#!"):
+            file.chmod(file.stat().st_mode | 0o111)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be written: {error.strerror}") from error
     typer.echo(f"     new  {file}{f' (block {block})' if block else ''}")
@@ -177,12 +185,24 @@ def _templates(config: Path) -> "Templates":
 
 
 def _name(templates: "Templates", path: str) -> str:
-    """The template of an artifact. Raises InputError, with the nearest, if there is none."""
-    from mpigen.compiled import SUFFIX
+    """The file that makes an artifact. Raises InputError, with the nearest, if there is none."""
     from mpigen.template_errors import nearest
+    from mpigen.template_files import artifact
 
-    name = f"{path.removesuffix(SUFFIX)}{SUFFIX}"
-    if name not in templates.names:
-        paths = [each.removesuffix(SUFFIX) for each in templates.names]
-        raise InputError(f"no artifact {path} comes from a template; {nearest(path, paths)}")
+    names = {artifact(name): name for name in templates.names}
+    if artifact(path) not in names:
+        raise InputError(f"no artifact {path} comes from a template; {nearest(path, names)}")
+    return names[artifact(path)]
+
+
+def _with_blocks(templates: "Templates", path: str) -> str:
+    """The built-in template of an artifact. Raises InputError where it is a file without blocks."""
+    from mpigen.template_files import is_template
+
+    name = templates.builtin_name(path)
+    if name is None or not is_template(name):
+        raise InputError(
+            f"{path} is copied as it is, and has no blocks",
+            f"Copy all of it with `mpigen templates eject {path}`, and edit the copy.",
+        )
     return name

@@ -1,16 +1,13 @@
 """mpi-hostfile against a DNS and sshds of ours: who is in the hostfile, and what is said."""
 
-import os
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
-from tests import sites
+from tests.unit.runtime.conftest import MakeRoot, Root
 
 SITE = """\
 name: x
@@ -18,10 +15,9 @@ workers: [{name: cpu, replicas: 2, slots: 2}, {name: gpu, replicas: 1, slots: 4}
 """
 # in place of perl's own, which asks the machine's DNS
 DNS = """\
-use strict;
 BEGIN {
     *CORE::GLOBAL::gethostbyname = sub {
-        open my $file, '<', "$ENV{FOLDER}/$_[0]" or return;
+        open my $file, '<', "$ENV{MPIGEN_ROOT}/$_[0]" or return;
         return if $_[0] eq 'tasks.gpu' && $ENV{NO_GPU};
         return ( $_[0], '', 2, 4, map { pack 'C4', split /[.]/ } <$file> );
     };
@@ -32,10 +28,10 @@ KEY = "AAAAC3Nza+/1"
 
 
 class Hostfile:
-    """The rendered mpi-hostfile, and a cluster whose containers are addresses of this machine."""
+    """mpi-hostfile, and a cluster whose containers are addresses of this machine."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder, self.stack, self.port = folder, stack, 0
+    def __init__(self, root: Root, stack: ExitStack) -> None:
+        self.root, self.folder, self.stack, self.port = root, root.folder, stack, 0
 
     def add(self, group: str, address: str, words: str | None) -> None:
         """A container in DNS, whose sshd says that in its banner; none that says nothing."""
@@ -56,40 +52,20 @@ class Hostfile:
 
     def __call__(self, **env: str) -> tuple[int, list[str], str]:
         """Exit code, lines written, and what is said."""
-        file = self.folder / "hostfile"
+        file = self.folder / "run/mpi/hostfile"
         file.unlink(missing_ok=True)
-        text = (self.folder / "mpi-hostfile").read_text()
-        for old, new in (
-            ("use strict;\n", DNS),
-            ("10.77.0.0/24", "127.0.0.0/24"),
-            ("2222", str(self.port)),
-            ("/etc/mpi/workers", f"{self.folder}/workers"),
-            ("/run/mpi/key", f"{self.folder}/key"),
-        ):
-            assert old in text
-            text = text.replace(old, new)
-        done = subprocess.run(
-            ["perl", "-w", "-", file],
-            env={"PATH": os.environ["PATH"], "FOLDER": str(self.folder), **env},
-            input=text,
-            capture_output=True,
-            text=True,
-        )
+        self.root.set(subnet="127.0.0.0/24", ssh_port=self.port)
+        done = self.root.load("mpi-hostfile", f"{DNS} exit main();", env=env)
         return done.returncode, file.read_text().splitlines() if file.exists() else [], done.stderr
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Hostfile]:
+def empty(make_root: MakeRoot) -> Iterator[Hostfile]:
     """With nobody in DNS."""
-    files = sites.artifacts(tmp_path, SITE)
-    for name, text in (
-        ("workers", files["rootfs/etc/mpi/workers"].text),
-        ("mpi-hostfile", files["rootfs/usr/local/bin/mpi-hostfile"].text),
-        ("key", f"{KEY}\n"),
-    ):
-        (tmp_path / name).write_text(text)
+    root = make_root(SITE)
+    root.write("run/mpi/key", f"{KEY}\n")
     with ExitStack() as stack:
-        yield Hostfile(tmp_path, stack)
+        yield Hostfile(root, stack)
 
 
 @pytest.fixture
@@ -164,3 +140,30 @@ def test_no_hostfile_names_a_host_twice(hostfile: Hostfile) -> None:
     code, lines, said = hostfile(MPI_WAIT="1")
     assert (code, lines) == (1, [])
     assert "mpi-hostfile: two containers call themselves cpu-2\n" in said
+
+
+@pytest.mark.parametrize(
+    ("mpi", "line"), [("openmpi", "127.0.0.11 slots=2"), ("mpich", "127.0.0.11:2")]
+)
+def test_each_mpi_has_its_own_form_of_a_hostfile(make_root: MakeRoot, mpi: str, line: str) -> None:
+    root = make_root(f"{SITE}mpi: {{implementation: {mpi}}}\n")
+    root.write("run/mpi/key", f"{KEY}\n")
+    with ExitStack() as stack:
+        hostfile = Hostfile(root, stack)
+        for last in (12, 11):
+            hostfile.add("cpu", f"127.0.0.{last}", f"cpu-{last - 10} {KEY}")
+        assert hostfile(MPI_GROUPS="cpu")[1][0] == line
+        named = root.read("run/mpi/hostfile.names").splitlines()
+        assert named == ["cpu cpu-1 127.0.0.11", "cpu cpu-2 127.0.0.12"]
+
+
+def test_a_file_may_be_named(hostfile: Hostfile) -> None:
+    other = hostfile.folder / "hosts"
+    hostfile.root.set(subnet="127.0.0.0/24", ssh_port=hostfile.port)
+    done = hostfile.root.load("mpi-hostfile", f"{DNS} exit main();", other)
+    assert (done.returncode, len(other.read_text().splitlines())) == (0, 3)
+    done = hostfile.root.load("mpi-hostfile", "exit main();", other, env={"MPI_WAIT": "soon"})
+    assert (done.returncode, done.stderr) == (
+        2,
+        "mpi-hostfile: MPI_WAIT=soon is no number of seconds\n",
+    )

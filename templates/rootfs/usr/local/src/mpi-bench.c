@@ -1,12 +1,12 @@
-{% block header %}
-{% endblock %}
-/* Measures the network between the hosts of a cluster, one rank on each: every pair, and the
- * collectives. Prints one JSON document; /usr/local/bin/mpi-bench starts it.
- *   HOST=NODE...  which node a host is on (without: each on one of its own)
- *   --at-once     pairs that share no host are measured at the same time
+/* mpigen copies this file as it is; a file at the same path in a site's templates/ replaces it.
  *
- * Rank 0 says what is measured; a rank that takes no part sleeps, since one that waits as MPI does
- * takes the core of one that measures. Whatever is not done in PATIENCE seconds is given up: where a
+ * Measures the network between the hosts of a cluster, with one rank on each: every pair, and the
+ * collectives. Prints one JSON document; /usr/local/bin/mpi-bench starts it.
+ *   HOST=NODE...  the node that a host is on (without: each on one of its own)
+ *   --at-once     measure pairs that share no host at the same time
+ *
+ * Rank 0 decides what is measured. A rank that takes no part sleeps, since a rank that waits as MPI does
+ * takes the core of one that measures. What is not done after PATIENCE seconds is given up: where a
  * network drops large packets, MPI waits for ever. */
 #include <mpi.h>
 #include <signal.h>
@@ -528,5 +528,3 @@ int main(int argc, char **argv) {
     MPI_Finalize();
     return 0;
 }
-{% block footer %}
-{% endblock %}

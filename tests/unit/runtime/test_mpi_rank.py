@@ -1,0 +1,85 @@
+"""mpi-rank: what a rank is started with, and that it does not begin without its mpirun."""
+
+import pytest
+
+from tests.unit.runtime.conftest import MakeRoot, Root
+
+# what a rank reads of its machine, in place of the files below /proc
+MACHINE = """\
+my %file = @ARGV;
+no warnings qw(redefine once);
+*main::content_of = sub { $file{ $_[0] } // die "$_[0]\\n" };
+"""
+
+
+@pytest.mark.parametrize(
+    ("running", "cores", "naps"), [(16, 2, False), (17, 2, True), (17, 4, False)]
+)
+def test_a_rank_naps_where_more_than_eight_processes_a_core_want_to_run(
+    root: Root, running: int, cores: int, naps: bool
+) -> None:
+    load = f"1.00 2.00 3.00 {running}/400 77\n"
+    cpus = "".join(f"processor\t: {n}\nmodel name\t: x\n\n" for n in range(cores))
+    files = ("/proc/loadavg", load, "/proc/cpuinfo", cpus)
+    done = root.load("mpi-rank", MACHINE + "print is_overloaded() ? 1 : 0;", *files)
+    assert (done.stdout, done.stderr) == (str(int(naps)), "")
+
+
+NAP = "read_conf(); nap_when_waiting(); print join ' ', map { \"$_=$ENV{$_}\" } sort @ARGV;"
+
+
+def test_a_nap_is_what_cluster_conf_says_unless_the_job_says_otherwise(root: Root) -> None:
+    names = ("OMPI_MCA_mpi_yield_when_idle", "OMPI_MCA_threads_pthreads_yield_strategy")
+    code = NAP + "open my $s, '<', '/proc/self/timerslack_ns' or die; print ' ', <$s>;"
+    done = root.load("mpi-rank", code, *names, env={names[0]: "0"})
+    assert (done.stdout, done.stderr) == (f"{names[0]}=0 {names[1]}=nanosleep 5000000\n", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "threads"),
+    [("fat-1", "4"), ("fat-thin-2", "2"), ("fat-thin-a-b", "2"), ("other-1", ""), ("fatter-1", "")],
+)
+def test_a_rank_has_the_threads_of_the_group_that_its_host_is_of(
+    host: str, threads: str, make_root: MakeRoot
+) -> None:
+    groups = "[{name: fat, threads: 4}, {name: fat-thin, threads: 2}, {name: other}]"
+    root = make_root(f"name: x\nworkers: {groups}\n")
+    code = (
+        MACHINE + "delete $ENV{OMP_NUM_THREADS}; set_threads(); print $ENV{OMP_NUM_THREADS} // '';"
+    )
+    done = root.load("mpi-rank", code, "/proc/sys/kernel/hostname", f"{host}\n")
+    assert (done.stdout, done.stderr) == (threads, "")
+    code = code.replace("delete $ENV{OMP_NUM_THREADS}", "$ENV{OMP_NUM_THREADS} = 7")
+    done = root.load("mpi-rank", code, "/proc/sys/kernel/hostname", f"{host}\n")
+    assert done.stdout == "7"
+
+
+def test_threads_are_looked_up_only_where_a_group_sets_them(root: Root) -> None:
+    (root.folder / "etc/mpi/workers").unlink()
+    assert root.run("mpi-rank", "echo", "begun").stdout == "begun\n"
+    root.set(set_threads="yes")
+    done = root.run("mpi-rank", "echo", "begun")
+    assert done.stdout == "" and done.returncode != 0
+    assert done.stderr == f"mpi-rank: {root.folder}/etc/mpi/workers: No such file or directory\n"
+
+
+def test_a_rank_ends_as_its_program_does(root: Root) -> None:
+    assert root.run("mpi-rank", "sh", "-c", "exit 7").returncode == 7
+    assert root.run("mpi-rank", "sh", "-c", "kill -9 $$").returncode == -9
+    done = root.run("mpi-rank", "no-such-program")
+    assert done.returncode == 127
+    assert done.stderr.endswith("mpi-rank: no-such-program: No such file or directory\n")
+
+
+def test_a_rank_without_a_path_gets_that_of_the_cluster(root: Root) -> None:
+    done = root.run("mpi-rank", "/bin/sh", "-c", "echo $PATH", env={"PATH": "/nowhere"})
+    assert done.stdout == "/usr/local/bin:/usr/bin:/bin\n"
+
+
+def test_a_rank_that_does_not_reach_its_mpirun_does_not_begin(root: Root) -> None:
+    job = {"OMPI_MPI_JOB": "127.0.0.1 1 word 1", "PMIX_NAMESPACE": "x"}
+    rank = {"PMIX_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"}
+    done = root.run("mpi-rank", "echo", "begun", env={**job, **rank})
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr == "mpi-rank: no connection to mpirun at 127.0.0.1: Connection refused\n"
