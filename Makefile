@@ -6,7 +6,11 @@ INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
 
-.PHONY: help setup demo test test-faults test-matrix test-sample lint unit swarm bench clean
+APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes libperl-critic-perl
+# the Perl programs of the image, as they ship
+PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates --exclude='*.j2')
+
+.PHONY: help setup demo test test-faults test-matrix test-sample lint perlcritic unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,10 +58,18 @@ lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff check --quiet . && echo "ruff check: ok"
 	@$(BIN)/ruff check --quiet --no-cache --isolated --select E9,F output/verify && echo "ruff check output/verify: ok"
 	@$(BIN)/mypy && echo "mypy: ok"
-	@$(BIN)/shellcheck .ci/run $$(grep -rlIE '^#!/bin/(ba)?sh' output tests generator --exclude='*.py') && echo "shellcheck: ok"
-	@for script in $$(grep -rlIE '^#!/usr/bin/perl' output); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
+	@$(BIN)/shellcheck .ci/run $$(grep -rlIE '^#!/bin/(ba)?sh' output tests generator templates --exclude='*.py' --exclude='*.j2') && echo "shellcheck: ok"
+	@for script in $(PERL); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
+	@$(MAKE) --no-print-directory perlcritic
+	@perlcritic --quiet --profile tests/perlcriticrc $(PERL) && echo "perlcritic: ok"
 	@$(BIN)/hadolint output/Dockerfile generator/mpigen/lab/node.Dockerfile && echo "hadolint: ok"
 	@$(BIN)/yamllint --strict -c tests/yamllint.yaml mpigen.yaml output/stack.yml && echo "yamllint: ok"
+
+perlcritic: # Debian's package: there is none for pip
+	@command -v perlcritic >/dev/null || { \
+	  echo "installing Debian's libperl-critic-perl"; \
+	  { $(APT) || { apt-get update --quiet=2 && $(APT); }; } >/dev/null && command -v perlcritic >/dev/null; } || { \
+	  echo "perlcritic is missing: on Debian and Ubuntu, sudo apt-get install libperl-critic-perl" >&2; exit 2; }
 
 unit: setup ## the tests that need no Docker
 	@$(BIN)/pytest tests/unit tests/golden
