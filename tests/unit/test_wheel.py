@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,40 @@ def test_the_installed_command_does_all_that_a_site_needs(installed: Path, tmp_p
     run(mpigen, "keys", "rotate", *layers, cwd=tmp_path)
     run(mpigen, "keys", "import", "safe", "--force", *layers, cwd=tmp_path)
     assert "SHA256:" in run(mpigen, "keys", "status", cwd=tmp_path)
+
+
+def _shipped() -> dict[str, bytes]:
+    """The templates and the files that are copied, by their path below templates/."""
+    folder = ROOT / "templates"
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_the_wheel_has_every_file_of_templates_as_it_is(installed: Path) -> None:
+    (wheel,) = installed.parents[1].glob("mpigen-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = "mpigen/templates/"
+        held = {
+            name.removeprefix(inside): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith(inside) and not name.endswith("/")
+        }
+    assert held == _shipped()
+    assert "rootfs/usr/local/bin/mpi-rank" in held and "stack.yml.j2" in held
+
+
+def test_the_source_archive_has_them_too(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT)
+    (file,) = tmp_path.glob("mpigen-*.tar.gz")
+    held = {}
+    with tarfile.open(file) as archive:
+        for member in archive:
+            _, _, path = member.name.partition("/templates/")
+            if path and member.isfile() and "/generator/" not in member.name:
+                content = archive.extractfile(member)
+                assert content
+                held[path] = content.read()
+    assert held == _shipped()
 
 
 def test_both_installed_commands_tell_the_version(installed: Path, tmp_path: Path) -> None:
