@@ -7,14 +7,14 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mpigen.artifacts.manifest import File
-from mpigen.cluster import Cluster
-from mpigen.config import Config
-from mpigen.keys import PublicKeys
-from mpigen.load import load
-from mpigen.plan import plan
-from mpigen.render import render
-from mpigen.schema import json_schema
-from mpigen.templates import Templates
+from mpigen.cluster.model import Cluster
+from mpigen.cluster.plan import plan
+from mpigen.config.load import load
+from mpigen.config.models import Config
+from mpigen.config.schema import json_schema
+from mpigen.keys.pair import PublicKeys
+from mpigen.render.render import render
+from mpigen.render.templates import Templates
 
 # a real key pair's public half: what matters is that it is always the same
 PUBLIC = PublicKeys(

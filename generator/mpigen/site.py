@@ -9,22 +9,23 @@ from typing import NamedTuple
 
 import yaml
 
-from mpigen import keys, shm
 from mpigen.artifacts import folder, manifest
 from mpigen.artifacts.folder import Artifacts, Group
 from mpigen.artifacts.manifest import File
 from mpigen.artifacts.paths import MANIFEST, STACK
-from mpigen.cluster import Cluster
-from mpigen.compiled import BUILTIN
+from mpigen.cluster import shm
+from mpigen.cluster.model import Cluster
+from mpigen.cluster.plan import plan
+from mpigen.config.document import dotted
+from mpigen.config.load import load
 from mpigen.errors import InputError
-from mpigen.load import load
-from mpigen.overrides import moved
-from mpigen.plan import plan
-from mpigen.render import render
-from mpigen.source import dotted
-from mpigen.stackfile.guard import undone
+from mpigen.keys import pair
+from mpigen.render.builtin import BUILTIN
+from mpigen.render.overrides import moved
+from mpigen.render.render import render
+from mpigen.render.stack_guard import undone
+from mpigen.render.templates import Templates
 from mpigen.stackfile.schema import problems
-from mpigen.templates import Templates
 
 
 class Site(NamedTuple):
@@ -59,13 +60,13 @@ def at(configs: Sequence[Path], output: Path | None) -> Site:
     return Site(tuple(configs), output or configs[0].parent / "output")
 
 
-def render_site(site: Site, own: keys.Keys | None = None) -> Rendered:
+def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
     """Load, plan and render `site` in memory, with its own keys or others. Reads only.
 
     Raises InputError for what the user wrote wrong, with file and line.
     """
     cluster = plan(load(*site.configs))
-    own = own or keys.ensure(site.output)
+    own = own or pair.ensure(site.output)
     recorded = manifest.read(site.output)
     templates = Templates(site.folder / "templates", recorded.overrides, recorded.version)
     files = render(cluster, own.public, templates)

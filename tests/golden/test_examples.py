@@ -9,7 +9,7 @@ import yaml
 
 from mpigen import site
 from mpigen.artifacts.paths import PRIVATE_KEYS
-from mpigen.output import compare
+from mpigen.output.compare import compare
 from tests.conftest import ROOT
 
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/mpigen.yaml"))

@@ -8,7 +8,7 @@ import pytest
 from mpigen import site
 from mpigen.artifacts import manifest
 from mpigen.artifacts.paths import HOST_KEY, USER_KEY
-from mpigen.output import compare
+from mpigen.output.compare import compare
 from tests.conftest import ROOT
 
 OUTPUT = ROOT / "output"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mpigen.bases import RELEASES
+from mpigen.distros import RELEASES
 from mpigen.lab import engine, lab
 from tests.swarm.conftest import ROOT, own_lab
 

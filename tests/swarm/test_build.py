@@ -18,9 +18,9 @@ import pytest
 
 from mpigen.artifacts import folder
 from mpigen.errors import ClusterError, InputError
+from mpigen.image import select
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
-from mpigen.swarm import image
 from mpigen.swarm.engine import Endpoint, Engine, client_of
 from tests.swarm import mirror
 from tests.swarm.conftest import Done, call, check, make_site
@@ -135,7 +135,7 @@ def test_a_silent_node_is_named_and_keeps_no_other_from_it(
     done = build(small)
     assert done.code == 3
     assert (
-        "no Docker engine answers at unix:///nowhere.sock (image.endpoints of server9)" in done.err
+        "no Docker engine answers at unix:///nowhere.sock (select.endpoints of server9)" in done.err
     )
     tag = re.search(r"copying (built:sha-\w+) .* to node-3$", done.err, re.M)
     assert tag, done.err
@@ -156,24 +156,24 @@ def test_what_is_deployed_is_what_the_folder_holds(small: Path, the_lab: lab.Lab
     local = Engine(engine.local(), engine.local_endpoint())
     read = folder.read(small / "output")
     with pytest.raises(ClusterError, match="has no image built") as none:
-        image.current(manager(the_lab), folder.read(nowhere(small)))
+        select.current(manager(the_lab), folder.read(nowhere(small)))
     assert "mpigen build" in none.value.hint
     first = reference(build(small, "--no-distribute"))
-    assert image.current(local, read) == first
+    assert select.current(local, read) == first
     source = small / "app/hello.cpp"
     text = source.read_text()
     source.write_text(f"{text}// changed by {small}\n")
     with pytest.raises(ClusterError, match="has changed since built:latest was built") as changed:
-        image.current(local, read)
+        select.current(local, read)
     assert "mpigen build" in changed.value.hint
     second = reference(build(small, "--no-distribute"))
-    assert image.current(local, read) == second != first
+    assert select.current(local, read) == second != first
     # back again, as on another branch: no need to build, wherever the user's tag is
     source.write_text(text)
-    assert image.current(local, read) == first
+    assert select.current(local, read) == first
     # a clone has no private keys: what the user's tag names
     (small / "output/keys/id_ed25519").unlink()
-    assert image.current(local, read) == second
+    assert select.current(local, read) == second
 
 
 def nowhere(site: Path) -> Path:
@@ -304,7 +304,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     check(*login, env=the_lab_dockers[0])
     read, swarm = folder.read(small / "output"), manager(the_lab)
     with pytest.raises(ClusterError, match="asking the registry") as none:
-        image.current(swarm, read)
+        select.current(swarm, read)
     assert "mpigen build" in none.value.hint
     done = build(small, **the_lab_dockers[0])
     assert done.code == 0, done.err
@@ -315,21 +315,21 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     with urlopen(request) as answer:
         tags = json.load(answer)["tags"]
     assert sorted(tag[:4] for tag in tags) == ["sha-", "v1"]
-    assert image.current(swarm, read) == pushed[1]
+    assert select.current(swarm, read) == pushed[1]
     # nodes that have never seen it pull it when they are asked
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2]).code != 0
-    assert image.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
+    assert select.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
     check("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2])
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[1]).code != 0
     # a manager that has built nothing asks the registry, and looks at what it gets
     for tag in (*(f"{name}:{tag}" for tag in tags), pushed[1]):
         call("docker", "rmi", "--force", tag, env=the_lab_dockers[0])
-    assert image.current(swarm, read) == pushed[1]
+    assert select.current(swarm, read) == pushed[1]
     (small / "app/new").write_text("not built\n")
     with pytest.raises(ClusterError, match=r"has changed since .*v1 of the registry was built"):
-        image.current(swarm, read)
+        select.current(swarm, read)
     gone = f"{name}@sha256:{'0' * 64}"
-    assert sorted(image.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
+    assert sorted(select.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
 
 
 def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
@@ -355,16 +355,16 @@ def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
     assert done.code == 0, done.err
     own, more = re.findall(r"^pushed: (\S+@sha256:\w{64})$", done.out, re.M)
     assert own != more
-    assert image.every(swarm, read, None) == {"": own, "more": more}
+    assert select.every(swarm, read, None) == {"": own, "more": more}
     # a manager that has built nothing asks the registry for each
     tags = re.findall(r"^built: (\S+) is (\S+)$", done.out, re.M)
     for each in (*tags[0], *tags[1], own, more):
         check("docker", "rmi", "--force", each, env=the_lab_dockers[0])
-    assert image.every(swarm, read, None) == {"": own, "more": more}
+    assert select.every(swarm, read, None) == {"": own, "more": more}
     given = {"": f"{name}:v2", "more": f"{name}:v2-more"}
-    assert image.every(swarm, read, f"{name}:v2") == given
+    assert select.every(swarm, read, f"{name}:v2") == given
     with pytest.raises(InputError, match="is one image by its digest"):
-        image.every(swarm, read, own)
+        select.every(swarm, read, own)
 
 
 def test_a_build_that_fails_says_where(site: Path) -> None:

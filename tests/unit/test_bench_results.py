@@ -10,10 +10,10 @@ import pytest
 
 from mpigen.artifacts import folder
 from mpigen.bench import compare, page, results, words
+from mpigen.bench import measure as measuring
 from mpigen.errors import InputError
-from mpigen.mpi import IMPLEMENTATIONS, Implementation
-from mpigen.swarm import bench as measuring
-from mpigen.swarm.hosts import Hosts
+from mpigen.job.hosts import Hosts
+from mpigen.mpi.base import IMPLEMENTATIONS, Implementation
 from tests import benches, sites
 from tests.conftest import Mpigen
 

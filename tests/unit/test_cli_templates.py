@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import __version__, compiled, templates
-from mpigen.blocks import find
-from mpigen.compiled import compiler
-from mpigen.template_files import artifact, is_template
-from mpigen.templates import Templates
+from mpigen import __version__
+from mpigen.render import builtin, templates
+from mpigen.render.blocks import find
+from mpigen.render.builtin import compiler
+from mpigen.render.files import artifact, is_template
+from mpigen.render.templates import Templates
 from tests import sites
 from tests.conftest import Mpigen
 
@@ -260,7 +261,7 @@ def test_what_is_printed_may_be_cut_off_by_a_pipe() -> None:
 
 
 def test_sites_of_one_process_share_what_is_built_in(tmp_path: Path) -> None:
-    caches = (compiled.code, compiled.blocks, compiled.shared)
+    caches = (builtin.code, builtin.blocks, builtin.shared)
     held = []
     for index in range(3):
         site = tmp_path / str(index)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mpigen import __version__, starter
+from mpigen import __version__
+from mpigen.config import starter
 from tests.conftest import ROOT, Mpigen, snapshot
 
 TEXT = (ROOT / "docs" / "committing.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from mpigen import compiled
+from mpigen.render import builtin
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the code, as of a package of its own; nothing is remembered."""
     folder = tmp_path / "__pycache__"
     folder.mkdir()
-    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    monkeypatch.setattr(builtin, "__file__", str(tmp_path / "compiled.py"))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     forget()
     yield folder
@@ -23,13 +23,13 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    compiled.code.cache_clear()
-    compiled._kept.cache_clear()
+    builtin.code.cache_clear()
+    builtin._kept.cache_clear()
 
 
 def rendered(text: str) -> str:
-    code = compiled.code(text, "builtin/x.j2")
-    return jinja2.Template.from_code(compiled.compiler(), code, {}).render(b=1)
+    code = builtin.code(text, "builtin/x.j2")
+    return jinja2.Template.from_code(builtin.compiler(), code, {}).render(b=1)
 
 
 def test_a_template_is_compiled_once_for_all_processes(
@@ -39,9 +39,9 @@ def test_a_template_is_compiled_once_for_all_processes(
     assert len(list(kept.iterdir())) == 1
     forget()
     compiles: list[str] = []
-    compile = compiled.compiler().compile
+    compile = builtin.compiler().compile
     monkeypatch.setattr(
-        compiled.compiler(),
+        builtin.compiler(),
         "compile",
         lambda *words: [compiles.append(words[0]), compile(*words)][1],
     )

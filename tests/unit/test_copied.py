@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen import templates
 from mpigen.errors import InputError
-from mpigen.templates import Templates
+from mpigen.render import templates
+from mpigen.render.templates import Templates
 from tests import sites
 from tests.conftest import ROOT, Mpigen
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mpigen.artifacts.manifest import File, with_manifest
-from mpigen.diff import unified
-from mpigen.output import compare
-from mpigen.swap import apply
+from mpigen.output.compare import compare
+from mpigen.output.diff import unified
+from mpigen.output.write import apply
 
 FILES = with_manifest(
     {

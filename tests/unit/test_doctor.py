@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mpigen.swarm import checks_cluster, doctor, facts, probe, survey
-from mpigen.swarm.facts import Attached, Facts, Host, Node, Worker
+from mpigen.doctor import checks_cluster, doctor, facts, survey
+from mpigen.doctor.facts import Attached, Facts, Host, Node, Worker
+from mpigen.swarm import probe
 
 GB = 10**9
 HOST = facts.host(
@@ -426,7 +427,7 @@ def test_where_workers_may_be(constraint: str, allowed: bool) -> None:
 
 
 def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
-    script = Path(survey.__file__).parent / "probes/overlay.sh"
+    script = Path(probe.__file__).parent / "probes/overlay.sh"
     peers = {f"id{number}": f"127.0.0.{number}" for number in range(1, 18)}
     environment = {
         **os.environ,

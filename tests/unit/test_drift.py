@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mpigen.lock import alone, unchanged
+from mpigen.output.lock import alone, unchanged
 from tests.conftest import Mpigen, snapshot
 
 TEXT = "name: x\n"

@@ -7,9 +7,10 @@ import pytest
 
 from mpigen.artifacts import folder
 from mpigen.errors import InputError
+from mpigen.image import content
+from mpigen.image.buildlog import BuildLog
 from mpigen.notation import image_names
-from mpigen.swarm import content, placement
-from mpigen.swarm.buildlog import BuildLog
+from mpigen.swarm import placement
 from tests.conftest import Mpigen
 
 

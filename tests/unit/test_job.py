@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.swarm import attach, batch, hosts, live, logs, push, work
-from mpigen.swarm.hosts import Hosts
+from mpigen.job import attach, batch, hosts, logs, push, spec
+from mpigen.job.hosts import Hosts
+from mpigen.swarm.state import Task
 from tests.conftest import Mpigen
 
 TWO = Hosts(
@@ -20,8 +21,8 @@ TWO = Hosts(
 )
 
 
-def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> work.Work:
-    return work.mpirun(name, ("hello",), ranks, groups, (), (), None)
+def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> spec.Work:
+    return spec.mpirun(name, ("hello",), ranks, groups, (), (), None)
 
 
 @pytest.mark.parametrize(
@@ -29,17 +30,17 @@ def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j")
     [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("1d2h3m4s", 93784)],
 )
 def test_durations(text: str, seconds: int) -> None:
-    assert work.seconds(text) == seconds
+    assert spec.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-1", "1.5h", "m", "10 m", "5x", "1m1h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is no duration"):
-        work.seconds(text)
+        spec.seconds(text)
 
 
 def test_the_words_of_a_job() -> None:
-    asked = work.mpirun("", ("--map-by", "node", "./a.out"), 4, (), ("A=b c", "D="), (), None)
+    asked = spec.mpirun("", ("--map-by", "node", "./a.out"), 4, (), ("A=b c", "D="), (), None)
     assert asked.words == (
         *("mpirun", "-x", "A", "-x", "D", "-n", "4"),
         *("--map-by", "node", "./a.out"),
@@ -48,23 +49,23 @@ def test_the_words_of_a_job() -> None:
 
 
 def test_a_made_up_name_tells_the_program_and_is_never_twice_the_same() -> None:
-    names = {work.checked_name("", "./bin/My_Program.x86_64-linux") for _ in range(20)}
+    names = {spec.checked_name("", "./bin/My_Program.x86_64-linux") for _ in range(20)}
     assert len(names) == 20
     assert all(name.startswith("my-program-x-") for name in names)
-    assert all(work.checked_name(name, "") == name for name in names)
-    assert len(work.checked_name("", "--")) == 6
+    assert all(spec.checked_name(name, "") == name for name in names)
+    assert len(spec.checked_name("", "--")) == 6
 
 
 @pytest.mark.parametrize("name", ["A", "-a", "a-", "a_b", "a" * 33, "a b"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="cannot name a job"):
-        work.checked_name(name, "")
+        spec.checked_name(name, "")
 
 
 @pytest.mark.parametrize("pair", ["A", "=b", "1A=b", "A-B=c"])
 def test_an_environment_without_a_name_or_value_is_refused(pair: str) -> None:
     with pytest.raises(InputError, match="not NAME=VALUE"):
-        work.mpirun("", ("a",), None, (), (pair,), (), None)
+        spec.mpirun("", ("a",), None, (), (pair,), (), None)
 
 
 def test_mpigen_run_says_what_is_missing_before_it_asks_docker(mpigen: Mpigen) -> None:
@@ -139,7 +140,7 @@ def test_moments_of_docker(text: str, moment: datetime) -> None:
 def test_a_task_that_swarm_wants_down_and_that_says_nothing_is_lost(
     state: str, desired: str, lost: bool
 ) -> None:
-    task = live.Task("i", 1, "n", state, desired, "", "c", None, "x", "")
+    task = Task("i", 1, "n", state, desired, "", "c", None, "x", "")
     assert batch.lost(task) == lost
 
 
@@ -214,7 +215,7 @@ def test_what_cannot_be_pushed_is_told(tmp_path: Path) -> None:
 
 
 def test_a_key_for_a_job_is_its_users_alone() -> None:
-    from mpigen.swarm import job as running
+    from mpigen.job import foreground as running
 
     archive = running._archive("key", b"secret", 0o400, (4321, 4322))
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mpigen.artifacts.manifest import File, with_manifest
-from mpigen.lock import alone
-from mpigen.output import compare
-from mpigen.swap import STAGING, apply
+from mpigen.output.compare import compare
+from mpigen.output.lock import alone
+from mpigen.output.write import STAGING, apply
 
 Tree = dict[str, tuple[int, bytes]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import processes
 from mpigen.errors import ClusterError, InputError
 from mpigen.lab import base, dockerd, engine, lab, machine, nodes
 from mpigen.swarm import engine as swarm_engine
+from mpigen.swarm import processes
 
 
 @pytest.fixture

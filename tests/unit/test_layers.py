@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mpigen.config.load import load
 from mpigen.errors import InputError
-from mpigen.load import load
 from tests.conftest import Mpigen
 
 BASE = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import limits
 from mpigen.errors import InputError
+from mpigen.render import limits
 from tests import sites
 
 

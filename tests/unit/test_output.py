@@ -10,8 +10,8 @@ import pytest
 
 from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.errors import InputError
-from mpigen.output import Change, compare
-from mpigen.swap import apply
+from mpigen.output.compare import Change, compare
+from mpigen.output.write import apply
 from tests.conftest import snapshot
 
 FILES = with_manifest(

@@ -15,10 +15,10 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from mpigen import keys
 from mpigen.artifacts.manifest import File
 from mpigen.errors import InputError
-from mpigen.render import render
+from mpigen.keys import pair
+from mpigen.render.render import render
 from mpigen.stackfile.schema import problems
 from tests import configs, sites
 from tests.unit import test_quote
@@ -100,7 +100,7 @@ def test_any_text_in_any_field_changes_only_its_own_value(
     shutil.rmtree(folder)
 
 
-KEYS = keys.new()
+KEYS = pair.new()
 TRACER = """\
 #!/bin/sh
 printf '%s\\0' "$@" >"$TRACE"

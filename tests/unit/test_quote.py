@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from mpigen import quote
 from mpigen.artifacts.manifest import File
 from mpigen.errors import InputError
-from mpigen.render import render
-from mpigen.templates import Templates
+from mpigen.render import quote
+from mpigen.render.render import render
+from mpigen.render.templates import Templates
 from tests import sites
 
 NASTY = [

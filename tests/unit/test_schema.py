@@ -10,12 +10,12 @@ from jsonschema import Draft202012Validator
 from jsonschema import ValidationError as JsonSchemaError
 from pydantic import ValidationError
 
-from mpigen.checks import conflicts
-from mpigen.config import Config
+from mpigen.config.checks import conflicts
+from mpigen.config.docs import Field, Section, entries, markdown
+from mpigen.config.document import KeyPath, dotted, parse
+from mpigen.config.models import Config
+from mpigen.config.schema import json_schema
 from mpigen.errors import InputError
-from mpigen.reference import Field, Section, entries, markdown
-from mpigen.schema import json_schema
-from mpigen.source import KeyPath, dotted, parse
 from tests import sites
 from tests.conftest import ROOT
 

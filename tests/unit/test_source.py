@@ -2,8 +2,8 @@
 
 import pytest
 
+from mpigen.config.document import Mark, parse
 from mpigen.errors import InputError
-from mpigen.source import Mark, parse
 
 TEXT = """\
 name: solver

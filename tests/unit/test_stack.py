@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from mpigen.artifacts import folder
-from mpigen.swarm.preflight import misplaced, unplaced
+from mpigen.stack.preflight import misplaced, unplaced
 from tests.conftest import Mpigen
 
 

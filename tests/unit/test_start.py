@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mpigen import __version__, starter
-from mpigen.config import Config
+from mpigen import __version__
+from mpigen.config import starter
+from mpigen.config.docs import Section, entries, markdown
+from mpigen.config.models import Config
 from mpigen.errors import InputError
-from mpigen.reference import Section, entries, markdown
 from tests import sites
 from tests.conftest import ROOT, Mpigen, snapshot
 

@@ -13,8 +13,8 @@ import pytest
 from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.artifacts.paths import MANIFEST
 from mpigen.errors import InputError
-from mpigen.output import compare
-from mpigen.swap import STAGING, apply
+from mpigen.output.compare import compare
+from mpigen.output.write import STAGING, apply
 from tests.conftest import snapshot
 from tests.unit.test_killed import forked, tree
 

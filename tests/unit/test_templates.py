@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import InputError
-from mpigen.templates import Templates
+from mpigen.render.templates import Templates
 from tests import sites
 
 

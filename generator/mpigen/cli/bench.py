@@ -72,8 +72,9 @@ def _measure(
     output: Path, stack: str, context: str | None, groups: list[str], at_once: bool
 ) -> "Results":
     from mpigen.artifacts import folder
-    from mpigen.swarm import attach, engine, hosts
-    from mpigen.swarm import bench as measuring
+    from mpigen.bench import measure as measuring
+    from mpigen.job import attach, hosts
+    from mpigen.swarm import engine
 
     made = folder.read(output)
     reached = engine.reach(context)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mpigen.artifacts.folder import Artifacts
-    from mpigen.processes import Say
-    from mpigen.swarm.build import Built
-    from mpigen.swarm.distribute import Remote, Sent
+    from mpigen.image.build import Built
+    from mpigen.image.distribute import Remote, Sent
     from mpigen.swarm.engine import Engine
+    from mpigen.swarm.processes import Say
 
 
 def build(
@@ -30,7 +30,7 @@ def build(
         None, help="Load it into the nodes of this lab; default the lab that the engine is of."
     ),
     distribute: bool = typer.Option(
-        True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."
+        True, help="Bring it to the nodes, or push it: select.distribute in mpigen.yaml."
     ),
 ) -> None:
     """Build the image, unless there is one of the same content, and get it to every node.
@@ -39,8 +39,8 @@ def build(
     deploy deploys: what has changed is always rolled out, and nothing else is.
     """
     from mpigen.artifacts import folder
-    from mpigen.swarm import build as builds
-    from mpigen.swarm import content
+    from mpigen.image import build as builds
+    from mpigen.image import content
     from mpigen.swarm import engine as engines
 
     rendered = folder.read(output)
@@ -70,13 +70,13 @@ def _next(output: Path, context: str | None) -> str:
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     return [
         f"it is on the engine at {engine.where.url} alone",
-        "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
+        "next: name the nodes' engines as select.endpoints in mpigen.yaml, render and build; "
         f"or for each node:\n  {_by_hand(built)}",
     ]
 
 
 def _push(engine: "Engine", built: "Built", say: "Say") -> str:
-    from mpigen.swarm import distribute
+    from mpigen.image import distribute
 
     return f"pushed: {distribute.push(engine, [built.reference, built.image], say)}"
 
@@ -90,7 +90,7 @@ def _load(
     sent: "Sent",
 ) -> list[str]:
     """Bring them to the nodes of `targets`; what to say if that may not be all of them."""
-    from mpigen.swarm import distribute
+    from mpigen.image import distribute
 
     for each in built:
         distribute.copy(engine.client, targets, each.reference, say, each.image, sent)
@@ -107,8 +107,8 @@ def _load(
 
 
 def _targets(engine: "Engine", rendered: "Artifacts", lab: str | None) -> "list[Remote]":
+    from mpigen.image import distribute
     from mpigen.lab import lab as labs
-    from mpigen.swarm import distribute
 
     if rendered.endpoints and not lab:
         return distribute.remotes(rendered.endpoints, "image.endpoints of")
@@ -130,18 +130,18 @@ def _refuse_lacking(
     manager: "Engine", rendered: "Artifacts", built: "Sequence[Built]", say: "Say"
 ) -> None:
     from mpigen.errors import ClusterError
-    from mpigen.swarm import image
+    from mpigen.image import select
 
     say("asking each node whether it has it")
     wrong = []
     for each in built:
-        if lacking := image.lacking_for(manager, each.reference, rendered, each.variant):
+        if lacking := select.lacking_for(manager, each.reference, rendered, each.variant):
             nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
             wrong.append(f"these nodes cannot start {each.reference}:\n{nodes}")
     if wrong:
         raise ClusterError(
             "\n".join(wrong),
-            "Name their endpoints as image.endpoints in mpigen.yaml, and render; or by hand:\n"
+            "Name their endpoints as select.endpoints in mpigen.yaml, and render; or by hand:\n"
             f"  {_by_hand(built)}",
         )
 

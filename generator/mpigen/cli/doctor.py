@@ -12,7 +12,7 @@ from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
 from mpigen.cli.progress import progress
 
 if TYPE_CHECKING:
-    from mpigen.swarm.findings import Finding
+    from mpigen.doctor.findings import Finding
 
 _MARKS = {"ok": ("✓", "green"), "bad": ("✗", "red"), "unknown": ("–", "yellow")}
 
@@ -30,8 +30,8 @@ def doctor(
     again. Exits 1 if anything is bad.
     """
     from mpigen.artifacts import folder
-    from mpigen.swarm.doctor import examine
-    from mpigen.swarm.survey import survey
+    from mpigen.doctor.doctor import examine
+    from mpigen.doctor.survey import survey
 
     rendered = folder.read(output)
     name = stack or rendered.name

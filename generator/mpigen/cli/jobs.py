@@ -13,8 +13,8 @@ from mpigen.cli import show
 from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
 
 if TYPE_CHECKING:
+    from mpigen.job.listing import Job
     from mpigen.swarm.engine import Engine
-    from mpigen.swarm.jobs import Job
 
 _JOB = typer.Argument(metavar="JOB", help="The job's name, as mpigen jobs has it.")
 
@@ -30,21 +30,21 @@ def jobs(
 
     A batch job that is over stays until it is cancelled, or cleared.
     """
-    from mpigen.swarm import jobs
+    from mpigen.job import listing
 
     engine, stack, network = _at(output, stack, context)
     if clear:
-        for name in jobs.clear(engine, stack):
+        for name in listing.clear(engine, stack):
             typer.echo(f"forgot {name}")
         return
-    found = jobs.every(engine, stack)
+    found = listing.every(engine, stack)
     if as_json:
         rows = [{**asdict(job), "created": job.created.isoformat()} for job in found]
         typer.echo(json.dumps(rows, indent=2))
         return
     if not engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
-    for each in jobs.unknown(engine, network, found):
+    for each in listing.unknown(engine, network, found):
         show.note(f"{each} may be a job too, which only its own engine can tell")
     if not found:
         typer.echo(f"{stack} has no jobs", err=True)
@@ -64,11 +64,11 @@ def logs(
     context: str | None = CONTEXT,
 ) -> None:
     """Print what a batch job has printed, standard output and error apart."""
-    from mpigen.swarm import jobs
-    from mpigen.swarm import logs as copying
+    from mpigen.job import listing
+    from mpigen.job import logs as copying
 
     engine, stack, _ = _at(output, stack, context)
-    job = jobs.find(engine, stack, name)
+    job = listing.find(engine, stack, name)
     # who has read enough closes the pipe
     with contextlib.suppress(BrokenPipeError):
         copying.copy(engine, job, follow, lambda line: typer.echo(line, err=True))
@@ -82,11 +82,11 @@ def wait(
     context: str | None = CONTEXT,
 ) -> None:
     """Wait until a job has ended, and exit with its exit code."""
-    from mpigen.swarm import attach, jobs, work
+    from mpigen.job import attach, listing, spec
 
-    limit = work.seconds(timeout) if timeout else None
+    limit = spec.seconds(timeout) if timeout else None
     engine, stack, _ = _at(output, stack, context)
-    code = jobs.wait(engine, jobs.find(engine, stack, name), limit)
+    code = listing.wait(engine, listing.find(engine, stack, name), limit)
     if code is None:
         typer.echo(f"the job {name} still runs after {timeout}", err=True)
         raise typer.Exit(attach.TIMED_OUT)
@@ -100,12 +100,12 @@ def cancel(
     context: str | None = CONTEXT,
 ) -> None:
     """End jobs on all of their hosts, and forget them."""
-    from mpigen.swarm import jobs
+    from mpigen.job import listing
 
     engine, stack, _ = _at(output, stack, context)
-    found = [jobs.find(engine, stack, name) for name in names]
+    found = [listing.find(engine, stack, name) for name in names]
     for job in found:
-        jobs.cancel(engine, job)
+        listing.cancel(engine, job)
         typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
 
 

@@ -9,8 +9,8 @@ import typer
 from mpigen.errors import InputError
 
 if TYPE_CHECKING:
-    from mpigen.keyring import Status
-    from mpigen.keys import Keys
+    from mpigen.keys.keyring import Status
+    from mpigen.keys.pair import Keys
     from mpigen.site import Rendered, Site
 
 app = typer.Typer(
@@ -39,11 +39,12 @@ def status(
 
     Exits 1 if something is wrong with one.
     """
-    from mpigen import keyring, site
+    from mpigen import site
     from mpigen.artifacts import manifest
     from mpigen.cli import show
+    from mpigen.config.load import load
     from mpigen.errors import CheckFailed
-    from mpigen.load import load
+    from mpigen.keys import keyring
 
     own = site.at(config, output)
     delivery = load(*own.configs).ssh.delivery
@@ -87,11 +88,12 @@ def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
 
     The old ones are gone then. A running cluster keeps its own until it is deployed anew.
     """
-    from mpigen import keys, site
+    from mpigen import site
+    from mpigen.keys import pair
 
     own = site.at(config, output)
     scripts = own.output / "scripts"
-    if _replace(own, keys.new()).cluster.delivery == "image":
+    if _replace(own, pair.new()).cluster.delivery == "image":
         typer.echo(f"next: sh {scripts}/build.sh, the image to every node, sh {scripts}/deploy.sh")
     else:
         typer.echo(f"next: sh {scripts}/deploy.sh")
@@ -105,7 +107,8 @@ def import_(
     force: bool = typer.Option(False, "--force", help="Overwrite the cluster's private keys."),
 ) -> None:
     """Take keys from DIR, once they are found right, and render what holds their public halves."""
-    from mpigen import keyring, site
+    from mpigen import site
+    from mpigen.keys import keyring
 
     own = site.at(config, output)
     given = keyring.read(folder)
@@ -126,7 +129,8 @@ def export(
     output: Path | None = _OUTPUT,
 ) -> None:
     """Copy both pairs to DIR, for another machine or a safe. Nothing is overwritten."""
-    from mpigen import keyring, site
+    from mpigen import site
+    from mpigen.keys import keyring
 
     own = site.at(config, output)
     for path in keyring.export(own.output, folder):
@@ -136,17 +140,18 @@ def export(
 
 def _replace(own: "Site", given: "Keys") -> "Rendered":
     """Render `own` with other keys, all or nothing; what was rendered."""
-    from mpigen import site, swap
+    from mpigen import site
     from mpigen.cli import show
     from mpigen.cli.render import refuse_edited
-    from mpigen.lock import alone
-    from mpigen.output import compare
+    from mpigen.output import write
+    from mpigen.output.compare import compare
+    from mpigen.output.lock import alone
 
     with alone(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own, given)
         changes = compare(rendered.files, own.output)
         refuse_edited(own, rendered, changes)
-        swap.apply(changes, rendered.files, rendered.private, own.output)
+        write.apply(changes, rendered.files, rendered.private, own.output)
     for path in given.new_private:
         typer.echo(f"     new  {own.output / path} (private: git ignores it, keep a copy)")
     for change in changes:

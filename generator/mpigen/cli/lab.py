@@ -153,7 +153,7 @@ def demo(
     It is rendered into a scratch folder, built, deployed, run and verified, by the commands that
     are shown.
     """
-    from mpigen.lab.demo import demo as run_demo
+    from mpigen.demo import demo as run_demo
 
     with progress() as say:
         ranks = run_demo(config, name, nodes, keep, say)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from mpigen.output import Change
+    from mpigen.output.compare import Change
     from mpigen.site import Rendered, Site
 
 # what a check calls a file that a render would make, write, or remove
@@ -39,14 +39,14 @@ def render(
     """
     from mpigen import site
     from mpigen.errors import InputError
-    from mpigen.output import compare
+    from mpigen.output.compare import compare
 
     if force and (check or diff):
         raise InputError("--force is for writing; --check and --diff write nothing")
     if diff and as_json:
         raise InputError("--diff and --json print different things: choose one")
     own = site.at(config, output)
-    from mpigen.lock import alone, unchanged
+    from mpigen.output.lock import alone, unchanged
 
     if check or diff:
         with unchanged(own.output, lambda line: typer.echo(line, err=True)):
@@ -56,14 +56,14 @@ def render(
         if check:
             _judge(own, rendered, changes, as_json)
         return
-    from mpigen import swap
+    from mpigen.output import write
 
     with alone(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own)
         changes = compare(rendered.files, own.output)
         if not force:
             refuse_edited(own, rendered, changes)
-        swap.apply(changes, rendered.files, rendered.private, own.output)
+        write.apply(changes, rendered.files, rendered.private, own.output)
     _show(own, rendered, changes, diff=False, as_json=as_json)
     if not as_json:
         _say(own, rendered, changes)
@@ -72,8 +72,8 @@ def render(
 def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
     """Raise CheckFailed, after their diff, if artifacts were edited by hand."""
     from mpigen.cli import show
-    from mpigen.diff import unified
     from mpigen.errors import CheckFailed
+    from mpigen.output.diff import unified
 
     edited = [change for change in changes if change.edited]
     if not edited:
@@ -137,7 +137,7 @@ def _show(
         report = {"cluster": rendered.cluster.name, "fresh": not changes, "changes": found}
         typer.echo(json.dumps({**report, "warnings": rendered.warnings}, indent=2))
     elif diff:
-        from mpigen.diff import unified
+        from mpigen.output.diff import unified
 
         if rendered.private:
             show.note("render makes new keys; those in this diff are thrown away")

@@ -13,10 +13,10 @@ from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
-    from mpigen.swarm.attach import Events
+    from mpigen.job.attach import Events
+    from mpigen.job.hosts import Hosts
+    from mpigen.job.spec import Work
     from mpigen.swarm.engine import Engine
-    from mpigen.swarm.hosts import Hosts
-    from mpigen.swarm.work import Work
 
 _GROUPS = typer.Option(
     [], "--workers", "-w", help="Use this group's hosts alone; several in the order given."
@@ -54,10 +54,10 @@ def run(
     and errors are its own, and a terminal if there is one. Ctrl-C, SIGTERM and SIGHUP end it on
     every node. With --detach it outlives this command: see mpigen jobs, logs, wait and cancel.
     """
-    from mpigen.swarm import work
+    from mpigen.job import spec
 
-    limit = work.seconds(timeout) if timeout else None
-    asked = work.mpirun(
+    limit = spec.seconds(timeout) if timeout else None
+    asked = spec.mpirun(
         name, tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit
     )
     with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
@@ -81,9 +81,9 @@ def shell(
 
     mpirun works in it, and so does ssh to every worker by its name.
     """
-    from mpigen.swarm import work
+    from mpigen.job import spec
 
-    asked = work.mpirun(name, ("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
+    asked = spec.mpirun(name, ("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     asked = replace(asked, words=("sh", "-c", "mpi-hostfile && exec bash"), shown="mpigen shell")
     with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
         # an interactive shell does not end by SIGTERM
@@ -105,10 +105,10 @@ def push(
     what is to stay goes into app/, and so into the image.
     """
     from mpigen.errors import ClusterError
-    from mpigen.swarm import push as pushing
-    from mpigen.swarm import work
+    from mpigen.job import push as pushing
+    from mpigen.job import spec
 
-    asked = work.Work("", (), "", groups=tuple(groups))
+    asked = spec.Work("", (), "", groups=tuple(groups))
     with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
         done = pushing.push(engine, artifacts, stack, hosts, tuple(files), to, events, say)
     if done.code >= 128:
@@ -131,7 +131,8 @@ def _ready(
 ) -> "Iterator[tuple[Engine, Artifacts, str, Hosts, Events]]":
     """What a job needs, asked for; signals are caught for as long as the block."""
     from mpigen.artifacts import folder
-    from mpigen.swarm import attach, engine, hosts
+    from mpigen.job import attach, hosts
+    from mpigen.swarm import engine
 
     made = folder.read(output)
     stack = stack or made.name
@@ -151,9 +152,9 @@ def _foreground(
     events: "Events",
     first: str = "SIGTERM",
 ) -> int:
-    from mpigen.swarm import attach, job, streams
+    from mpigen.job import attach, foreground, streams
 
-    code = job.run(engine, artifacts, stack, hosts, asked, events, streams.own(), say, first)
+    code = foreground.run(engine, artifacts, stack, hosts, asked, events, streams.own(), say, first)
     if code == attach.TIMED_OUT and asked.timeout:
         say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
     return code
@@ -162,7 +163,7 @@ def _foreground(
 def _submit(
     engine: "Engine", artifacts: "Artifacts", stack: str, hosts: "Hosts", asked: "Work"
 ) -> None:
-    from mpigen.swarm import batch
+    from mpigen.job import batch
 
     batch.submit(engine, artifacts, stack, hosts, asked)
     typer.echo(asked.name)

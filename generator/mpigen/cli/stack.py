@@ -12,7 +12,7 @@ from mpigen.cli.progress import following, progress
 if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
     from mpigen.swarm.engine import Engine
-    from mpigen.swarm.live import LiveGroup
+    from mpigen.swarm.state import LiveGroup
 
 
 def deploy(
@@ -31,19 +31,20 @@ def deploy(
     """
     from mpigen.artifacts import folder
     from mpigen.errors import CheckFailed
+    from mpigen.image import select as images
+    from mpigen.job import listing
+    from mpigen.stack import deploy as stacks
     from mpigen.swarm import engine as engines
-    from mpigen.swarm import image as images
-    from mpigen.swarm import jobs, live
-    from mpigen.swarm import stack as stacks
+    from mpigen.swarm import state
 
     rendered = folder.read(output)
     name = stack or rendered.name
     engine = engines.reach(context)
     engine.need_manager()
     wanted = images.every(engine, rendered, image)
-    there = live.groups(engine, rendered, name)
+    there = state.groups(engine, rendered, name)
     changes = [each for each in there if each.image != wanted[each.variant]]
-    running = jobs.running(engine, rendered.network_of(name), name) if changes else []
+    running = listing.running(engine, rendered.network_of(name), name) if changes else []
     if running and not force:
         raise CheckFailed(
             f"jobs run on {name}, and another image ends them: {', '.join(running)}",
@@ -51,7 +52,7 @@ def deploy(
         )
     with following(_rows) as (say, see):
         stacks.deploy(engine, rendered, name, wanted, wait, say, see)
-    _say_up(live.groups(engine, rendered, name))
+    _say_up(state.groups(engine, rendered, name))
     typer.echo("next: mpigen run -- hostname")
 
 
@@ -64,14 +65,14 @@ def scale(
 ) -> None:
     """Give groups of workers more containers, or fewer, within what the subnet holds."""
     from mpigen.artifacts import folder
+    from mpigen.stack import deploy as stacks
     from mpigen.swarm import engine as engines
-    from mpigen.swarm import live
-    from mpigen.swarm import stack as stacks
+    from mpigen.swarm import state
 
     rendered = folder.read(output)
     name = stack or rendered.name
     engine = engines.reach(context)
-    wanted = _sizes(sizes, rendered, live.deployed(engine, rendered, name), _nodes(engine))
+    wanted = _sizes(sizes, rendered, state.deployed(engine, rendered, name), _nodes(engine))
     with following(_rows) as (say, see):
         say(f"scaling {', '.join(f'{group} to {count}' for group, count in wanted.items())}")
         now = stacks.scale(engine, rendered, name, wanted, wait, say, see)
@@ -92,8 +93,8 @@ def down(
 ) -> None:
     """Remove the cluster: its jobs, services, secrets, and its network, which takes longest."""
     from mpigen.artifacts import folder
+    from mpigen.stack import deploy as stacks
     from mpigen.swarm import engine as engines
-    from mpigen.swarm import stack as stacks
 
     rendered = folder.read(output)
     name = stack or rendered.name
@@ -116,8 +117,8 @@ def _sizes(
     """What GROUP=N says; raises InputError with all that is wrong."""
     from ipaddress import IPv4Network
 
-    from mpigen.capacity import addresses_needed
     from mpigen.errors import InputError
+    from mpigen.notation.subnets import addresses_needed
 
     known = {group.name: group.wanted for group in groups}
     rendered_modes = {group.name: group.mode for group in rendered.groups}

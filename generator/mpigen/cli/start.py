@@ -22,7 +22,7 @@ def init(
     Writes mpigen.yaml with every field in it as a comment, its schema for editors, a first program
     in app/, .gitignore, and a CI file. Refuses a folder that has one of them.
     """
-    from mpigen import starter
+    from mpigen.config import starter
 
     files = starter.new_site(starter.site_name(folder), ci)
     starter.write(files, folder)
@@ -99,7 +99,7 @@ def schema(
 
     It is of draft 2020-12. Editors complete and check with it, as in the site that init makes.
     """
-    from mpigen import reference
-    from mpigen.schema import schema_text
+    from mpigen.config import docs
+    from mpigen.config.schema import schema_text
 
-    typer.echo(reference.markdown() if markdown else schema_text(), nl=False)
+    typer.echo(docs.markdown() if markdown else schema_text(), nl=False)

@@ -42,10 +42,11 @@ def status(
 
 
 def _report(engine: "Engine", rendered: "Artifacts", name: str) -> dict[str, Any]:
-    from mpigen.swarm import jobs, live
+    from mpigen.job import listing
+    from mpigen.swarm import state
     from mpigen.swarm.engine import blame
 
-    groups = live.groups(engine, rendered, name)
+    groups = state.groups(engine, rendered, name)
     with blame("asking for the nodes"):
         nodes = [
             {
@@ -66,7 +67,7 @@ def _report(engine: "Engine", rendered: "Artifacts", name: str) -> dict[str, Any
         "slots": sum(group.running * group.slots for group in groups),
         "nodes": sorted(nodes, key=lambda node: str(node["name"])),
         "groups": [asdict(group) for group in groups],
-        "jobs": jobs.running(engine, rendered.network_of(name), name),
+        "jobs": listing.running(engine, rendered.network_of(name), name),
     }
 
 

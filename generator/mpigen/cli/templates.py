@@ -9,7 +9,7 @@ import typer
 from mpigen.errors import InputError
 
 if TYPE_CHECKING:
-    from mpigen.templates import Templates
+    from mpigen.render.templates import Templates
 
 app = typer.Typer(
     help="Where each artifact comes from, and how a site makes it its own.",
@@ -28,7 +28,7 @@ _PATH = typer.Argument(help="The artifact's path below output/, as in scripts/ru
 def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
     """List the artifacts: rendered from a template or a file copied; built in or the site's."""
     from mpigen.cli import show as look
-    from mpigen.template_files import artifact, is_template
+    from mpigen.render.files import artifact, is_template
 
     templates = _templates(config)
     blocks: dict[str, list[str]] = {}
@@ -100,9 +100,9 @@ def eject(
     With --block it is a block that gives what the built-in one gives; without, a copy of all.
     Nothing is overwritten.
     """
-    from mpigen import overrides
-    from mpigen.compiled import BUILTIN
-    from mpigen.template_errors import nearest
+    from mpigen.render import overrides
+    from mpigen.render.builtin import BUILTIN
+    from mpigen.render.diagnostics import nearest
 
     templates = _templates(config)
     own = _name(templates, path)
@@ -148,7 +148,7 @@ def diff(
     from mpigen import site
     from mpigen.artifacts import manifest
     from mpigen.cli import show as look
-    from mpigen.overrides import moved
+    from mpigen.render.overrides import moved
 
     folder = site.at([config], output).output
     found = [
@@ -177,7 +177,7 @@ def diff(
 
 
 def _templates(config: Path) -> "Templates":
-    from mpigen.templates import Templates
+    from mpigen.render.templates import Templates
 
     if not config.is_file():
         raise InputError(f"{config}: no such file", "Name the site's file with -c FILE.")
@@ -186,8 +186,8 @@ def _templates(config: Path) -> "Templates":
 
 def _name(templates: "Templates", path: str) -> str:
     """The file that makes an artifact. Raises InputError, with the nearest, if there is none."""
-    from mpigen.template_errors import nearest
-    from mpigen.template_files import artifact
+    from mpigen.render.diagnostics import nearest
+    from mpigen.render.files import artifact
 
     names = {artifact(name): name for name in templates.names}
     if artifact(path) not in names:
@@ -197,7 +197,7 @@ def _name(templates: "Templates", path: str) -> str:
 
 def _with_blocks(templates: "Templates", path: str) -> str:
     """The built-in template of an artifact. Raises InputError where it is a file without blocks."""
-    from mpigen.template_files import is_template
+    from mpigen.render.files import is_template
 
     name = templates.builtin_name(path)
     if name is None or not is_template(name):

@@ -21,6 +21,6 @@ def verify(
     Every task on every node is reached from a manager alone, by ssh over the overlay. Exits 1 if
     a check says no, or if there was none.
     """
-    from mpigen.verify import verify as run_checks
+    from mpigen.stack.verify import verify as run_checks
 
     run_checks(output, stack, context, arguments or [], junit)

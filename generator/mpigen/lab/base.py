@@ -10,8 +10,8 @@ from docker.errors import ImageNotFound
 
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
-from mpigen.processes import Say
 from mpigen.swarm.engine import blame
+from mpigen.swarm.processes import Say
 
 _DEBIAN = re.compile(r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|12|13)(-slim)?")
 _SUITES = {"12": "bookworm", "13": "trixie"}

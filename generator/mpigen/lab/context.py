@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
+from mpigen.swarm import processes
 
 
 def name_of(lab: str) -> str:

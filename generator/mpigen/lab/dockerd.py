@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
-from mpigen.processes import Say
+from mpigen.swarm import processes
+from mpigen.swarm.processes import Say
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0

@@ -8,8 +8,8 @@ import docker
 
 from mpigen.errors import ClusterError
 from mpigen.lab import dockerd, machine
-from mpigen.processes import Say
 from mpigen.swarm.engine import DEFAULT_URL, Endpoint, client_of, endpoint, is_closed_to_us
+from mpigen.swarm.processes import Say
 
 MADE_ON = "engine"
 """The file in a lab's folder that holds the URL of the engine that the lab was made on."""

@@ -13,14 +13,14 @@ from typing import Any
 
 import docker
 
-from mpigen import processes
 from mpigen.errors import ClusterError, InputError
+from mpigen.image import distribute
 from mpigen.lab import context, engine, machine, network, nodes, swarm
 from mpigen.lab.nodes import Node
 from mpigen.lab.swarm import NodeStatus
-from mpigen.processes import Say
-from mpigen.swarm import distribute
+from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
+from mpigen.swarm.processes import Say
 
 _LARGEST = 64
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")

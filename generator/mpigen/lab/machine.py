@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from mpigen.errors import ClusterError
-from mpigen.processes import Say, run, tail
+from mpigen.swarm.processes import Say, run, tail
 
 
 def state_root() -> Path:

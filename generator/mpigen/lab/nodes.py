@@ -14,11 +14,11 @@ from typing import Any
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 
-from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab import base, machine
-from mpigen.processes import Say
+from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
+from mpigen.swarm.processes import Say
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mpigen import processes
 from mpigen.errors import ClusterError
 from mpigen.lab.nodes import Node
+from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
 
 _READY_SECONDS = 60.0

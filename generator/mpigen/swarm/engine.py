@@ -11,8 +11,8 @@ import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 
-from mpigen import processes
 from mpigen.errors import ClusterError
+from mpigen.swarm import processes
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 

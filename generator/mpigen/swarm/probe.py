@@ -16,7 +16,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from mpigen import processes
+from mpigen.swarm import processes
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows
 

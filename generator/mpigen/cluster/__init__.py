@@ -1,0 +1,1 @@
+"""Config -> Cluster: every number and name of the cluster, derived once."""

@@ -1,0 +1,168 @@
+"""Config -> Cluster: every number and name derived once."""
+
+import re
+from dataclasses import replace
+
+from mpigen.cluster import shm
+from mpigen.cluster.model import Cluster, Group, Mount, Program, are_many
+from mpigen.cluster.variants import Variant, of_groups
+from mpigen.config.models import App, Config, Launcher, Storage, Workers
+from mpigen.distros import release_of
+from mpigen.mpi.base import IMPLEMENTATIONS, Implementation
+from mpigen.notation.subnets import addresses_needed, default_subnet, tasks_and_nodes
+from mpigen.stackfile.merge import Addition
+
+
+def plan(config: Config) -> Cluster:
+    """The cluster that `config` describes; `config` has passed `checks.conflicts`."""
+    mpi = IMPLEMENTATIONS[config.mpi.implementation]
+    tag = config.image.tag or f"{config.name}:latest"
+    packages = _packages(
+        mpi.runtime_packages,
+        ("iproute2", "openssh-client", "openssh-server"),
+        ("python3",) if config.app and config.app.python else (),
+        config.image.packages,
+    )
+    variants = of_groups(config.workers, tag, packages)
+    groups = tuple(_group(workers, variants.get(workers.name)) for workers in config.workers)
+    release = release_of(config.image.base)
+    unloaded = release.unloaded if release and not config.image.gpu_runtimes else ()
+    return Cluster(
+        name=config.name,
+        base=config.image.base,
+        tag=tag,
+        runtime_packages=packages,
+        first_packages=release.first if release else (),
+        unloaded=tuple(each for each in unloaded if config.mpi.implementation in each.mpi),
+        build_packages=_packages(
+            mpi.build_packages,
+            ("python3-dev", "python3-venv") if config.app and config.app.python else (),
+            config.image.build_packages,
+        ),
+        build_env=dict(config.image.build_env),
+        apt_mirror=config.image.apt_mirror,
+        ca=config.image.ca,
+        app=_program(config.app),
+        bench=config.image.bench,
+        mpi=mpi,
+        params=_params(mpi, groups, config.mpi.params),
+        user=config.user.name,
+        uid=config.user.uid,
+        gid=config.user.gid,
+        network=config.network.name,
+        subnet=str(
+            config.network.subnet or default_subnet(addresses_needed(*tasks_and_nodes(config)))
+        ),
+        mtu=config.network.mtu,
+        internal=config.network.internal,
+        encrypted=config.network.encrypted,
+        external=config.network.external,
+        groups=groups,
+        launcher=_launcher(config.launcher) if config.launcher else None,
+        mounts=tuple(_mount(storage) for storage in config.storage),
+        port=config.ssh.port,
+        delivery=config.ssh.delivery,
+        distribute=config.image.distribute,
+        endpoints=config.image.endpoints,
+        engine=tuple(map(int, config.engine.minimum.split("."))),
+        additions=_additions(config),
+    )
+
+
+def _additions(config: Config) -> tuple[Addition, ...]:
+    """What mpigen.yaml adds to stack.yml: keys of the whole file first, then the nearer ones."""
+    network = Addition(("networks", config.network.name), config.network.stack, "network.stack")
+    groups = [
+        Addition(("services", group.name), group.stack, f"workers[{index}].stack")
+        for index, group in enumerate(config.workers)
+    ]
+    every = (Addition((), config.stack, "stack"), network, *groups)
+    return tuple(addition for addition in every if addition.value)
+
+
+def _group(workers: Workers, variant: Variant | None) -> Group:
+    slots = workers.slots or max(1, int(float(workers.cpus or 1)) // (workers.threads or 1))
+    return Group(
+        name=workers.name,
+        mode=workers.mode,
+        replicas=workers.replicas,
+        slots=slots,
+        threads=workers.threads,
+        cpus=workers.cpus,
+        memory=workers.memory,
+        shm=workers.shm or shm.size(slots, workers.memory),
+        constraints=tuple(workers.constraints),
+        max_per_node=workers.max_per_node,
+        generic=dict(workers.generic),
+        variant=variant,
+    )
+
+
+def _launcher(launcher: Launcher) -> Group:
+    return Group(
+        name=launcher.name,
+        mode="replicated",
+        replicas=1,
+        slots=0,
+        threads=None,
+        cpus=None,
+        memory=None,
+        shm=shm.DEFAULT,
+        constraints=tuple(launcher.constraints),
+        max_per_node=None,
+        generic={},
+    )
+
+
+def volume_of(storage: Storage) -> str | None:
+    """The volume's key in stack.yml, if it is one: NFS has the name of its folder in containers."""
+    if storage.type == "nfs":
+        return re.sub(r"[/+]", "_", storage.target.strip("/"))
+    return storage.source if storage.type == "volume" else None
+
+
+def _mount(storage: Storage) -> Mount:
+    mount = Mount(
+        type="volume" if storage.type == "nfs" else storage.type,
+        target=storage.target,
+        source=storage.source if storage.type in ("volume", "bind") else None,
+        volume=volume_of(storage),
+        driver_opts={},
+        size=storage.size,
+        read_only=storage.read_only,
+    )
+    if storage.type != "nfs":
+        return mount
+    name = volume_of(storage)
+    options = [f"addr={storage.server}", "ro" if storage.read_only else "rw"]
+    options += [storage.options] if storage.options else []
+    opts = {"type": "nfs", "o": ",".join(options), "device": f":{storage.source}"}
+    return replace(mount, source=name, driver_opts=opts)
+
+
+def _program(app: App | None) -> Program | None:
+    if app is None:
+        return None
+    build = app.build or (None if app.python else "make install")
+    return Program(app.source, build, tuple(app.python), app.bin, app.check)
+
+
+def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(sorted({package for packages in lists for package in packages}))
+
+
+def _params(
+    mpi: Implementation, groups: tuple[Group, ...], own: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """The parameters of each file that MPI reads, by its name; the user's go over ours."""
+    # ranks are bound to cores only where a node has one container
+    alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
+    return {
+        file.name: {
+            **file.params,
+            **({} if alone else file.unbound),
+            **(file.many if are_many(groups) else {}),
+            **own,
+        }
+        for file in mpi.params_files
+    }

@@ -1,0 +1,1 @@
+"""mpigen.yaml -> Config: what the user writes, read, checked and documented."""

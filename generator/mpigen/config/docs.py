@@ -1,0 +1,149 @@
+"""The fields of mpigen.yaml as people read them: what docs/configuration.md says of each.
+
+All of it comes from the schema, and so from `config.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from mpigen.config.schema import json_schema
+
+_OPENING = """\
+# mpigen.yaml
+
+Every field, what it takes, its default, and what it is. Only `name` must be given; unknown keys
+are errors. `mpigen init` writes a file that has them all, and `mpigen validate` says what is wrong
+with one. An editor tells while one writes, if it finds the schema: `mpigen schema >
+mpigen.schema.json`, and `# yaml-language-server: $schema=mpigen.schema.json` as the first line.
+
+Sizes are Docker's (`512m`, `4g`), or a number of bytes. Where the default says none, the
+description says what happens.
+
+What cannot work is refused with the reason. The subnet must hold an address for each container,
+one for each node, the gateway and a job; say `network.nodes` if there are fewer servers than
+containers. Names must be DNS labels, at most 63 characters with what Swarm and the hostnames add.
+Parameters that name the interface or the hostfile cannot be set, since the container finds them out
+when it starts.
+"""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field: `takes` is the kind of its value in words, `default` is None where it has none."""
+
+    name: str
+    takes: str
+    description: str
+    required: bool
+    default: object
+    examples: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A mapping of fields, or a list of such; `optional` where there is none by default."""
+
+    name: str
+    description: str
+    is_list: bool
+    optional: bool
+    fields: tuple[Field, ...]
+
+
+def entries() -> list[Field | Section]:
+    """The keys of mpigen.yaml, in the order of the models."""
+    schema = json_schema()
+    # a field says itself what it is, a section leaves that to its model
+    return [
+        _field(key, form, schema) if "description" in form else _section(key, form, schema["$defs"])
+        for key, form in schema["properties"].items()
+    ]
+
+
+def _section(key: str, form: dict[str, Any], models: dict[str, Any]) -> Section:
+    one = form.get("items") or form.get("anyOf", [form])[0]
+    model = models[one["$ref"].removeprefix("#/$defs/")]
+    return Section(
+        name=key,
+        description=model["description"],
+        is_list="items" in form,
+        optional=not form["default"] and form["default"] != {},
+        fields=tuple(_field(name, part, model) for name, part in model["properties"].items()),
+    )
+
+
+def _field(name: str, form: dict[str, Any], model: dict[str, Any]) -> Field:
+    return Field(
+        name=name,
+        takes=_takes(form),
+        description=form["description"],
+        required=name in model.get("required", ()),
+        default=form.get("default"),
+        examples=tuple(form.get("examples", ())),
+    )
+
+
+def _takes(form: dict[str, Any]) -> str:
+    match form:
+        case {"title": str(title)}:
+            return title
+        case {"anyOf": list(forms)}:
+            return " or ".join(_takes(each) for each in forms if each.get("type") != "null")
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": list(values)}:
+            return " or ".join(f"`{value}`" for value in values)
+        case {"type": "array", "items": dict(item)}:
+            return f"list of {_takes(item)}s"
+        case {"type": "integer", "minimum": least, "maximum": most}:
+            return f"whole number, {least} to {most}"
+        case {"type": "integer", "minimum": least}:
+            return f"whole number, {least} or more"
+        case {"type": "object"}:
+            return "mapping"
+        case {"type": "boolean"}:
+            return "true or false"
+    raise NotImplementedError(f"say in words what this takes: {form}")
+
+
+def written(value: object) -> str:
+    """`value` as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=2**31, sort_keys=False)
+    return text.removesuffix("...\n").strip()
+
+
+def markdown() -> str:
+    """The text of docs/configuration.md."""
+    every = entries()
+    top = tuple(entry for entry in every if isinstance(entry, Field))
+    parts = [_OPENING, "\n".join(_table(top))]
+    for section in every:
+        if isinstance(section, Section):
+            about = [section.description]
+            if section.is_list:
+                about.append(
+                    "A list."
+                    if section.optional
+                    else "A list of one item or more; default one, with its own defaults."
+                )
+            if section.optional:
+                about.append("There is none by default.")
+            parts.append(f"## {section.name}\n\n{' '.join(about)}\n")
+            parts.append("\n".join(_table(section.fields)))
+    return "\n".join(parts)
+
+
+def _table(fields: tuple[Field, ...]) -> Iterator[str]:
+    yield "| field | takes | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for field in fields:
+        default = "none" if field.default is None else f"`{written(field.default)}`"
+        meaning = field.description
+        if field.examples:
+            meaning += f" As in {', '.join(f'`{written(each)}`' for each in field.examples)}."
+        cells = (f"`{field.name}`", field.takes, "required" if field.required else default, meaning)
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""

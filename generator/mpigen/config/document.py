@@ -1,0 +1,204 @@
+"""A YAML file with its places: what each key says, and on which line and column it says it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, cast
+
+import yaml
+
+from mpigen.config.yaml_errors import explain
+from mpigen.errors import Fault, InputError
+
+KeyPath = tuple[str | int, ...]
+
+HINT = "Nothing was written."
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+_APPEND_TAG = "!append"
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+class Mark(NamedTuple):
+    """A place in a file: line and column, both counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, and where.
+
+    `path` leads to the value, as in `("workers", 0, "replicas")`. `mark` wins over it where
+    the parser knows better: a second key of the same name has no path of its own.
+    """
+
+    path: KeyPath
+    message: str
+    mark: Mark | None = None
+
+
+@dataclass
+class Source:
+    """The plain data of YAML files, and the marks of its keys and list items.
+
+    `appends` are the paths of the lists that go behind those of a lower layer: `!append [...]`.
+    """
+
+    files: tuple[str, ...]
+    data: object = None
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    appends: set[KeyPath] = field(default_factory=set)
+
+    def mark(self, path: KeyPath) -> Mark:
+        """The place of `path`, or of its nearest parent that is in the file."""
+        while path not in self.marks and path:
+            path = path[:-1]
+        return self.marks.get(path, Mark(self.files[0], 1, 1))
+
+    def first_mark(self, paths: Iterable[KeyPath]) -> Mark | None:
+        """The place of the first of `paths` that is in the file itself."""
+        return next((self.marks[path] for path in paths if path in self.marks), None)
+
+    def error(self, problems: list[Problem], hint: str = "") -> InputError:
+        """All `problems` as one error, a line each, in the order of the files."""
+        placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
+        placed.sort(key=lambda pair: (self.files.index(pair[0].file), pair[0].line, pair[0].column))
+        faults = [
+            Fault(mark.file, mark.line, mark.column, dotted(problem.path), problem.message)
+            for mark, problem in placed
+        ]
+        return InputError("\n".join(map(str, faults)), hint, faults)
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it: `workers[0].replicas`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def parse(text: str, file: str) -> Source:
+    """Read YAML `text` into a `Source`; duplicate keys land in its `problems`.
+
+    Raises InputError where the text is no YAML at all: nothing more can be said of it then.
+    """
+    source = Source((file,))
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            source.data = _build(loader, node, (), source, ())
+    except yaml.MarkedYAMLError as error:
+        reason, place = explain(error)
+        mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
+        raise source.error([Problem((), f"not valid YAML: {reason}", mark)], HINT) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
+        raise source.error([Problem((), message, Mark(file, line, column))], HINT) from error
+    return source
+
+
+def _build(
+    loader: yaml.SafeLoader,
+    node: yaml.Node,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> object:
+    """The plain value of `node`, with the marks of what is in it noted in `source`."""
+    source.marks.setdefault(path, _mark(node, source))
+    if node in parents:
+        reason = "what this anchor names holds itself"
+        raise yaml.MarkedYAMLError(None, None, reason, node.start_mark)
+    parents = (*parents, node)
+    if isinstance(node, yaml.SequenceNode) and node.tag == _APPEND_TAG:
+        source.appends.add(path)
+    elif isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
+        raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _build(loader, item, (*path, index), source, parents)
+            for index, item in enumerate(node.value)
+        ]
+    if isinstance(node, yaml.MappingNode):
+        merged, places = _build_merged(loader, node, path, source, parents)
+        own = _build_mapping(loader, node, path, source, parents)
+        for at, mark in places.items():
+            if at != path and at[len(path)] not in own:
+                source.marks.setdefault(at, mark)
+        return merged | own
+    if node.tag == _APPEND_TAG:
+        raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:  # a date such as 2026-99-99
+        raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+
+
+def _unsupported(tag: str) -> str:
+    return f"{tag} is for lists" if tag == _APPEND_TAG else f"the tag {tag} is not supported"
+
+
+def _build_merged(
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> tuple[dict[str, object], dict[KeyPath, Mark]]:
+    """What `<<` brings into the mapping `node`, with its places; the first that has a key wins."""
+    merged: dict[str, object] = {}
+    places: dict[KeyPath, Mark] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag != _MERGE_TAG:
+            continue
+        bases = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+        for base in bases:
+            if isinstance(base, yaml.MappingNode):
+                brought = replace(source, marks={})
+                inherited = _build(loader, base, path, brought, parents)
+                places = brought.marks | places
+                merged = cast(dict[str, object], inherited) | merged
+            else:
+                message = "<< takes a mapping, as in <<: *anchor, or a list of them"
+                source.problems.append(Problem(path, message, _mark(base, source)))
+    return merged, places
+
+
+def _build_mapping(
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    path: KeyPath,
+    source: Source,
+    parents: tuple[yaml.Node, ...],
+) -> dict[str, object]:
+    """What the mapping `node` itself says, without `<<`."""
+    mapping: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag == _MERGE_TAG:
+            continue
+        key = loader.construct_object(key_node) if _is_scalar(key_node) else None
+        if not isinstance(key, str):
+            said = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
+            message = f"{said} must be text: put it in quotes"
+            source.problems.append(Problem(path, message, _mark(key_node, source)))
+            continue
+        at = (*path, key)
+        if key in mapping:
+            message = f"this key is here twice, first on line {source.marks[at].line}"
+            source.problems.append(Problem(at, message, _mark(key_node, source)))
+        else:
+            source.marks[at] = _mark(key_node, source)
+            mapping[key] = _build(loader, value_node, at, source, parents)
+    return mapping
+
+
+def _is_scalar(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode)
+
+
+def _mark(node: yaml.Node, source: Source) -> Mark:
+    return Mark(source.files[0], node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,207 @@
+"""mpigen.yaml, in one layer or several, -> Config: every problem at once, each with its place."""
+
+import copy
+import difflib
+import functools
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mpigen.config.checks import conflicts
+from mpigen.config.document import HINT, KeyPath, Mark, Problem, Source, parse
+from mpigen.config.layers import overlay
+from mpigen.config.models import Config
+from mpigen.errors import InputError
+
+_HINT = f"{HINT} The fields are described in docs/configuration.md."
+
+# why a number has the least that it has, where that is not plain
+_REASONS = {
+    "port": ", since sshd runs as an unprivileged user",
+    "uid": ", since 0 is root and those up to 100 are Debian's own",
+    "gid": ", since 0 is root and those up to 100 are Debian's own",
+}
+
+
+def load(*paths: Path) -> Config:
+    """Read `paths`, later ones over earlier, and check the fields, one by one and together.
+
+    The site's folder is that of the first. Raises InputError with a line for each problem:
+    FILE:LINE:COLUMN: FIELD: MESSAGE.
+    """
+    source = functools.reduce(overlay, [_layer(path) for path in paths])
+    config, problems = _validate(cast(dict[str, Any], source.data))
+    if config is not None:
+        bad = {problem.path for problem in problems}
+        problems += [
+            Problem(conflict.paths[0], conflict.message, source.first_mark(conflict.paths))
+            for conflict in conflicts(config, paths[0].parent)
+            if not any(_related(at, other) for at in conflict.paths for other in bad)
+        ]
+    problems += source.problems
+    if problems or config is None:
+        raise source.error(problems, _HINT)
+    return config
+
+
+def _layer(path: Path) -> Source:
+    source = parse(_read(path), str(path))
+    if source.data is None:
+        source.data = {}
+    if not isinstance(source.data, dict):
+        message = f"must be keys and values, as in name: mycluster, not {_kind(source.data)}"
+        raise source.error([Problem((), message)], _HINT)
+    return source
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = "Start a site with mpigen init, or name the file with -c FILE. The least that works "
+        hint += "is one line: name: mycluster"
+        raise InputError(f"{path}: no such file", hint) from error
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].split(b"\n")
+        mark = Mark(str(path), len(before), len(before[-1].decode()) + 1)
+        problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
+        raise Source((str(path),)).error([problem], HINT) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+    """The config and what is wrong with single fields.
+
+    Where fields are wrong, the config is what is left with them taken out, so that the others
+    can still be checked together; None if nothing can be made of it.
+    """
+    try:
+        return Config.model_validate(data), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    problems = [_problem(detail) for detail in details]
+    rest = copy.deepcopy(data)
+    for problem in problems:
+        _take_out(rest, problem.path)
+    rest.setdefault("name", "unnamed")
+    try:
+        return Config.model_validate(rest), problems
+    except ValidationError:
+        return None, problems
+
+
+def _take_out(data: Any, path: KeyPath) -> None:
+    """Remove what `path` leads to; a list goes as a whole, but for a group of workers."""
+    for position, part in enumerate(path):
+        last = position == len(path) - 1
+        if isinstance(data, dict) and part in data:
+            nested = data[part]
+            is_list_of_scalars = isinstance(nested, list) and part != "workers"
+            if last or is_list_of_scalars:
+                del data[part]
+                return
+            data = nested
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            if last or not isinstance(data[part], dict):
+                data[part] = {"name": f"unnamed-{part}"}
+                return
+            data = data[part]
+        else:
+            return
+
+
+def _related(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one path leads to or into the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    path: KeyPath = tuple(part for part in detail["loc"] if part != "[key]")
+    return Problem(path, _message(detail, path))
+
+
+def _message(detail: ErrorDetails, path: KeyPath) -> str:
+    given, context, kind = detail["input"], detail.get("ctx", {}), detail["type"]
+    if given is None and kind != "missing":
+        return "is empty: give it a value, or leave the key out"
+    match kind:
+        case "extra_forbidden":
+            return "unknown key; " + _advice(str(path[-1]), path[:-1])
+        case "missing":
+            about = _model(path[:-1]).model_fields[str(path[-1])].description
+            return f"must be given: {about[0].lower()}{about[1:].rstrip('.')}"
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"{given!r} is not supported: it must be {context['expected']}"
+        case "greater_than_equal":
+            reason = _REASONS.get(str(path[-1]), "")
+            return f"{given!r} is too small: {context['ge']} is the least{reason}"
+        case "less_than_equal":
+            return f"{given!r} is too large: {context['le']} is the most"
+        case "too_short":
+            return "must not be empty"
+        case "string_type":
+            return f"must be text, not {_kind(given)}{_quote_hint(given)}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            quoted = isinstance(given, str) and given.isdecimal()
+            hint = ": leave out the quotes" if quoted else ""
+            return f"must be a whole number, not {_kind(given)}{hint}"
+        case "bool_type" | "bool_parsing":
+            return f"must be true or false, not {_kind(given)}"
+        case "list_type":
+            return f"must be a list (each item after a dash), not {_kind(given)}"
+        case "model_type" | "model_attributes_type":
+            known = ", ".join(_model(path).model_fields)
+            return f"must be a mapping (keys: {known}), not {_kind(given)}"
+        case "dict_type":
+            return f"must be a mapping of names to values, not {_kind(given)}"
+    return detail["msg"]
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the text {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return f"the {type(value).__name__} {value}"
+
+
+def _quote_hint(value: object) -> str:
+    if isinstance(value, bool):
+        return " (YAML reads yes, no, on and off so): put it in quotes"
+    return "" if isinstance(value, (list, dict)) else ": put it in quotes"
+
+
+def _advice(key: str, parent: KeyPath) -> str:
+    """What to do about an unknown `key`: where it belongs, the nearest known one, or all."""
+    known = list(_model(parent).model_fields)
+    homes = [name for name in Config.model_fields if key in _model((name,)).model_fields]
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if homes:
+        return f"it belongs to {' or '.join(homes)}: is it indented right?"
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def _model(path: KeyPath) -> Any:
+    """The model of the section at `path`; Config's own where the path leads to no section."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, str):
+            annotation: Any = model.model_fields[part].annotation
+            sections = [annotation, *getattr(annotation, "__args__", ())]
+            model = next((each for each in sections if hasattr(each, "model_fields")), Config)
+    return model

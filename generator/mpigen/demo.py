@@ -1,0 +1,132 @@
+"""The whole way of a site, on a lab of this machine: from mpigen.yaml to a checked cluster."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpigen.cluster.model import Cluster
+from mpigen.cluster.plan import plan
+from mpigen.config.load import load
+from mpigen.errors import CheckFailed, ClusterError
+from mpigen.lab import base, engine, lab
+from mpigen.swarm.processes import Say
+
+_RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where a rank ran: its host is a container, its node a server of the Swarm."""
+
+    size: int
+    rank: int
+    host: str
+    node: str
+
+
+def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank]:
+    """Render, build, deploy, run and check the site of `config` on a lab of `nodes` nodes.
+
+    Returns where each rank ran. The lab is taken down at the end, however it ends, unless
+    `keep`. Raises MpigenError for the first step that fails.
+    """
+    cluster = plan(load(config))
+    if not (cluster.app and cluster.app.check):
+        hint = "Name in app.check the program that every rank is to run."
+        raise CheckFailed(f"{config} has no app.check, so there is nothing to show", hint)
+    engine.ensure(say)
+    base.ensure(engine.local(), cluster.base, say)
+    with tempfile.TemporaryDirectory(prefix="mpigen-demo-") as scratch:
+        try:
+            here = lab.up(name, nodes, say)
+            return _walk(cluster, config, here, Path(scratch), say)
+        finally:
+            if not keep:
+                lab.down(name, say)
+
+
+def _walk(cluster: Cluster, config: Path, here: lab.Lab, scratch: Path, say: Say) -> list[Rank]:
+    """The commands that a user would type, one by one; where the ranks ran."""
+    output = scratch / "output"
+    scripts = output / "scripts"
+    mpigen = [sys.executable, "-m", "mpigen"]
+    docker = {"DOCKER_CONTEXT": here.context}
+    _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say, scratch / "log")
+    site = {"SITE": str(config.parent.resolve())}
+    _run(["sh", str(scripts / "build.sh")], site, say, scratch / "log")
+    say(f"mpigen lab load {cluster.tag} --name {here.name}")
+    lab.load(here, cluster.tag, say)
+    _run(["sh", str(scripts / "deploy.sh")], docker, say, scratch / "log")
+    assert cluster.app and cluster.app.check  # demo() has seen to it
+    command = ["sh", str(scripts / "run.sh"), *shlex.split(cluster.app.check)]
+    printed = _run(command, docker, say, None)
+    _run([*mpigen, "verify", "-o", str(output)], docker, say, None)
+    ranks = _ranks(printed, cluster, docker)
+    hosts = {rank.host for rank in ranks}
+    if (len(ranks), len(hosts)) != (cluster.slots, cluster.replicas):
+        raise CheckFailed(
+            f"{len(ranks)} ranks on {len(hosts)} hosts, not {cluster.slots} on {cluster.replicas}"
+        )
+    return ranks
+
+
+def _run(command: list[str], environment: Mapping[str, str], say: Say, log: Path | None) -> str:
+    """Run a command; what it prints goes to `log`, else to the terminal as it comes.
+
+    Returns what it printed. Raises ClusterError, with the end of the log, if it fails.
+    """
+    settings = "".join(f"{key}={shlex.quote(value)} " for key, value in environment.items())
+    words = ["mpigen", *command[3:]] if command[0] == sys.executable else command
+    say(f"$ {settings}{shlex.join(words)}")
+    # an engine named by DOCKER_HOST would win over the lab's context
+    inherited = {key: value for key, value in os.environ.items() if key != "DOCKER_HOST"}
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        env={**(inherited if "DOCKER_CONTEXT" in environment else os.environ), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if log is None:
+                say(lines[-1])
+    if process.returncode:
+        end = "" if log is None else "\n" + "\n".join(lines[-20:])
+        raise ClusterError(f"{shlex.join(words)} ended with {process.returncode}{end}")
+    return "\n".join(lines)
+
+
+def _ranks(printed: str, cluster: Cluster, docker: Mapping[str, str]) -> list[Rank]:
+    """Each rank that said where it is, and the node that Swarm says its host is on."""
+    nodes = {}
+    for group in cluster.groups:
+        service = f"{cluster.name}_{group.name}"
+        tasks = subprocess.run(
+            [
+                *("docker", "service", "ps", service, "--filter", "desired-state=running"),
+                *("--format", "{{.Name}} {{.Node}}"),
+            ],
+            env={**os.environ, **docker},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in tasks.stdout.splitlines():
+            task, node = line.split()
+            nodes[f"{group.name}-{task.rpartition('.')[2]}"] = node
+    found = [
+        Rank(int(size), int(rank), host, nodes.get(host, "?"))
+        for size, rank, host in _RANK.findall(printed)
+    ]
+    return sorted(found, key=lambda rank: rank.rank)

@@ -1,0 +1,1 @@
+"""Diagnosis: facts of a cluster in, findings out."""

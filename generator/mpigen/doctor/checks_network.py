@@ -1,0 +1,189 @@
+"""The doctor's checks of what lies between the nodes: ports, overlay, addresses, names."""
+
+from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host, Node
+from mpigen.doctor.findings import Finding, grouped, together, unseen
+
+_AGAIN = "mpigen render, mpigen down, mpigen deploy"
+
+
+def ports(facts: Facts) -> list[Finding]:
+    """Whether the ports of Swarm itself answer, from every node on every other."""
+    names = {node.id: node.name for node in facts.nodes}
+    owner = {node.address: node.name for node in facts.nodes}
+    # that a node is down is told elsewhere, and that its ports are silent follows from it
+    down = {node.address for node in facts.nodes if node.state != "ready"}
+    silent: dict[tuple[str, str], list[str]] = {}
+    for id, host in facts.hosts.items():
+        for port, why in host.closed.items():
+            if port.rpartition(":")[0] not in down:
+                silent.setdefault((port, why), []).append(names[id])
+    found = []
+    for (port, why), askers in silent.items():
+        address, _, number = port.rpartition(":")
+        where = f"{owner.get(address, address)} ({address})"
+        what = f"{number}/tcp of {where}: {why}, asked by {together(askers)}"
+        protocols = f"{number}/tcp and udp" if number == str(GOSSIP_PORT) else f"{number}/tcp"
+        todo = f"Open {protocols} on {where} to all nodes, and see that its engine listens there."
+        found.append(Finding("ports", "bad", what, todo))
+    if facts.hosts and not found:
+        what = f"{MANAGER_PORT}/tcp of the managers and {GOSSIP_PORT}/tcp of all nodes answer"
+        found.append(Finding("ports", "ok", what))
+    return found + unseen("ports", facts, facts.hosts, facts.hosts_errors)
+
+
+def path(facts: Facts) -> list[Finding]:
+    """Whether the overlay carries packets, small and large, between the nodes.
+
+    A connection cannot prove that a UDP port is open; a login over the overlay does.
+    """
+    if not facts.workers:
+        why = "no worker runs" if facts.deployed else f"the stack {facts.stack} is not deployed"
+        what = f"{why}: only traffic on the overlay can prove that {VXLAN_PORT}/udp is open"
+        return [Finding("overlay", "unknown", what, "Then again: mpigen doctor")]
+    names = {node.id: node.name for node in facts.nodes}
+    workers = {worker.address: worker for worker in facts.workers}
+    askers: dict[tuple[str, str], list[str]] = {}
+    for id, seen in facts.attached.items():
+        for address, said in seen.peers.items():
+            if said != "yes" and address in workers:
+                askers.setdefault((address, said), []).append(names[id])
+    found = []
+    for (address, said), those in askers.items():
+        worker = workers[address]
+        where = f"{worker.host} ({address}) on {names.get(worker.node, worker.node)}"
+        found.append(_blocked(where, said, together(those)))
+    if facts.attached and not found:
+        reached = {names[workers[peer].node] for peer in workers if workers[peer].node in names}
+        what = f"{len(facts.attached)} nodes log in to workers on {together(reached)}, with 64 KiB"
+        found.append(Finding("overlay", "ok", f"{what}: {VXLAN_PORT}/udp is open"))
+    return found + unseen("overlay", facts, facts.attached, facts.attached_errors)
+
+
+def _blocked(where: str, said: str, askers: str) -> Finding:
+    if said == "silent":
+        todo = f"Open {VXLAN_PORT}/udp and {GOSSIP_PORT}/tcp and udp between all nodes."
+        return Finding("overlay", "bad", f"nothing gets from {askers} to {where}", todo)
+    if said == "large":
+        todo = f"The path's MTU is too small: a smaller network.mtu in mpigen.yaml, then {_AGAIN}"
+        return Finding("overlay", "bad", f"small packets alone get from {askers} to {where}", todo)
+    what = f"{where} refuses {askers}: {said.removeprefix('refused ')}"
+    return Finding("overlay", "bad", what, "Bring the same image to all: mpigen build, deploy")
+
+
+def mtu(facts: Facts) -> list[Finding]:
+    """Whether every node's link takes the packets that the overlay makes."""
+    found, fits, unknown = [], [], []
+    for node, host in _looked_at(facts):
+        link = host.link_of(node.address)
+        if link not in host.links:
+            unknown.append(node.name)
+        elif host.links[link] < facts.mtu:
+            what = (
+                f"{node.name}: {link} takes {host.links[link]} bytes, and the overlay is made for "
+                f"{facts.mtu}"
+            )
+            todo = f"network.mtu: {host.links[link]} in mpigen.yaml, then {_AGAIN}"
+            found.append(Finding("mtu", "bad", what, todo))
+        else:
+            fits.append(f"{host.links[link]}")
+    if unknown:
+        what = f"{together(unknown)}: no interface has the address that the Swarm knows (NAT?)"
+        found.append(Finding("mtu", "unknown", what))
+    if fits and not found:
+        what = f"links of {together(fits)} bytes; the overlay needs {facts.mtu}"
+        found.append(Finding("mtu", "ok", f"{what}, its containers get {facts.inner_mtu}"))
+    return found + unseen("mtu", facts, facts.hosts, facts.hosts_errors)
+
+
+def subnet(facts: Facts) -> list[Finding]:
+    """Whether the overlay's addresses are its own: in the Swarm, and on every node."""
+    todo = f"Another network.subnet in mpigen.yaml, then {_AGAIN}; or remove the other one."
+    found = [
+        Finding("subnet", "bad", f"{facts.subnet} overlaps {pool} of the network {name}", todo)
+        for name, pools in facts.networks.items()
+        for pool in pools
+        if pool.overlaps(facts.subnet)
+    ]
+    routes = grouped(
+        (node.name, f"{route}, which goes to {link}")
+        for node, host in _looked_at(facts)
+        for route, link in host.routes
+        if route.overlaps(facts.subnet)
+    )
+    found += [
+        Finding("subnet", "bad", f"{names}: {facts.subnet} overlaps {route}", todo)
+        for route, names in routes.items()
+    ]
+    if not found:
+        what = f"{facts.subnet} overlaps no other network of the Swarm"
+        what += " and no route of a node" if facts.hosts else ""
+        found.append(Finding("subnet", "ok", what))
+    return found + unseen("subnet", facts, facts.hosts, facts.hosts_errors)
+
+
+def kernel(facts: Facts) -> list[Finding]:
+    """Whether the nodes' kernels have what the overlay needs."""
+    needed = {"VXLAN": "overlay networks"}
+    if facts.encrypted:
+        needed["INET_ESP"] = "encrypted ones"
+    found, untold = [], []
+    for node, host in _looked_at(facts):
+        for option, what in needed.items():
+            if option not in host.kernel:
+                untold.append(node.name)
+            elif not host.kernel[option]:
+                lack = f"{node.name}: a kernel without CONFIG_{option}, for {what}"
+                todo = "Another kernel" + (
+                    ", or no network.encrypted." if option == "INET_ESP" else "."
+                )
+                found.append(Finding("kernel", "bad", lack, todo))
+    if untold:
+        what = f"{together(untold)}: it does not tell what it was built with"
+        found.append(Finding("kernel", "unknown", what))
+    if facts.hosts and not found:
+        what = f"{' and '.join(needed)} on {len(facts.hosts)} nodes"
+        what += "" if facts.encrypted else "; the network is not encrypted"
+        found.append(Finding("kernel", "ok", what))
+    return found + unseen("kernel", facts, facts.hosts, facts.hosts_errors)
+
+
+def names(facts: Facts) -> list[Finding]:
+    """Whether DNS names, on every node, the workers that Swarm runs, and no others."""
+    if not facts.deployed:
+        return [Finding("dns", "unknown", f"the stack {facts.stack} is not deployed")]
+    found = []
+    ids = {node.id: node.name for node in facts.nodes}
+    for group in facts.groups:
+        service = f"{facts.stack}_{group}"
+        runs = {worker.address: worker.host for worker in facts.workers if worker.group == group}
+        if not runs:
+            found.append(Finding("dns", "unknown", f"no worker of {group} runs"))
+            continue
+        stale = grouped(
+            (ids[id], text)
+            for id, seen in facts.attached.items()
+            for text in _stale(group, runs, seen.names.get(group, frozenset()) - facts.changed)
+        )
+        todo = (
+            "The nodes tell each other within a minute. If it stays: "
+            f"docker service update --force {service}"
+        )
+        found += [Finding("dns", "bad", f"{those}: {text}", todo) for text, those in stale.items()]
+    if facts.attached and not found:
+        what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"
+        found.append(Finding("dns", "ok", what))
+    seen_ = facts.attached if facts.workers else ids
+    return found + unseen("dns", facts, seen_, facts.attached_errors)
+
+
+def _stale(group: str, runs: dict[str, str], answered: frozenset[str]) -> list[str]:
+    lost = [f"{runs[address]} ({address})" for address in runs if address not in answered]
+    ghosts = [address for address in answered if address not in runs]
+    said = [f"tasks.{group} does not name {together(lost)}"] if lost else []
+    if ghosts:
+        said.append(f"tasks.{group} names {together(ghosts)}, where nothing runs")
+    return said
+
+
+def _looked_at(facts: Facts) -> list[tuple[Node, Host]]:
+    return [(node, facts.hosts[node.id]) for node in facts.nodes if node.id in facts.hosts]

@@ -1,0 +1,137 @@
+"""Build the cluster's image by the rendered build.sh, unless the engine has it already."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpigen.artifacts.folder import Artifacts
+from mpigen.errors import ClusterError, InputError
+from mpigen.image import content, select
+from mpigen.image.buildlog import BuildLog
+from mpigen.notation import image_names
+from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.processes import Say
+
+_SHOWN = 25
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image on an engine: the user's tag, the tag by its content, and whether it is new.
+
+    `variant` is its name among those of the cluster, "" its own.
+    """
+
+    image: str
+    reference: str
+    variant: str
+    new: bool
+
+
+def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Built]:
+    """Build the images by the rendered build.sh, unless the engine has those of the same content.
+
+    The cluster's own is the first. `site` is the folder that holds the sources. Raises InputError
+    where build.sh says what is missing, ClusterError, with the end of what was printed, where the
+    build fails.
+    """
+    if "@" in artifacts.image:
+        raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
+    context = content.of_context(artifacts, site)
+    if context is None:  # build.sh says what is missing, unless it is one that needs no more
+        _run(engine, artifacts, site, "", say)
+        made = select.get(engine, artifacts.image)
+        own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
+        return _tagged(engine, artifacts, own, new=True)
+    own = content.tag(context, _bases(engine, artifacts, say))
+    tagged = image_names.with_tag(artifacts.image, own)
+    try:
+        for name in artifacts.images:
+            select.get(engine, image_names.add_variant(tagged, name))
+        return _tagged(engine, artifacts, own, new=False)
+    except select.Missing:
+        _run(engine, artifacts, site, context, say)
+        return _tagged(engine, artifacts, own, new=True)
+
+
+def _bases(engine: Engine, artifacts: Artifacts, say: Say) -> list[str]:
+    """The ids of the base images; the name of one that the engine cannot have."""
+    return [
+        _base(engine, each, say)
+        for each in content.bases((artifacts.folder / "Dockerfile").read_text("utf-8"))
+    ]
+
+
+def _base(engine: Engine, name: str, say: Say) -> str:
+    if name == "scratch" or "$" in name:
+        return name
+    try:
+        return str(select.get(engine, name).id)
+    except ClusterError:  # or a name that no image can have
+        pass
+    # BuildKit would pull it for itself alone, and its id would never be known
+    say(f"pulling {name}")
+    try:
+        engine.docker("pull", name)
+        return str(select.get(engine, name).id)
+    except ClusterError:  # the build fails as well, or knows where to get it
+        return name
+
+
+def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
+    # what has failed leaves no container of the classic builder's
+    command = ["sh", str(artifacts.script("build.sh")), "--force-rm"]
+    if context:
+        command += ["--label", f"{content.LABEL}={context}"]
+    # BuildKit's other progress is for terminals
+    environment = {**os.environ, **engine.environment, "BUILDKIT_PROGRESS": "plain"}
+    log, began = BuildLog(), time.monotonic()
+    with subprocess.Popen(
+        command,
+        env={**environment, "SITE": str(site)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if step := log.take(line.rstrip("\n")):
+                    say(f"{time.monotonic() - began:6.1f} s  {step}")
+        except BaseException:
+            # the script alone would wait for docker build; then it removes its context
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()
+            raise
+    if not process.returncode:
+        return
+    end = log.lines[-_SHOWN:]
+    # docker build passes on a failed command's own exit code, which may be 2 as well
+    if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
+        raise InputError("\n".join(end))
+    with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
+        f.write("\n".join([*log.lines, ""]))
+    raise ClusterError(
+        "\n".join([f"build.sh ended with {process.returncode}", *end]),
+        f"All that it printed is in {f.name}",
+    )
+
+
+def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[Built]:
+    """Give each image both tags, the user's and `own`, by its content; new ones have the user's."""
+    found = []
+    for variant, name in artifacts.images.items():
+        reference = image_names.add_variant(image_names.with_tag(artifacts.image, own), variant)
+        made = select.get(engine, name if new else reference)
+        with blame(f"tagging {reference}"):
+            for each in (reference, name):
+                made.tag(image_names.repository(each), image_names.tag(each))
+        found.append(Built(name, reference, variant, new))
+    return found

@@ -1,0 +1,196 @@
+"""Get an image to where it is needed: into the nodes' engines, or to a registry."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Protocol
+
+import docker
+from docker.errors import ImageNotFound
+from docker.models.images import Image
+
+from mpigen.errors import ClusterError
+from mpigen.image.select import digest_of
+from mpigen.notation import image_names
+from mpigen.swarm.engine import Endpoint, Engine, blame, client_of
+from mpigen.swarm.processes import Say
+
+_LOAD_SECONDS = 600
+_CHUNK = 1 << 20
+
+Sent = Callable[[str, int, int], None]
+"""Is told how far a node is: its name, bytes sent to it, and bytes in all; from any thread."""
+
+
+class Target(Protocol):
+    """A node that an image can be copied to."""
+
+    @property
+    def name(self) -> str:
+        """How the node is called."""
+
+    def connect(self, timeout: float = 60) -> docker.DockerClient:
+        """A client of its engine. Raises ClusterError if it is silent."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A node whose Docker endpoint is known."""
+
+    name: str
+    where: Endpoint
+
+    def connect(self, timeout: float = 60) -> docker.DockerClient:
+        """A client of its engine. Raises ClusterError if it is silent."""
+        return client_of(self.where, timeout)
+
+
+def remotes(endpoints: dict[str, str], said_by: str) -> list[Remote]:
+    """The nodes of those names and URLs; `said_by` tells the user who has said so."""
+    return [Remote(name, Endpoint(url, f"{said_by} {name}")) for name, url in endpoints.items()]
+
+
+def _unseen(node: str, sent: int, size: int) -> None:
+    """Nobody looks."""
+
+
+def copy(
+    source: docker.DockerClient,
+    members: Sequence[Target],
+    image: str,
+    say: Say,
+    also: str = "",
+    sent: Sent = _unseen,
+) -> None:
+    """Copy an image to the nodes that have another one under that name, or none.
+
+    It is called `also` there too, if that is given. It is saved once, to a temporary file, and
+    loaded by all nodes at the same time; an interrupt stops them.
+
+    Raises ClusterError if `source` lacks it, or, once all others have it, naming each node that
+    is silent or cannot load it.
+    """
+    with blame(f"looking for {image}"):
+        try:
+            wanted = source.images.get(image)
+        except ImageNotFound:
+            raise ClusterError(
+                f"this machine's engine has no image {image}",
+                f"Build it; for a base image: mpigen lab base {image}",
+            ) from None
+    crew = _Crew()
+    having = crew.every(lambda node: _has(node, image, wanted), members)
+    for node in having:
+        say(f"{node.name} has {image} already")
+    lacking = [node for node in members if node not in having and node.name not in crew.faults]
+    if lacking:
+        size = wanted.attrs["Size"] / 1e6
+        say(f"copying {image} ({size:.0f} MB) to {', '.join(node.name for node in lacking)}")
+        with NamedTemporaryFile(prefix="mpigen-image-") as file:
+            with blame(f"saving {image}"):
+                for chunk in source.api.get_image(image, chunk_size=_CHUNK):
+                    file.write(chunk)
+                file.flush()
+            tar = Path(file.name)
+            having += crew.every(
+                lambda node: _load(node, tar, image, say, sent, crew.stop), lacking
+            )
+    if also:
+        crew.every(lambda node: _call(node, image, also), having)
+    if crew.faults:
+        messages = [error.message for error in crew.faults.values()]
+        hints = dict.fromkeys(error.hint for error in crew.faults.values() if error.hint)
+        raise ClusterError("\n".join(messages), "\n".join(hints))
+
+
+def push(engine: Engine, images: Sequence[str], say: Say) -> str:
+    """Push names of one image to their registry; the image as REPOSITORY@sha256:...
+
+    Raises ClusterError if the registry refuses.
+    """
+    for image in images:
+        say(f"docker push {image}")
+        try:
+            engine.docker("push", image)
+        except ClusterError as error:
+            login = f"Log in, if it wants that: docker login {image_names.registry(image)}".rstrip()
+            raise ClusterError(error.message, login) from error
+    with blame(f"looking for {images[0]}"):
+        digest = digest_of(engine.client.images.get(images[0]), images[0])
+    if digest is None:
+        raise ClusterError(f"{images[0]} was pushed, and the engine does not know its digest")
+    return digest
+
+
+@dataclass
+class _Crew:
+    """Nodes that are worked on at the same time: one that fails does not keep others from it."""
+
+    faults: dict[str, ClusterError] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def every(self, work: Callable[[Target], bool], nodes: Sequence[Target]) -> list[Target]:
+        """Those of the nodes for which `work` is true; what fails is noted, and left out."""
+        with ThreadPoolExecutor(max(1, len(nodes))) as pool:
+            try:
+                answers = list(pool.map(lambda node: self._one(work, node), nodes))
+            except BaseException:
+                self.stop.set()
+                raise
+        return [node for node, answer in zip(nodes, answers, strict=True) if answer]
+
+    def _one(self, work: Callable[[Target], bool], node: Target) -> bool:
+        try:
+            return work(node)
+        except ClusterError as error:
+            self.faults[node.name] = error
+            return False
+
+
+def _has(node: Target, image: str, wanted: Image) -> bool:
+    client = node.connect()
+    with blame(f"looking for {image} on {node.name}"):
+        try:
+            there = client.images.get(image)
+        except ImageNotFound:
+            return False
+    # engines with the containerd image store (the default of Docker 29) have other ids
+    return there.id == wanted.id or _made_of(there) == _made_of(wanted)
+
+
+def _made_of(image: Image) -> tuple[object, ...]:
+    return (image.attrs["RootFS"].get("Layers"), image.attrs.get("Created"), image.labels)
+
+
+def _load(node: Target, tar: Path, image: str, say: Say, sent: Sent, stop: threading.Event) -> bool:
+    started = time.monotonic()
+    api = node.connect(timeout=_LOAD_SECONDS).api
+    with blame(f"{node.name} could not load {image}"):
+        # Errors come in the stream, after an answer of 200 OK.
+        for line in api.load_image(_parts(node, tar, sent, stop), quiet=True):  # type: ignore[no-untyped-call]
+            if "error" in line:
+                raise ClusterError(f"{node.name} could not load {image}: {line['error']}")
+    say(f"{node.name} has {image} ({time.monotonic() - started:.1f} s)")
+    return True
+
+
+def _parts(node: Target, tar: Path, sent: Sent, stop: threading.Event) -> Iterator[bytes]:
+    size, done = tar.stat().st_size, 0
+    with tar.open("rb") as data:
+        while part := data.read(_CHUNK):
+            if stop.is_set():
+                raise ClusterError(f"{node.name}: interrupted")
+            yield part
+            done += len(part)
+            sent(node.name, done, size)
+
+
+def _call(node: Target, image: str, also: str) -> bool:
+    client = node.connect()
+    with blame(f"calling {image} {also} on {node.name}"):
+        client.images.get(image).tag(image_names.repository(also), image_names.tag(also))
+    return True

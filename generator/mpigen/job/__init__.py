@@ -1,0 +1,1 @@
+"""MPI jobs: what to run and where, in the foreground or as a batch job."""

@@ -1,0 +1,125 @@
+"""What a batch job prints, standard output and error apart, whole and each byte once."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mpigen.errors import ClusterError
+from mpigen.job import batch
+from mpigen.job.listing import Job
+from mpigen.swarm.engine import Engine
+from mpigen.swarm.processes import Say
+
+
+@dataclass
+class _Copy:
+    """One of this process's streams, and how much of the job's it has had."""
+
+    descriptor: int
+    done: int = 0
+
+    def take(self, source: int) -> None:
+        """Copy what comes from `source`, which begins with what was copied before."""
+        skip = self.done
+        while data := os.read(source, 65536):
+            fresh = data[skip:]
+            skip = max(0, skip - len(data))
+            while fresh:
+                written = os.write(self.descriptor, fresh)
+                self.done += written
+                fresh = fresh[written:]
+
+
+def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
+    """Copy a batch job's output to this process's own; with `follow`, until the job has ended.
+
+    `docker service logs --follow` never ends, and when it is stopped it may have had more to
+    tell. So it is stopped when the job has ended, and what it has not told is asked for.
+    Raises ClusterError for a job that is none of the Swarm's, or if Docker fails;
+    BrokenPipeError where nobody reads any more.
+    """
+    if job.kind != "batch":
+        raise ClusterError(
+            f"the job {job.name} runs in the foreground: its output is where it was started",
+            "mpigen run --detach makes jobs whose output Docker keeps.",
+        )
+    copies = (_Copy(1), _Copy(2))
+    if follow:
+        _follow(engine, job, copies, say)
+    now = batch.task(engine, job.id)
+    # of what has not begun Swarm has nothing to tell, and takes its time to say so
+    if now and now.container:
+        with _logs(engine, job, copies) as pumps:
+            for pump in pumps:
+                pump.join()
+
+
+def _follow(engine: Engine, job: Job, copies: tuple[_Copy, _Copy], say: Say) -> None:
+    told = ""
+    while not ((now := batch.task(engine, job.id)) and now.container):
+        if now and (now.state in batch.OVER or batch.lost(now)):
+            return
+        waits = f"waiting for {job.name} to begin: {(now and now.error) or 'pending'}"
+        if waits != told:
+            say(told := waits)
+        time.sleep(0.5)
+    while not _over(engine, job):
+        with _logs(engine, job, copies, "--follow") as pumps:
+            while all(pump.is_alive() for pump in pumps) and not _over(engine, job):
+                time.sleep(0.3)
+
+
+def _over(engine: Engine, job: Job) -> bool:
+    now = batch.task(engine, job.id)
+    return now is None or now.state in batch.OVER or batch.lost(now)
+
+
+@contextmanager
+def _logs(
+    engine: Engine, job: Job, copies: tuple[_Copy, _Copy], *how: str
+) -> Iterator[list[threading.Thread]]:
+    """Run `docker service logs` for as long as the block, its streams copied by threads."""
+    failed: list[OSError] = []
+    child = subprocess.Popen(
+        engine.command("service", "logs", "--raw", *how, job.id),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+    def take(copy: _Copy, source: int) -> None:
+        try:
+            copy.take(source)
+        except OSError as error:
+            failed.append(error)
+            child.terminate()
+
+    assert child.stdout and child.stderr
+    sources = (child.stdout.fileno(), child.stderr.fileno())
+    pumps = [
+        threading.Thread(target=take, args=pair, daemon=True)
+        for pair in zip(copies, sources, strict=True)
+    ]
+    for pump in pumps:
+        pump.start()
+    ended = None
+    try:
+        yield pumps
+        # one that has closed its streams is about to end by itself
+        ended = child.wait(5) if not any(pump.is_alive() for pump in pumps) else None
+    finally:
+        child.terminate()
+        child.wait()
+        for pump in pumps:
+            pump.join()
+        child.stdout.close()
+        child.stderr.close()
+    if failed:
+        raise failed[0]
+    if ended:
+        raise ClusterError(f"docker service logs {job.id} ended with {ended}")

@@ -1,0 +1,1 @@
+"""SSH key pairs of a cluster: made once, checked, imported and exported."""

@@ -1,0 +1,128 @@
+"""SSH keys of a cluster: one for the user, one for every host; made once, kept out of git.
+
+The public halves are artifacts like any other. The private halves lie beside them, are ignored
+by git (output/.gitignore), and are never in the manifest.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
+from mpigen.errors import InputError
+from mpigen.keys.openssh import refuse_private
+
+# 51 bytes in base64, of which the first 19 say what it is: RFC 8709, section 4
+_PUBLIC = re.compile(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class PublicKeys:
+    """The public halves, each as `ssh-ed25519 BASE64`."""
+
+    user: str
+    host: str
+
+    def files(self) -> dict[str, str]:
+        """The artifacts: path below output/ to text."""
+        return {
+            f"{KEYS}/{USER_KEY}.pub": f"{self.user}\n",
+            f"{KEYS}/{HOST_KEY}.pub": f"{self.host}\n",
+        }
+
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each, as `ssh-keygen -l` prints it."""
+        return {"user": fingerprint(self.user), "host": fingerprint(self.host)}
+
+
+class Keys(NamedTuple):
+    """The public keys, and the private ones that are still to be written (path to text)."""
+
+    public: PublicKeys
+    new_private: dict[str, str]
+
+
+def fingerprint(public: str) -> str:
+    """SHA256:... of a public key `ssh-ed25519 BASE64`, as `ssh-keygen -l` prints it."""
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def new() -> Keys:
+    """New keys for both, still to be written."""
+    (user_private, user), (host_private, host) = _generate(), _generate()
+    private = {f"{KEYS}/{USER_KEY}": user_private, f"{KEYS}/{HOST_KEY}": host_private}
+    return Keys(PublicKeys(user, host), private)
+
+
+def ensure(output: Path) -> Keys:
+    """The keys of the cluster in folder `output`, made where there are none. Writes nothing.
+
+    Raises InputError where a key file is not an OpenSSH ed25519 key, or a private one is refused.
+    """
+    new: dict[str, str] = {}
+    public = PublicKeys(
+        user=_public(output / KEYS / USER_KEY, new),
+        host=_public(output / KEYS / HOST_KEY, new),
+    )
+    return Keys(public, new)
+
+
+def _public(private_file: Path, new: dict[str, str]) -> str:
+    """The public half that belongs to `private_file`; a private half made for it goes to `new`."""
+    public_file = private_file.with_name(f"{private_file.name}.pub")
+    public = read_public(public_file) if public_file.exists() else None
+    if private_file.exists():
+        refuse_private(private_file, public)
+        return public or public_half(private_file)
+    if public is None:
+        new[f"{KEYS}/{private_file.name}"], public = _generate()
+    return public
+
+
+def read_public(public_file: Path) -> str:
+    """`ssh-ed25519 BASE64` of a public file. Raises InputError if it is none."""
+    try:
+        key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise InputError(f"{public_file}: cannot be read: {error.strerror}") from error
+    if not key:
+        hint = "Bring it back with git checkout, or delete both halves: render makes new keys."
+        raise InputError(f"{public_file} is not an ed25519 public key", hint)
+    return key[0]
+
+
+def public_half(private_file: Path) -> str:
+    """The public half that a private file gives. Raises InputError if it is damaged."""
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        key = serialization.load_ssh_private_key(private_file.read_bytes(), password=None)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{private_file} is not an OpenSSH private key: {error}") from error
+    return _halves(key)[1]
+
+
+def _generate() -> tuple[str, str]:
+    # imported here: the library costs more than a whole render, and keys are made once
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return _halves(Ed25519PrivateKey.generate())
+
+
+def _halves(key: Any) -> tuple[str, str]:
+    """Private and public half as OpenSSH text."""
+    from cryptography.hazmat.primitives import serialization
+
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return private.decode(), public.decode()

@@ -1,0 +1,1 @@
+"""MPI implementations: what differs between them, one file each."""

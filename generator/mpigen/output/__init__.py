@@ -1,0 +1,1 @@
+"""{path: File} against a folder: compare, show and write, all or nothing."""

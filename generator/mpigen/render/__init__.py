@@ -1,0 +1,1 @@
+"""Cluster -> {path: File}: templates, quoting, and what is wrong in a template of a site."""

@@ -1,0 +1,1 @@
+"""The stack: deployed, scaled, removed and verified."""

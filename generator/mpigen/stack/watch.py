@@ -1,0 +1,110 @@
+"""A stack on its way up: what has changed, whether it is up, and what keeps it from that."""
+
+import subprocess
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from mpigen.swarm.engine import Engine
+from mpigen.swarm.state import LiveGroup, Task
+
+_SURE_SECONDS = 15.0
+_LINES = 8
+_LOG_SECONDS = 20
+
+# what Swarm says of a task, in part -> what that means and what to do
+_CAUSES = {
+    "no suitable node": "no node can take it: see its constraints and what its nodes have free",
+    "insufficient resources": "no node has that much memory or CPU free: ask for less, or add one",
+    "range of cpus is": "its node has fewer CPUs than `cpus`: ask for less",
+    "no such image": "the node lacks the image: mpigen build brings it there",
+    "bind source path does not exist": "a folder of `storage` is missing there: make it",
+    "unhealthy": "it takes no ssh login: see its log, and that the overlay's subnet is free",
+    "overlaps with": "its network overlaps another: mpigen down, and take another network.subnet",
+}
+
+
+@dataclass
+class Watch:
+    """What was seen so far: the state of each group, and since when a task cannot start."""
+
+    _told: dict[str, str] = field(default_factory=dict)
+    _stuck: dict[str, float] = field(default_factory=dict)
+
+    def changes(self, groups: Sequence[LiveGroup]) -> list[str]:
+        """A line for each group whose state is another than last time."""
+        lines = []
+        for group in groups:
+            line = f"{group.name}: {group.running} of {group.wanted} containers are healthy"
+            if self._told.get(group.name) != line:
+                self._told[group.name] = line
+                lines.append(line)
+        return lines
+
+    def hopeless(self, groups: Sequence[LiveGroup]) -> bool:
+        """Whether a task has waited for long for what does not come by itself."""
+        now = time.monotonic()
+        stuck = {
+            task.id
+            for group in groups
+            for task in group.tasks
+            if task.state == "pending" and "no suitable node" in task.error
+        }
+        self._stuck = {task: self._stuck.get(task, now) for task in stuck}
+        return any(now - since > _SURE_SECONDS for since in self._stuck.values())
+
+
+def is_up(groups: Sequence[LiveGroup], image: str | None = None) -> bool:
+    """Whether every container is healthy, of `image` if that is given, and no update under way."""
+    return all(
+        group.running == group.wanted == len(group.tasks)
+        and group.update in ("", "completed")
+        and all(image in (None, task.image) for task in group.tasks)
+        for group in groups
+    )
+
+
+def reasons(engine: Engine, groups: Sequence[LiveGroup], before: Collection[str] = ()) -> list[str]:
+    """Why each group is not up: its tasks' own errors and last lines, and what they mean.
+
+    Tasks of the ids `before` had failed earlier, and are left out.
+    """
+    lines = []
+    for group in groups:
+        waiting = [task for task in group.tasks if task.state != "running"]
+        if not waiting and group.running == group.wanted:
+            continue
+        lines.append(f"{group.name}: {group.running} of {group.wanted} containers are healthy")
+        said: set[str] = set()
+        for task in [*waiting, *(each for each in group.failed if each.id not in before)]:
+            # the same words of the same node are told once
+            about = f"{task.node or 'no node'}: {task.state}: {task.error or 'no error yet'}"
+            if about in said or len(said) >= _LINES:
+                continue
+            said.add(about)
+            lines.append(f"  {group.name}-{task.place} on {about}")
+            lines += [f"    {text}" for text in _log(engine, task)]
+        for text, meaning in _CAUSES.items():
+            if any(text in line.lower() for line in said):
+                lines.append(f"  {meaning}")
+    return lines
+
+
+def _log(engine: Engine, task: Task) -> list[str]:
+    """The last lines that a task's container has printed, if it had one, and its node answers."""
+    if not task.container:
+        return []
+    command = engine.command("service", "logs", "--raw", "--tail", str(_LINES), task.id)
+    try:
+        # its standard error comes on ours
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LOG_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError:
+        return []
+    return done.stdout.decode("utf-8", "replace").splitlines()[-_LINES:]
