@@ -1,15 +1,15 @@
 """Config -> Cluster: every number and name derived once."""
 
-import re
 from dataclasses import replace
 
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster, Group, Mount, Program, are_many
 from mpigen.cluster.variants import Variant, of_groups
-from mpigen.config.models import App, Config, Launcher, Storage, Workers
+from mpigen.config.models import Config
+from mpigen.config.models_image import App
+from mpigen.config.models_workers import Launcher, Storage, Workers
 from mpigen.distros import release_of
 from mpigen.mpi.base import IMPLEMENTATIONS, Implementation
-from mpigen.notation.subnets import addresses_needed, default_subnet, tasks_and_nodes
 from mpigen.stackfile.merge import Addition
 
 
@@ -50,9 +50,7 @@ def plan(config: Config) -> Cluster:
         uid=config.user.uid,
         gid=config.user.gid,
         network=config.network.name,
-        subnet=str(
-            config.network.subnet or default_subnet(addresses_needed(*tasks_and_nodes(config)))
-        ),
+        subnet=str(config.subnet),
         mtu=config.network.mtu,
         internal=config.network.internal,
         encrypted=config.network.encrypted,
@@ -114,26 +112,19 @@ def _launcher(launcher: Launcher) -> Group:
     )
 
 
-def volume_of(storage: Storage) -> str | None:
-    """The volume's key in stack.yml, if it is one: NFS has the name of its folder in containers."""
-    if storage.type == "nfs":
-        return re.sub(r"[/+]", "_", storage.target.strip("/"))
-    return storage.source if storage.type == "volume" else None
-
-
 def _mount(storage: Storage) -> Mount:
     mount = Mount(
         type="volume" if storage.type == "nfs" else storage.type,
         target=storage.target,
         source=storage.source if storage.type in ("volume", "bind") else None,
-        volume=volume_of(storage),
+        volume=storage.volume,
         driver_opts={},
         size=storage.size,
         read_only=storage.read_only,
     )
     if storage.type != "nfs":
         return mount
-    name = volume_of(storage)
+    name = storage.volume
     options = [f"addr={storage.server}", "ro" if storage.read_only else "rw"]
     options += [storage.options] if storage.options else []
     opts = {"type": "nfs", "o": ",".join(options), "device": f":{storage.source}"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpigen.config.models import Workers
+from mpigen.config.models_workers import Workers
 from mpigen.notation.image_names import add_variant, image_variable
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mpigen.cluster.plan import volume_of
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.patterns import IMAGE, OWN_PARAMS
@@ -13,13 +12,7 @@ from mpigen.distros import release_of
 from mpigen.mpi.base import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
-from mpigen.notation.subnets import (
-    LARGEST_PREFIX,
-    addresses_needed,
-    default_subnet,
-    prefix_for,
-    tasks_and_nodes,
-)
+from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
 from mpigen.stackfile.schema import Part, problems
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
@@ -112,7 +105,7 @@ def _storage(config: Config) -> Iterator[Conflict]:
         if first.setdefault(each.target, index) != index:
             message = f"storage[{first[each.target]}] has {each.target} too"
             yield Conflict(((*at, "target"), at), message)
-        name = volume_of(each)
+        name = each.volume
         if name and volumes.setdefault(name, index) != index:
             message = f"storage[{volumes[name]}] is the volume {name} too"
             yield Conflict(((*at, "source"), at), message)
@@ -176,9 +169,8 @@ def _groups(config: Config) -> Iterator[Conflict]:
 
 def _capacity(config: Config) -> Iterator[Conflict]:
     """Addresses of the overlay: each task, the gateway, each node, and one for a job."""
-    tasks, nodes = tasks_and_nodes(config)
-    needed = addresses_needed(tasks, nodes)
-    subnet = config.network.subnet or default_subnet(needed)
+    tasks, nodes = config.containers, config.most_nodes
+    needed, subnet = config.addresses, config.subnet
     usable = subnet.num_addresses - 2
     if needed <= usable:
         return

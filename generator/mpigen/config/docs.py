@@ -1,6 +1,6 @@
 """The fields of mpigen.yaml as people read them: what docs/configuration.md says of each.
 
-All of it comes from the schema, and so from `config.py`.
+All of it comes from the schema, and so from `models.py`.
 """
 
 from collections.abc import Iterator

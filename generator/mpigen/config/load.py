@@ -10,8 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mpigen.config.checks import conflicts
-from mpigen.config.document import HINT, KeyPath, Mark, Problem, Source, parse
-from mpigen.config.layers import overlay
+from mpigen.config.document import HINT, KeyPath, Mark, Problem, Source, overlay, parse
 from mpigen.config.models import Config
 from mpigen.errors import InputError
 

@@ -1,10 +1,12 @@
-"""How each kind of value in mpigen.yaml is written, as JSON Schema: what an editor can tell.
+"""How each kind of value in mpigen.yaml is written, as JSON Schema, for editors.
 
-`fields.py` has the last word. A form may let through what no pattern can refuse, and refuses
-nothing that would be taken. The patterns mean the same to Python and to JavaScript.
+`values.py` has the last word: a form may accept what no pattern can refuse, and it refuses nothing
+that `values.py` accepts. The patterns mean the same to Python and to JavaScript.
 """
 
 from pydantic import WithJsonSchema
+
+from mpigen.mpi.base import IMPLEMENTATIONS
 
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 LABEL_LIMIT = 63
@@ -133,6 +135,7 @@ cpus = _either(
     _matching(rf"(?!{_TOO_FEW_CPUS}$){CPUS}"),
 )
 slots = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
+mpi_name = WithJsonSchema({"enum": list(IMPLEMENTATIONS), "type": "string"})
 param_value = _either(
     "text, number or boolean",
     {"type": ["number", "boolean"]},

@@ -1,4 +1,4 @@
-"""The JSON Schema of mpigen.yaml, made from the models in `config.py`."""
+"""The JSON Schema of mpigen.yaml, made from the models in `models.py`."""
 
 import json
 from typing import Any

@@ -11,7 +11,7 @@ from mpigen import __version__
 from mpigen.config.docs import Field, Section, entries, written
 from mpigen.config.document import HINT
 from mpigen.config.schema import schema_text
-from mpigen.config.types import near_label
+from mpigen.config.values import near_label
 from mpigen.errors import InputError
 
 Ci = Literal["github", "gitlab", "none"]

@@ -1,0 +1,171 @@
+"""Checks of single values: what Docker, Debian or MPI would refuse.
+
+Each takes what YAML says and returns the value, or raises ValueError saying what is wrong and what
+would be right.
+"""
+
+import math
+import re
+from ipaddress import IPv4Network
+
+from mpigen.config import patterns
+from mpigen.mpi.base import IMPLEMENTATIONS
+
+# moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
+CPUS_MINIMUM = 0.01
+# moby/moby#39204: the first with host names of tasks that resolve
+OLDEST_ENGINE = (20, 10)
+
+
+def label(text: str) -> str:
+    if not re.fullmatch(patterns.LABEL, text):
+        near = near_label(text)
+        raise ValueError(
+            f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
+            + (f", as in {near}" if near else "")
+        )
+    if len(text) > patterns.LABEL_LIMIT:
+        most = f"{patterns.LABEL_LIMIT} characters at most"
+        raise ValueError(f"a DNS label has {most}, this has {len(text)}")
+    return text
+
+
+def near_label(text: str) -> str:
+    """The characters of `text` that a DNS label may have; none of them may be left."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def one_line(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if not all(character.isprintable() for character in text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def command(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    for character in text:
+        if not character.isprintable() and character not in "\n\t":
+            raise ValueError(f"holds the control character {character!a}")
+    return text
+
+
+def image(text: str) -> str:
+    if not re.fullmatch(patterns.IMAGE, text):
+        raise ValueError(
+            f"{text!r} is no image reference: write [registry/]name[:tag], the name in lower case"
+        )
+    return text
+
+
+def cpus(value: object) -> object:
+    """CPUs as text: `2`, `1.5`. Docker reads a decimal of at most 9 places."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("must be a number of CPUs, as in 2 or 1.5")
+    text = str(value)
+    if not re.fullmatch(patterns.CPUS, text):
+        raise ValueError(
+            f"{text!r} is no number of CPUs that Docker takes: "
+            "write 2 or 1.5, with 9 decimals at most"
+        )
+    if float(text) < CPUS_MINIMUM:
+        raise ValueError(f"{text} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes")
+    return text
+
+
+def slots(value: object) -> object:
+    """None for `auto`; of all else, what is no number of ranks is found where the type is."""
+    if isinstance(value, str) and not value.isdecimal() and value != "auto":
+        raise ValueError(f"must be auto or a whole number, not the text {value!r}")
+    return None if value == "auto" else value
+
+
+def subnet(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a subnet, as in 10.77.0.0/24")
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no IPv4 subnet: write one as in 10.77.0.0/24") from error
+    if "/" not in value:
+        raise ValueError(f"{value!r} has no prefix length: write it as in {value}/24")
+    address = value.partition("/")[0]
+    if str(network.network_address) != address:
+        raise ValueError(f"{value} is an address in a network, not the network: write {network}")
+    if network.is_loopback or network.is_multicast or network.is_link_local:
+        raise ValueError(f"{value} is reserved: take a private one, as in 10.77.0.0/24")
+    if not 8 <= network.prefixlen <= 29:
+        raise ValueError(f"/{network.prefixlen} makes no overlay: take a prefix from /8 to /29")
+    return network
+
+
+def constraint(text: str) -> str:
+    if not re.fullmatch(patterns.CONSTRAINT, text):
+        raise ValueError(
+            f"{text!r} is no placement constraint: write KEY==VALUE or KEY!=VALUE, where KEY is "
+            "node.labels.NAME, engine.labels.NAME, or node. and one of "
+            "id, hostname, ip, role, platform.os, platform.arch"
+        )
+    return text
+
+
+def folder(text: str) -> str:
+    one_line(text)
+    parts = text.split("/")
+    folder = "/".join(part for part in parts if part not in ("", "."))
+    # the site itself would take its private keys into the build
+    if text.startswith(("/", "-", "~")) or ".." in parts or not folder:
+        raise ValueError(f"{text!r} must be a folder below this file's, as in app or src/solver")
+    return folder
+
+
+def env_value(text: str) -> str:
+    return one_line(text) if text else text
+
+
+def param(value: object) -> object:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError("must be text or a number")
+    one_line(value)
+    if value != value.strip() or "#" in value or '"' in value:
+        raise ValueError(f"{value!a} cannot be an MPI parameter: no quotes, # or outer spaces")
+    return value
+
+
+def plain(value: object) -> object:
+    """What JSON could say too: other kinds, such as YAML's dates, are refused."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} must be text: put it in quotes")
+            plain(item)
+    elif isinstance(value, list):
+        for item in value:
+            plain(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number that Docker reads")
+    elif value is not None and not isinstance(value, (str, bool, int, float)):
+        raise ValueError(f"{value} is read as a {type(value).__name__}: put it in quotes")
+    return value
+
+
+def mpi_name(value: object) -> object:
+    if not isinstance(value, str) or value not in IMPLEMENTATIONS:
+        known = " or ".join(map(repr, IMPLEMENTATIONS))
+        raise ValueError(f"{value!r} is not supported: it must be {known}")
+    return value
+
+
+def engine_version(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(patterns.ENGINE_VERSION, value):
+        shown = value if isinstance(value, str) else f"{value}, which is no text,"
+        raise ValueError(f"{shown} is no version of Docker: write it in quotes, as in '25.0'")
+    if tuple(map(int, value.split("."))) < OLDEST_ENGINE:
+        raise ValueError(f"{value} is too old: 20.10 is the first with host names that resolve")
+    return value
