@@ -58,6 +58,7 @@ lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff check --quiet . && echo "ruff check: ok"
 	@$(BIN)/ruff check --quiet --no-cache --isolated --select E9,F output/verify && echo "ruff check output/verify: ok"
 	@$(BIN)/mypy && echo "mypy: ok"
+	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }; echo "import-linter: $$(echo "$$said" | grep Contracts:)"
 	@$(BIN)/shellcheck .ci/run $$(grep -rlIE '^#!/bin/(ba)?sh' output tests generator templates --exclude='*.py' --exclude='*.j2') && echo "shellcheck: ok"
 	@for script in $(PERL); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
 	@$(MAKE) --no-print-directory perlcritic
