@@ -1,1 +1,1 @@
-"""mpigen.yaml -> Config: what the user writes, read, checked and documented."""
+"""mpigen.yaml -> Config: the user's file, read, checked and documented."""

@@ -1,4 +1,4 @@
-"""What the fields of mpigen.yaml must be together: what cannot work is refused, with the reason."""
+"""Checks across fields of mpigen.yaml: impossible combinations are refused with the reason."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
-from mpigen.config.patterns import IMAGE, OWN_PARAMS
+from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
 from mpigen.distros import release_of
 from mpigen.mpi.base import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
@@ -20,21 +20,33 @@ NAME_LIMIT = 63
 # swarmkit, manager/controlapi/secret.go: at most 64 characters
 SECRET_LIMIT = 64
 
-# what each type of storage needs, and what it takes
+# the fields that each storage type requires, and those that it accepts
 _STORAGE = {
     "volume": ({"source"}, {"source"}),
     "bind": ({"source"}, {"source"}),
     "nfs": ({"source", "server"}, {"source", "server", "options"}),
     "tmpfs": (set(), {"size"}),
 }
-# folders of the image that a container does not run without
-_OURS = ("/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var")
+# folders of the image that no storage may hide, since containers need them
+_IMAGE_FOLDERS = (
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+)
 
 
 class Conflict(NamedTuple):
-    """Fields that do not go together.
+    """Fields that cannot be combined.
 
-    The first of `paths` names the problem, the first that is in the file places it.
+    The first of `paths` names the problem; the first one in the file gives the line and column.
     """
 
     paths: tuple[KeyPath, ...]
@@ -42,7 +54,7 @@ class Conflict(NamedTuple):
 
 
 def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
-    """Everything in `config` that cannot work together; `site` is the folder of mpigen.yaml."""
+    """Yield every conflict in `config`; `site` is the folder of mpigen.yaml."""
     yield from _names(config)
     yield from _groups(config)
     yield from _storage(config)
@@ -97,7 +109,7 @@ def _names(config: Config) -> Iterator[Conflict]:
 
 
 def _storage(config: Config) -> Iterator[Conflict]:
-    """What each kind of storage must say, and must not."""
+    """Check the targets and volumes, and the fields that each storage type requires and accepts."""
     first: dict[str, int] = {}
     volumes: dict[str, int] = {}
     for index, each in enumerate(config.storage):
@@ -109,7 +121,9 @@ def _storage(config: Config) -> Iterator[Conflict]:
         if name and volumes.setdefault(name, index) != index:
             message = f"storage[{volumes[name]}] is the volume {name} too"
             yield Conflict(((*at, "source"), at), message)
-        if each.target in _OURS or any(each.target.startswith(f"{ours}/") for ours in _OURS):
+        if each.target in _IMAGE_FOLDERS or any(
+            each.target.startswith(f"{ours}/") for ours in _IMAGE_FOLDERS
+        ):
             message = f"{each.target} is the image's own: take another folder, as in /data"
             yield Conflict(((*at, "target"),), message)
         needs, takes = _STORAGE[each.type]
@@ -126,7 +140,7 @@ def _storage(config: Config) -> Iterator[Conflict]:
 
 
 def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Conflict]:
-    """A name that Swarm makes as STACK_OWN, reported where there is more to shorten."""
+    """Check the length of STACK_OWN, a name on the Swarm; report the longer part."""
     name = f"{stack}_{own}"
     if len(name) > NAME_LIMIT:
         paths: tuple[KeyPath, KeyPath] = (
@@ -168,7 +182,7 @@ def _groups(config: Config) -> Iterator[Conflict]:
 
 
 def _capacity(config: Config) -> Iterator[Conflict]:
-    """Addresses of the overlay: each task, the gateway, each node, and one for a job."""
+    """Check that the overlay has addresses for each task and node, the gateway and a job."""
     tasks, nodes = config.containers, config.most_nodes
     needed, subnet = config.addresses, config.subnet
     usable = subnet.num_addresses - 2
@@ -190,7 +204,7 @@ def _capacity(config: Config) -> Iterator[Conflict]:
 
 
 def _network(config: Config) -> Iterator[Conflict]:
-    """What cannot be set of a network that others have made."""
+    """Check that settings of an external network are left to its creator."""
     network = config.network
     if not network.external:
         return
@@ -201,7 +215,7 @@ def _network(config: Config) -> Iterator[Conflict]:
 
 
 def _stack(config: Config) -> Iterator[Conflict]:
-    """What `docker stack deploy` would refuse in the site's own keys, each at its place."""
+    """Check the site's own keys for what `docker stack deploy` would refuse or ignore."""
     parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
     parts.append((("network", "stack"), config.network.stack, "network"))
     for index, group in enumerate(config.workers):
@@ -215,7 +229,7 @@ def _stack(config: Config) -> Iterator[Conflict]:
 def _mpi(config: Config) -> Iterator[Conflict]:
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
     for name in config.mpi.params:
-        if name in OWN_PARAMS:
+        if name in RESERVED_PARAMS:
             message = "is found out when a container starts, and cannot be set: leave it out"
             yield Conflict((("mpi", "params", name),), message)
         elif not re.fullmatch(mpi.param_names, name):

@@ -1,6 +1,6 @@
-"""The fields of mpigen.yaml as people read them: what docs/configuration.md says of each.
+"""The reference of mpigen.yaml's fields, docs/configuration.md.
 
-All of it comes from the schema, and so from `models.py`.
+It is generated from the JSON Schema, and so from `models.py`.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ when it starts.
 
 @dataclass(frozen=True)
 class Field:
-    """A field: `takes` is the kind of its value in words, `default` is None where it has none."""
+    """A field; `takes` describes its type in words, `default` is None if it has none."""
 
     name: str
     takes: str
@@ -44,7 +44,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Section:
-    """A mapping of fields, or a list of such; `optional` where there is none by default."""
+    """A mapping of fields, or a list of mappings; `optional` if it is absent by default."""
 
     name: str
     description: str
@@ -54,9 +54,9 @@ class Section:
 
 
 def entries() -> list[Field | Section]:
-    """The keys of mpigen.yaml, in the order of the models."""
+    """Return the keys of mpigen.yaml, in the order of the models."""
     schema = json_schema()
-    # a field says itself what it is, a section leaves that to its model
+    # a field has a description of its own, a section has that of its model
     return [
         _field(key, form, schema) if "description" in form else _section(key, form, schema["$defs"])
         for key, form in schema["properties"].items()
@@ -109,14 +109,14 @@ def _takes(form: dict[str, Any]) -> str:
     raise NotImplementedError(f"say in words what this takes: {form}")
 
 
-def written(value: object) -> str:
-    """`value` as YAML on one line."""
+def inline_yaml(value: object) -> str:
+    """Format `value` as YAML on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=2**31, sort_keys=False)
     return text.removesuffix("...\n").strip()
 
 
 def markdown() -> str:
-    """The text of docs/configuration.md."""
+    """Return the text of docs/configuration.md."""
     every = entries()
     top = tuple(entry for entry in every if isinstance(entry, Field))
     parts = [_OPENING, "\n".join(_table(top))]
@@ -140,10 +140,10 @@ def _table(fields: tuple[Field, ...]) -> Iterator[str]:
     yield "| field | takes | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for field in fields:
-        default = "none" if field.default is None else f"`{written(field.default)}`"
+        default = "none" if field.default is None else f"`{inline_yaml(field.default)}`"
         meaning = field.description
         if field.examples:
-            meaning += f" As in {', '.join(f'`{written(each)}`' for each in field.examples)}."
+            meaning += f" As in {', '.join(f'`{inline_yaml(each)}`' for each in field.examples)}."
         cells = (f"`{field.name}`", field.takes, "required" if field.required else default, meaning)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""

@@ -1,4 +1,4 @@
-"""YAML files with places: each value with its line and column, and one layer over another."""
+"""YAML files with the line and column of each value, and the merging of layers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from mpigen.errors import Fault, InputError
 
 KeyPath = tuple[str | int, ...]
 
-HINT = "Nothing was written."
+NOTHING_WRITTEN = "Nothing was written."
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _APPEND_TAG = "!append"
@@ -27,10 +27,10 @@ class Mark(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, and where.
+    """One fault and its place.
 
-    `path` leads to the value, as in `("workers", 0, "replicas")`. `mark` wins over it where
-    the parser knows better: a second key of the same name has no path of its own.
+    `path` leads to the value, as in `("workers", 0, "replicas")`. `mark`, if given, is the exact
+    place: the second of two equal keys has no path of its own.
     """
 
     path: KeyPath
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
 class Source:
     """The plain data of YAML files, and the marks of its keys and list items.
 
-    `appends` are the paths of the lists that go behind those of a lower layer: `!append [...]`.
+    `appends` has the paths of lists that extend the lower layer's: `!append [...]`.
     """
 
     files: tuple[str, ...]
@@ -52,17 +52,17 @@ class Source:
     appends: set[KeyPath] = field(default_factory=set)
 
     def mark(self, path: KeyPath) -> Mark:
-        """The place of `path`, or of its nearest parent that is in the file."""
+        """Return the mark of `path`, or of its nearest parent in the file."""
         while path not in self.marks and path:
             path = path[:-1]
         return self.marks.get(path, Mark(self.files[0], 1, 1))
 
     def first_mark(self, paths: Iterable[KeyPath]) -> Mark | None:
-        """The place of the first of `paths` that is in the file itself."""
+        """Return the mark of the first of `paths` that is itself in the file, or None."""
         return next((self.marks[path] for path in paths if path in self.marks), None)
 
     def error(self, problems: list[Problem], hint: str = "") -> InputError:
-        """All `problems` as one error, a line each, in the order of the files."""
+        """Combine `problems` into one error, one line each, in the order of the files."""
         placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
         placed.sort(key=lambda pair: (self.files.index(pair[0].file), pair[0].line, pair[0].column))
         faults = [
@@ -73,15 +73,15 @@ class Source:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it: `workers[0].replicas`."""
+    """Format a path as users write it: `workers[0].replicas`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
 
 def parse(text: str, file: str) -> Source:
-    """Read YAML `text` into a `Source`; duplicate keys land in its `problems`.
+    """Parse YAML `text` into a `Source`; duplicate keys are added to its `problems`.
 
-    Raises InputError where the text is no YAML at all: nothing more can be said of it then.
+    Raises InputError if the text is not valid YAML, since nothing else can be checked then.
     """
     source = Source((file,))
     try:
@@ -92,12 +92,16 @@ def parse(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         reason, place = explain(error)
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
-        raise source.error([Problem((), f"not valid YAML: {reason}", mark)], HINT) from error
+        raise source.error(
+            [Problem((), f"not valid YAML: {reason}", mark)], NOTHING_WRITTEN
+        ) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
         message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
-        raise source.error([Problem((), message, Mark(file, line, column))], HINT) from error
+        raise source.error(
+            [Problem((), message, Mark(file, line, column))], NOTHING_WRITTEN
+        ) from error
     return source
 
 
@@ -108,7 +112,7 @@ def _build(
     source: Source,
     parents: tuple[yaml.Node, ...],
 ) -> object:
-    """The plain value of `node`, with the marks of what is in it noted in `source`."""
+    """Return the plain value of `node`, and record the marks of its content in `source`."""
     source.marks.setdefault(path, _mark(node, source))
     if node in parents:
         reason = "what this anchor names holds itself"
@@ -149,7 +153,7 @@ def _build_merged(
     source: Source,
     parents: tuple[yaml.Node, ...],
 ) -> tuple[dict[str, object], dict[KeyPath, Mark]]:
-    """What `<<` brings into the mapping `node`, with its places; the first that has a key wins."""
+    """Return the keys that `<<` merges into `node`, and their marks; the first base wins."""
     merged: dict[str, object] = {}
     places: dict[KeyPath, Mark] = {}
     for key_node, value_node in node.value:
@@ -175,15 +179,15 @@ def _build_mapping(
     source: Source,
     parents: tuple[yaml.Node, ...],
 ) -> dict[str, object]:
-    """What the mapping `node` itself says, without `<<`."""
+    """Return the keys of the mapping `node` itself, without those merged by `<<`."""
     mapping: dict[str, object] = {}
     for key_node, value_node in node.value:
         if key_node.tag == _MERGE_TAG:
             continue
         key = loader.construct_object(key_node) if _is_scalar(key_node) else None
         if not isinstance(key, str):
-            said = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
-            message = f"{said} must be text: put it in quotes"
+            subject = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
+            message = f"{subject} must be text: put it in quotes"
             source.problems.append(Problem(path, message, _mark(key_node, source)))
             continue
         at = (*path, key)
@@ -205,9 +209,9 @@ def _mark(node: yaml.Node, source: Source) -> Mark:
 
 
 def overlay(lower: Source, upper: Source) -> Source:
-    """`upper` laid over `lower`: mappings are merged, all else is replaced, or appended to.
+    """Merge `upper` over `lower`: mappings merge, `!append` lists extend, all else is replaced.
 
-    Each value keeps the place where it was said.
+    Each value keeps the mark of the file that sets it.
     """
     merged = Source(
         (*lower.files, *upper.files),

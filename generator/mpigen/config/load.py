@@ -1,4 +1,4 @@
-"""mpigen.yaml, in one layer or several, -> Config: every problem at once, each with its place."""
+"""mpigen.yaml, in one or more layers, -> Config; reports all problems at once with places."""
 
 import copy
 import difflib
@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mpigen.config.checks import conflicts
-from mpigen.config.document import HINT, KeyPath, Mark, Problem, Source, overlay, parse
+from mpigen.config.document import NOTHING_WRITTEN, KeyPath, Mark, Problem, Source, overlay, parse
 from mpigen.config.models import Config
 from mpigen.errors import InputError
 
-_HINT = f"{HINT} The fields are described in docs/configuration.md."
+_HINT = f"{NOTHING_WRITTEN} The fields are described in docs/configuration.md."
 
-# why a number has the least that it has, where that is not plain
+# the reasons for minimum values that are not obvious
 _REASONS = {
     "port": ", since sshd runs as an unprivileged user",
     "uid": ", since 0 is root and those up to 100 are Debian's own",
@@ -25,9 +25,9 @@ _REASONS = {
 
 
 def load(*paths: Path) -> Config:
-    """Read `paths`, later ones over earlier, and check the fields, one by one and together.
+    """Load `paths`, later ones over earlier ones, and check the fields singly and together.
 
-    The site's folder is that of the first. Raises InputError with a line for each problem:
+    The folder of the first path is the site's. Raises InputError with one line per problem:
     FILE:LINE:COLUMN: FIELD: MESSAGE.
     """
     source = functools.reduce(overlay, [_layer(path) for path in paths])
@@ -66,16 +66,16 @@ def _read(path: Path) -> str:
         before = error.object[: error.start].split(b"\n")
         mark = Mark(str(path), len(before), len(before[-1].decode()) + 1)
         problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
-        raise Source((str(path),)).error([problem], HINT) from error
+        raise Source((str(path),)).error([problem], NOTHING_WRITTEN) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
-    """The config and what is wrong with single fields.
+    """Return the config and the problems of single fields.
 
-    Where fields are wrong, the config is what is left with them taken out, so that the others
-    can still be checked together; None if nothing can be made of it.
+    Invalid fields are removed and the rest is validated again, so that it can still be checked
+    together; the config is None if that fails as well.
     """
     try:
         return Config.model_validate(data), []
@@ -84,7 +84,7 @@ def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
     problems = [_problem(detail) for detail in details]
     rest = copy.deepcopy(data)
     for problem in problems:
-        _take_out(rest, problem.path)
+        _remove(rest, problem.path)
     rest.setdefault("name", "unnamed")
     try:
         return Config.model_validate(rest), problems
@@ -92,8 +92,8 @@ def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
         return None, problems
 
 
-def _take_out(data: Any, path: KeyPath) -> None:
-    """Remove what `path` leads to; a list goes as a whole, but for a group of workers."""
+def _remove(data: Any, path: KeyPath) -> None:
+    """Remove the value at `path`; a list is removed as a whole, except `workers`."""
     for position, part in enumerate(path):
         last = position == len(path) - 1
         if isinstance(data, dict) and part in data:
@@ -113,7 +113,7 @@ def _take_out(data: Any, path: KeyPath) -> None:
 
 
 def _related(one: KeyPath, other: KeyPath) -> bool:
-    """Whether one path leads to or into the other."""
+    """Whether the paths are equal, or one contains the other."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 
@@ -129,7 +129,7 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
         return "is empty: give it a value, or leave the key out"
     match kind:
         case "extra_forbidden":
-            return "unknown key; " + _advice(str(path[-1]), path[:-1])
+            return "unknown key; " + _suggestion(str(path[-1]), path[:-1])
         case "missing":
             about = _model(path[:-1]).model_fields[str(path[-1])].description
             return f"must be given: {about[0].lower()}{about[1:].rstrip('.')}"
@@ -185,8 +185,8 @@ def _quote_hint(value: object) -> str:
     return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
-def _advice(key: str, parent: KeyPath) -> str:
-    """What to do about an unknown `key`: where it belongs, the nearest known one, or all."""
+def _suggestion(key: str, parent: KeyPath) -> str:
+    """Suggest a fix for an unknown `key`: its section, the closest known key, or all keys."""
     known = list(_model(parent).model_fields)
     homes = [name for name in Config.model_fields if key in _model((name,)).model_fields]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
@@ -196,7 +196,7 @@ def _advice(key: str, parent: KeyPath) -> str:
 
 
 def _model(path: KeyPath) -> Any:
-    """The model of the section at `path`; Config's own where the path leads to no section."""
+    """Return the model of the section at `path`, or Config if the path leads to no section."""
     model: Any = Config
     for part in path:
         if isinstance(part, str):

@@ -1,7 +1,7 @@
 """mpigen.yaml as pydantic models, each field with its default.
 
-What a single value may be is in `types.py` and `values.py`, what fields must be together in
-`checks.py`. The schema, the reference and the file that `mpigen init` writes are made from here.
+`types.py` and `values.py` check single values, `checks.py` checks fields against each other. The
+JSON Schema, docs/configuration.md and the file of `mpigen init` are generated from these models.
 """
 
 from ipaddress import IPv4Network
@@ -43,7 +43,7 @@ class User(Section):
     """The unprivileged user that everything runs as."""
 
     name: UserName = Field("mpi", description="Name of the user.")
-    # 0 to 100 are Debian's own: https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes
+    # Debian reserves 0 to 100: https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes
     uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="User id.")
     gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Group id.")
 
@@ -105,7 +105,7 @@ class Ssh(Section):
     )
 
 
-_DEFAULTS = Field({}, validate_default=True)  # a section that is not in the file
+_DEFAULTS = Field({}, validate_default=True)  # for a section that the file omits
 
 
 class Config(Section):
@@ -132,20 +132,20 @@ class Config(Section):
 
     @property
     def containers(self) -> int:
-        """Containers of all groups, and the launcher's."""
+        """The number of containers: those of all groups, and the launcher."""
         return sum(group.replicas for group in self.workers) + (self.launcher is not None)
 
     @property
     def most_nodes(self) -> int:
-        """The most servers that ever take part: `network.nodes`, or one a container."""
+        """The largest number of servers: `network.nodes`, or one per container."""
         return self.network.nodes or self.containers
 
     @property
     def addresses(self) -> int:
-        """Addresses that the overlay needs."""
+        """The number of addresses that the overlay needs."""
         return addresses_needed(self.containers, self.most_nodes)
 
     @property
     def subnet(self) -> IPv4Network:
-        """The overlay's subnet: `network.subnet`, or one that is large enough."""
+        """The overlay's subnet: `network.subnet`, or a default that is large enough."""
         return self.network.subnet or default_subnet(self.addresses)

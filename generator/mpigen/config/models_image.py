@@ -1,4 +1,4 @@
-"""Sections of mpigen.yaml that say what the image holds."""
+"""Sections of mpigen.yaml that define the image's content."""
 
 from typing import Literal
 

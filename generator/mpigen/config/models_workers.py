@@ -1,4 +1,4 @@
-"""Sections of mpigen.yaml that say which containers there are."""
+"""Sections of mpigen.yaml that define the containers and their storage."""
 
 import re
 from typing import Annotated, Literal
@@ -108,7 +108,7 @@ class Storage(Section):
 
     @property
     def volume(self) -> str | None:
-        """The volume's key in stack.yml, if it is one; NFS is named after its folder."""
+        """The volume's key in stack.yml, or None; an NFS volume is named after its target."""
         if self.type == "nfs":
             return re.sub(r"[/+]", "_", self.target.strip("/"))
         return self.source if self.type == "volume" else None

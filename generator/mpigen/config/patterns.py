@@ -1,7 +1,7 @@
-"""How each kind of value in mpigen.yaml is written, as JSON Schema, for editors.
+"""The syntax of each value type of mpigen.yaml, as JSON Schema for editors.
 
-`values.py` has the last word: a form may accept what no pattern can refuse, and it refuses nothing
-that `values.py` accepts. The patterns mean the same to Python and to JavaScript.
+`values.py` is authoritative: a pattern may accept values that only code can reject, but never
+rejects one that `values.py` accepts. The patterns mean the same in Python and JavaScript.
 """
 
 from pydantic import WithJsonSchema
@@ -11,13 +11,13 @@ from mpigen.mpi.base import IMPLEMENTATIONS
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 LABEL_LIMIT = 63
 
-# distribution/reference, regexp.go: [domain/]path[:tag][@digest], in lower case but the tag
+# distribution/reference, regexp.go: [domain/]path[:tag][@digest], lower case except the tag
 _HOST = r"([a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]+)?/)?"
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _TAG = r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 IMAGE = rf"{_HOST}{_PART}(/{_PART})*{_TAG}"
 
-# swarmkit, manager/constraint/constraint.go; a key that it does not know matches no node
+# swarmkit, manager/constraint/constraint.go; an unknown key matches no node
 _NODE_LABEL = r"labels\.[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 _NODE_KEY = rf"node\.(id|hostname|ip|role|platform\.os|platform\.arch|{_NODE_LABEL})"
 _NODE_VALUE = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
@@ -26,38 +26,38 @@ CONSTRAINT = rf" *({_NODE_KEY}|engine\.{_NODE_LABEL}) *(==|!=) *{_NODE_VALUE}"
 # deb-version(7) and the package name rules of Debian policy 5.6.1
 PACKAGE = r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?"
 
-# users and groups of Debian's base-passwd and of openssh-server: useradd would refuse them
-_TAKEN_USERS = (
+# users and groups of Debian's base-passwd and openssh-server, which useradd would refuse
+_RESERVED_USERS = (
     "root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|www-data|backup|list|irc|_apt|"
     "nobody|nogroup|sshd|_ssh|adm|tty|disk|kmem|dialout|fax|voice|cdrom|floppy|tape|sudo|audio|"
     "dip|operator|src|shadow|utmp|video|sasl|plugdev|staff|users"
 )
-USER = rf"(?!({_TAKEN_USERS})$)[a-z_][a-z0-9_-]{{0,31}}"
+USER = rf"(?!({_RESERVED_USERS})$)[a-z_][a-z0-9_-]{{0,31}}"
 
-# a name, extras and versions of PEP 508
+# PEP 508: name, extras and version specifiers
 _PYTHON_VERSION = r"(==|>=|<=|~=|!=|<|>)[0-9][A-Za-z0-9.+!*]*"
 PYTHON = (
     r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[a-z0-9,_-]+\])?"
     rf"({_PYTHON_VERSION}(,{_PYTHON_VERSION})*)?"
 )
 
-# what `docker node ls` shows, and what `docker --host` takes
+# the host name that `docker node ls` shows, and the URL that `docker --host` takes
 NODE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ENGINE = r"(unix://(/[A-Za-z0-9._+-]+)+|(ssh|tcp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?)"
 
 MIRROR = r"http://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._~-]+)*"
 
-# mount options of nfs(5): without an address, which is the server's
+# mount options of nfs(5) except addr=, which the field `server` sets
 MOUNT_OPTIONS = (
     r"(?!(.*,)?addr=)[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?(,[a-z][a-z0-9_]*(=[A-Za-z0-9._:/-]+)?)*"
 )
 SERVER = r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?"
-# swarmkit, api/genericresource; moby's daemon takes them as NAME=VALUE
+# swarmkit, api/genericresource; dockerd takes them as NAME=VALUE
 RESOURCE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
 PARAM = r"[a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*"
-# What mpigen finds out when a container starts; a second opinion would make Open MPI use both.
-OWN_PARAMS = (
+# The entrypoint sets these when a container starts; given a second value, Open MPI uses both.
+RESERVED_PARAMS = (
     "btl_tcp_if_include",
     "btl_tcp_if_exclude",
     "oob_tcp_if_include",
@@ -75,7 +75,7 @@ OWN_PARAMS = (
 ENGINE_VERSION = r"[0-9]{2,3}\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 
-# characters that a line, or a line of commands, may have; and one that is not blank
+# the characters of one line, and of several lines of commands; neither may be blank
 _CONTROL = r"\x00-\x08\x0a-\x1f\x7f"
 _LINE = rf"(?=.*\S)[^\t{_CONTROL}]+"
 _LINES = r"(?=[\s\S]*\S)[^\x00-\x08\x0b-\x1f\x7f]+"
@@ -91,7 +91,7 @@ _TOO_FEW_CPUS = r"0+(\.(0|00[0-9]*))?"
 
 
 def text(title: str, pattern: str, limit: int | None = None) -> WithJsonSchema:
-    """Text that `pattern` matches as a whole; `title` is what people call it."""
+    """The schema of text that matches `pattern` as a whole; docs show `title` as its type."""
     most = {} if limit is None else {"maxLength": limit}
     return WithJsonSchema({"title": title, "type": "string", "pattern": f"^({pattern})$"} | most)
 
@@ -121,7 +121,7 @@ storage = text("volume's name or absolute path", STORAGE)
 mount_options = text("mount options", MOUNT_OPTIONS)
 server = text("host name or address", SERVER)
 resource = text("name of a resource", RESOURCE)
-param = text("MPI parameter", rf"(?!({'|'.join(OWN_PARAMS)})$)({PARAM})")
+param = text("MPI parameter", rf"(?!({'|'.join(RESERVED_PARAMS)})$)({PARAM})")
 folder = text("relative path", _FOLDER)
 file = text("relative path of a file", _FOLDER)
 env_name = text("name of an environment variable", ENV_NAME)
@@ -144,5 +144,5 @@ param_value = _either(
 
 
 def size(least: int) -> WithJsonSchema:
-    """A size as Docker writes it, or a number of bytes, `least` or more."""
+    """The schema of a Docker size such as `4g`, or of a number of bytes from `least` upward."""
     return _either("size", {"type": "integer", "minimum": least}, _matching(_SIZE))

@@ -1,4 +1,4 @@
-"""The JSON Schema of mpigen.yaml, made from the models in `models.py`."""
+"""The JSON Schema of mpigen.yaml, generated from the models in `models.py`."""
 
 import json
 from typing import Any
@@ -11,19 +11,19 @@ from mpigen.stackfile.schema import definitions
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class _Plain(GenerateJsonSchema):
-    """Without the titles that only say a field's name again."""
+class _WithoutTitles(GenerateJsonSchema):
+    """Omits the titles that only repeat a field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
 
 
 def json_schema() -> dict[str, Any]:
-    """What mpigen.yaml may say, with defaults, descriptions and examples (draft 2020-12).
+    """Return the schema of mpigen.yaml with defaults, descriptions and examples (draft 2020-12).
 
-    It is what can be said of single fields; what fields must be together only `load` knows.
+    It covers single fields; only `load` checks fields against each other.
     """
-    top = Config.model_json_schema(schema_generator=_Plain)
+    top = Config.model_json_schema(schema_generator=_WithoutTitles)
     models = top.pop("$defs")
     parts = ((top, "stack"), (models["Network"], "network"), (models["Workers"], "service"))
     for model, part in parts:
@@ -32,5 +32,5 @@ def json_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as a file has it."""
+    """Return the schema as the text of a file."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

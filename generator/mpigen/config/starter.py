@@ -1,4 +1,4 @@
-"""A new site: the files that `mpigen init` writes, and the writing, all of them or none."""
+"""A new site: the files of `mpigen init`, written all or nothing."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from mpigen import __version__
-from mpigen.config.docs import Field, Section, entries, written
-from mpigen.config.document import HINT
+from mpigen.config.docs import Field, Section, entries, inline_yaml
+from mpigen.config.document import NOTHING_WRITTEN
 from mpigen.config.schema import schema_text
-from mpigen.config.values import near_label
+from mpigen.config.values import to_label
 from mpigen.errors import InputError
 
 Ci = Literal["github", "gitlab", "none"]
@@ -20,13 +20,13 @@ SCHEMA = "mpigen.schema.json"
 CI_FILES = {"github": ".github/workflows/mpigen.yml", "gitlab": ".gitlab-ci.yml"}
 
 _PROGRAM = ("app/Makefile", "app/hello.cpp")
-# the longest name that leaves room for those of a stack's services and networks
+# leaves room for the stack's service and network names, which start with this name
 _NAME_LIMIT = 40
 
-# what a new site says beside its name; all else is a comment
-_SAID: dict[str, dict[str, object]] = {
+# the fields that a new site sets besides its name; all others are comments
+_PRESET: dict[str, dict[str, object]] = {
     "app": {"source": "app", "check": "hello"},
-    # one container a server, whose ranks share its memory
+    # one container per server, so that the ranks of a server share memory
     "workers": {"name": "worker", "cpus": 2, "max_per_node": 1},
 }
 
@@ -40,14 +40,14 @@ _OPENING = f"""\
 
 
 def site_name(folder: Path) -> str:
-    """A cluster's name after its folder's."""
-    return near_label(folder.resolve().name)[:_NAME_LIMIT].strip("-") or "mpi"
+    """Derive a cluster's name from the name of its folder."""
+    return to_label(folder.resolve().name)[:_NAME_LIMIT].strip("-") or "mpi"
 
 
 def new_site(name: str, ci: Ci) -> dict[str, str]:
-    """The files of a new site, path to text."""
+    """Return the files of a new site, path to text."""
     skeleton = resources(__package__).joinpath("skeleton")
-    program = _carried_app()
+    program = _bundled_app()
     made = {
         "mpigen.yaml": config_text(name),
         SCHEMA: schema_text(),
@@ -60,14 +60,14 @@ def new_site(name: str, ci: Ci) -> dict[str, str]:
     return made
 
 
-def _carried_app() -> Path:
-    """The program of the reference site: inside the installed package, or beside it."""
+def _bundled_app() -> Path:
+    """Return the reference site's app/: in the installed package, or in the repository."""
     installed = Path(__file__).parents[1] / "app"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "app"
 
 
 def config_text(name: str) -> str:
-    """mpigen.yaml of a new site: every field with a line on it, all but a few as comments."""
+    """Return mpigen.yaml of a new site: every field with its description, most as comments."""
     lines = [_OPENING]
     for entry in entries():
         if isinstance(entry, Field):
@@ -79,38 +79,37 @@ def config_text(name: str) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    """A section with its fields; that of a list has one item."""
-    said = _SAID.get(section.name, {})
+    """Yield the lines of a section and its fields; a list gets one item."""
+    preset = _PRESET.get(section.name, {})
     yield f"# {section.description}"
-    yield f"{section.name}:" if said else f"#{section.name}:"
+    yield f"{section.name}:" if preset else f"#{section.name}:"
     for number, field in enumerate(section.fields):
         dash = "- " if section.is_list and number == 0 else ""
         indent = "    " if section.is_list and number > 0 else "  "
-        yield from _field(field, said.get(field.name), indent, dash)
+        yield from _field(field, preset.get(field.name), indent, dash)
 
 
-def _field(field: Field, said: object, indent: str = "", dash: str = "") -> Iterator[str]:
-    """What a field is, and the field: what it says, or as a comment what it could."""
+def _field(field: Field, preset: object, indent: str = "", dash: str = "") -> Iterator[str]:
+    """Yield a field's description and value: its preset, or a comment with a possible value."""
     shown = field.default or next(iter(field.examples), field.default)
     example = " For example:" if shown != field.default else ""
-    if said is not None:
+    if preset is not None:
         yield f"{indent}# {field.description}"
-        yield f"{indent}{dash}{field.name}: {written(said)}"
+        yield f"{indent}{dash}{field.name}: {inline_yaml(preset)}"
     else:
         yield f"{indent}# {field.description}{example}"
-        yield f"{indent}#{dash}{field.name}: {written(shown)}"
+        yield f"{indent}#{dash}{field.name}: {inline_yaml(shown)}"
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:
-    """Write `files` to `folder`: all of them, or none and no folder either.
+    """Write `files` to `folder`, all or nothing; on failure new folders are removed as well.
 
-    Raises InputError where one of them is there already (app/ counts as a whole), or one cannot be
-    written.
+    Raises InputError if one of them already exists (app/ counts as a whole) or cannot be written.
     """
     claimed = dict.fromkeys("app" if path in _PROGRAM else path for path in files)
     made: list[Path] = []
     try:
-        _refuse([path for path in claimed if os.path.lexists(folder / path)], folder)
+        _refuse_existing([path for path in claimed if os.path.lexists(folder / path)], folder)
         for path, text in files.items():
             target = folder / path
             for parent in reversed([each for each in target.parents if not each.exists()]):
@@ -126,11 +125,13 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         if not isinstance(error, OSError):
             raise
         where = error.filename or folder
-        raise InputError(f"{where}: cannot be written: {error.strerror}", HINT) from error
+        raise InputError(
+            f"{where}: cannot be written: {error.strerror}", NOTHING_WRITTEN
+        ) from error
 
 
-def _refuse(taken: Sequence[str], folder: Path) -> None:
+def _refuse_existing(taken: Sequence[str], folder: Path) -> None:
     if taken:
         named = "\n".join(f"  {folder / path}" for path in taken)
-        hint = f"{HINT} Take another folder, or move these away: mpigen init DIR"
+        hint = f"{NOTHING_WRITTEN} Take another folder, or move these away: mpigen init DIR"
         raise InputError(f"a new site would take the place of what is there:\n{named}", hint)

@@ -1,6 +1,6 @@
-"""The kinds of value that mpigen.yaml holds, as pydantic annotations.
+"""The value types of mpigen.yaml, as pydantic annotations.
 
-Each is a plain type, the check that a value must pass (`values.py`), and its form for editors
+Each combines a plain type, its validator (`values.py`) and its JSON Schema for editors
 (`patterns.py`).
 """
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSch
 from mpigen.config import patterns, values
 from mpigen.notation.sizes import format_bytes, parse_bytes
 
-# Swarm refuses a container below this: moby, daemon/daemon_unix.go, linuxMinMemory
+# Docker refuses a smaller memory limit: moby, daemon/daemon_unix.go, linuxMinMemory
 MEMORY_MINIMUM = 6 * 1024**2
 SHM_MINIMUM = 4096
 
@@ -29,7 +29,7 @@ def _matching(pattern: str, advice: str) -> AfterValidator:
 
 def _size(least: int, why: str) -> BeforeValidator:
     def check(value: object) -> object:
-        """Bytes, from a Docker size."""
+        """Convert a Docker size to bytes."""
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             raise ValueError(f"{value!r} is no size: write it with its unit, as in 512m or 4g")
         size = parse_bytes(str(value))
@@ -97,7 +97,7 @@ PythonPackage = Annotated[
 ]
 AptMirror = Annotated[
     StrictText,
-    # apt checks signatures itself; for https the image would have to trust whom the site trusts
+    # only http: apt verifies signatures itself, and https would need the site's CA in the image
     _matching(patterns.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
     patterns.mirror,
 ]

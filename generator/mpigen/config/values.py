@@ -1,7 +1,7 @@
-"""Checks of single values: what Docker, Debian or MPI would refuse.
+"""Validators of single values: they reject what Docker, Debian or MPI would refuse.
 
-Each takes what YAML says and returns the value, or raises ValueError saying what is wrong and what
-would be right.
+Each takes a value as YAML gives it and returns it, converted where needed, or raises ValueError
+with the fault and the correct form.
 """
 
 import math
@@ -13,13 +13,13 @@ from mpigen.mpi.base import IMPLEMENTATIONS
 
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
-# moby/moby#39204: the first with host names of tasks that resolve
+# moby/moby#39204: the first release that resolves the host names of tasks
 OLDEST_ENGINE = (20, 10)
 
 
 def label(text: str) -> str:
     if not re.fullmatch(patterns.LABEL, text):
-        near = near_label(text)
+        near = to_label(text)
         raise ValueError(
             f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
             + (f", as in {near}" if near else "")
@@ -30,8 +30,8 @@ def label(text: str) -> str:
     return text
 
 
-def near_label(text: str) -> str:
-    """The characters of `text` that a DNS label may have; none of them may be left."""
+def to_label(text: str) -> str:
+    """Turn `text` into a DNS label, other characters into `-`; empty if nothing is left."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -61,7 +61,7 @@ def image(text: str) -> str:
 
 
 def cpus(value: object) -> object:
-    """CPUs as text: `2`, `1.5`. Docker reads a decimal of at most 9 places."""
+    """Return CPUs as text, such as `2` or `1.5`; Docker accepts at most 9 decimal places."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("must be a number of CPUs, as in 2 or 1.5")
     text = str(value)
@@ -76,7 +76,7 @@ def cpus(value: object) -> object:
 
 
 def slots(value: object) -> object:
-    """None for `auto`; of all else, what is no number of ranks is found where the type is."""
+    """Return None for `auto`; the annotated type rejects other values that are no rank count."""
     if isinstance(value, str) and not value.isdecimal() and value != "auto":
         raise ValueError(f"must be auto or a whole number, not the text {value!r}")
     return None if value == "auto" else value
@@ -115,7 +115,7 @@ def folder(text: str) -> str:
     one_line(text)
     parts = text.split("/")
     folder = "/".join(part for part in parts if part not in ("", "."))
-    # the site itself would take its private keys into the build
+    # the site's own folder is refused: its private keys would get into the build
     if text.startswith(("/", "-", "~")) or ".." in parts or not folder:
         raise ValueError(f"{text!r} must be a folder below this file's, as in app or src/solver")
     return folder
@@ -139,7 +139,7 @@ def param(value: object) -> object:
 
 
 def plain(value: object) -> object:
-    """What JSON could say too: other kinds, such as YAML's dates, are refused."""
+    """Accept only values that JSON can express; others, such as YAML's dates, are refused."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -1,12 +1,12 @@
-"""What PyYAML says of a file that is no YAML, in the words of the one who wrote it."""
+"""PyYAML's syntax errors, explained in terms of the user's file."""
 
 import re
 
 import yaml
 
-# What PyYAML says of it (problem and context), what it means, and whether the place to look at
-# is where the reading began (context) rather than where it could not go on (problem).
-_MEANINGS = (
+# PyYAML's message (problem and context), the explanation, and whether to report the place where
+# the construct begins (context) instead of the place where parsing stopped (problem).
+_EXPLANATIONS = (
     (
         r"mapping values are not allowed",
         'no ": " can be here: is the line indented too far, or does its text need quotes?',
@@ -40,12 +40,12 @@ _MEANINGS = (
 
 
 def explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
-    """The reason for `error` and the place to look at (counted from 0), None if unknown."""
-    told = " ".join(part for part in (error.problem, error.context) if part)
-    for pattern, meaning, at_context in _MEANINGS:
-        match = re.search(pattern, told, re.DOTALL)
+    """Return the explanation of `error` and its place (counted from 0), None if unknown."""
+    message = " ".join(part for part in (error.problem, error.context) if part)
+    for pattern, explanation, at_context in _EXPLANATIONS:
+        match = re.search(pattern, message, re.DOTALL)
         if match:
             places = (error.context_mark, error.problem_mark)
             place = places[0] or places[1] if at_context else places[1] or places[0]
-            return match.expand(meaning), place
-    return told, error.problem_mark or error.context_mark
+            return match.expand(explanation), place
+    return message, error.problem_mark or error.context_mark
