@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mpigen.output.lock import alone, unchanged
+from mpigen.output.lock import read_lock, write_lock
 from tests.conftest import Mpigen, snapshot
 
 TEXT = "name: x\n"
@@ -83,7 +83,7 @@ def test_a_mode_that_differs_beside_the_text_is_told(site: Path, mpigen: Mpigen)
 def test_a_check_waits_until_a_render_is_over(site: Path) -> None:
     command = [sys.executable, "-m", "mpigen", "render", "--check"]
     with contextlib.ExitStack() as rendering:
-        rendering.enter_context(alone(site / "output", print))
+        rendering.enter_context(write_lock(site / "output", print))
         (site / "output/stack.yml").rename(site / "away")
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -96,7 +96,7 @@ def test_a_check_waits_until_a_render_is_over(site: Path) -> None:
 
 
 def test_checks_do_not_wait_for_one_another(site: Path) -> None:
-    with unchanged(site / "output", pytest.fail), unchanged(site / "output", pytest.fail):
+    with read_lock(site / "output", pytest.fail), read_lock(site / "output", pytest.fail):
         pass
 
 

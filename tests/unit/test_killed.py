@@ -14,7 +14,7 @@ import pytest
 
 from mpigen.artifacts.manifest import File, with_manifest
 from mpigen.output.compare import compare
-from mpigen.output.lock import alone
+from mpigen.output.lock import write_lock
 from mpigen.output.write import STAGING, apply
 
 Tree = dict[str, tuple[int, bytes]]
@@ -50,7 +50,7 @@ def tree(folder: Path) -> Tree:
 
 def write(files: dict[str, File], folder: Path, private: dict[str, str]) -> None:
     """What the command does, from the lock to the last file."""
-    with alone(folder, print):
+    with write_lock(folder, print):
         new = {path: text for path, text in private.items() if not (folder / path).exists()}
         apply(compare(files, folder), files, new, folder)
 
@@ -197,7 +197,7 @@ def test_renders_at_once_into_folders_that_are_made_and_unmade_do_not_mix(tmp_pa
 
     def work(number: int) -> None:
         files = {f"f{each}": File(f"{number}\n", 0o644, "t") for each in range(50)}
-        with alone(output, print):
+        with write_lock(output, print):
             if number % 2:  # as where mpigen.yaml is wrong
                 return
             made = with_manifest(files)
@@ -222,7 +222,7 @@ def test_renders_at_once_into_folders_that_are_made_and_unmade_do_not_mix(tmp_pa
 
 def test_who_waits_for_another_render_says_so(tmp_path: Path) -> None:
     (tmp_path / "mpigen.yaml").write_text("name: x\n")
-    with alone(tmp_path / "output", print):
+    with write_lock(tmp_path / "output", print):
         process = mpigen(tmp_path / "mpigen.yaml")
         assert process.stderr
         assert process.stderr.readline().decode() == f"waiting for another render in {tmp_path}\n"
@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_locked_is_told_and_written(
 
     monkeypatch.setattr("fcntl.flock", refuse)
     said: list[str] = []
-    with alone(tmp_path / "output", said.append):
+    with write_lock(tmp_path / "output", said.append):
         apply(compare(NEW, tmp_path / "output"), NEW, {}, tmp_path / "output")
     (warning,) = said
     assert warning.startswith(f"warning: {tmp_path} cannot be locked (Bad file descriptor)")

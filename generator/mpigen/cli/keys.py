@@ -112,7 +112,7 @@ def import_(
 
     own = site.at(config, output)
     given = keyring.read(folder)
-    lost = keyring.lost(own.output, given)
+    lost = keyring.overwritten(own.output, given)
     if lost and not force:
         files = ", ".join(map(str, lost))
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
@@ -145,9 +145,9 @@ def _replace(own: "Site", given: "Keys") -> "Rendered":
     from mpigen.cli.render import refuse_edited
     from mpigen.output import write
     from mpigen.output.compare import compare
-    from mpigen.output.lock import alone
+    from mpigen.output.lock import write_lock
 
-    with alone(own.output, lambda line: typer.echo(line, err=True)):
+    with write_lock(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own, given)
         changes = compare(rendered.files, own.output)
         refuse_edited(own, rendered, changes)

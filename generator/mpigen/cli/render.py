@@ -46,10 +46,10 @@ def render(
     if diff and as_json:
         raise InputError("--diff and --json print different things: choose one")
     own = site.at(config, output)
-    from mpigen.output.lock import alone, unchanged
+    from mpigen.output.lock import read_lock, write_lock
 
     if check or diff:
-        with unchanged(own.output, lambda line: typer.echo(line, err=True)):
+        with read_lock(own.output, lambda line: typer.echo(line, err=True)):
             rendered = site.render_site(own)
             changes = compare(rendered.files, own.output)
         _show(own, rendered, changes, diff, as_json)
@@ -58,7 +58,7 @@ def render(
         return
     from mpigen.output import write
 
-    with alone(own.output, lambda line: typer.echo(line, err=True)):
+    with write_lock(own.output, lambda line: typer.echo(line, err=True)):
         rendered = site.render_site(own)
         changes = compare(rendered.files, own.output)
         if not force:

@@ -128,7 +128,7 @@ def _keys_for(artifacts: Artifacts, config: dict[str, Any]) -> dict[str, bytes]:
             f"{private} is missing, and a job logs in with it (ssh.delivery: secret)",
             "Bring it: mpigen keys import DIR; or use the Swarm's own: mpigen run --detach",
         )
-    openssh.refuse_private(private, pair.read_public(private.with_name(f"{private.name}.pub")))
+    openssh.check_private(private, pair.read_public(private.with_name(f"{private.name}.pub")))
     known = artifacts.folder / "rootfs/etc/ssh/ssh_known_hosts"
     owner = _owner(config)
     return {

@@ -1,1 +1,1 @@
-"""SSH key pairs of a cluster: made once, checked, imported and exported."""
+"""A cluster's SSH key pairs: generated once, checked, imported and exported."""

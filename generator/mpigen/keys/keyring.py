@@ -1,4 +1,4 @@
-"""What `mpigen keys` does with a cluster's pairs: tell, take in, hand out; all wholly checked."""
+"""The operations of `mpigen keys`: status, import and export, with every key fully checked."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
 from mpigen.errors import InputError
-from mpigen.keys.openssh import armor, belongs, other_half, refuse_private
+from mpigen.keys.openssh import armored_text, check_private, matches, mismatch
 from mpigen.keys.pair import (
     Keys,
     PublicKeys,
@@ -21,10 +21,10 @@ _NAMES = {"user": USER_KEY, "host": HOST_KEY}
 
 @dataclass(frozen=True)
 class Status:
-    """One key: which, its fingerprint if there is one, and how its private half is.
+    """The status of one key ("user" or "host"); `fingerprint` is empty if there is no public half.
 
-    `private` is "here" or "not here"; `rendered` whether the other artifacts hold this key;
-    `problem` is what is wrong with it and the way out, or empty.
+    `private` is "here" or "not here"; `rendered` is whether the other artifacts use this key;
+    `problem` has the fault and the remedy, or is empty.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Status:
 
 
 def status(output: Path, recorded: Mapping[str, str]) -> list[Status]:
-    """Both keys of the cluster in folder `output`, which was rendered with those fingerprints."""
+    """Return the status of both keys in `output`; `recorded` has the manifest's fingerprints."""
     return [_status(key, output / KEYS / name, recorded.get(key)) for key, name in _NAMES.items()]
 
 
@@ -49,17 +49,17 @@ def _status(key: str, file: Path, recorded: str | None) -> Status:
         problem = " ".join(filter(None, (f"{error.message}.", error.hint)))
     now = fingerprint(public) if public else ""
     rendered = bool(now) and now == recorded
-    # of a folder that was never rendered there is nothing to say
+    # without a recorded fingerprint there are no artifacts to compare with
     if now and recorded and not (rendered or problem):
         problem = f"{file} is not the key that the other artifacts hold. Run: mpigen render"
     return Status(key, now, "here" if file.exists() else "not here", rendered, problem)
 
 
 def read(folder: Path) -> Keys:
-    """Both pairs of the files in `folder`, named as in output/keys.
+    """Read both pairs from `folder`, whose files are named as in output/keys.
 
-    The private texts are those of the files: Swarm takes no other bytes for a secret that it
-    has. Raises InputError for each that is missing or refused, with the reason.
+    The private texts are copied, not serialised again, since Swarm accepts no other bytes for an
+    existing secret. Raises InputError with the reason for each key that is missing or refused.
     """
     wrong, private, public = [], {}, {}
     for name in _NAMES.values():
@@ -69,7 +69,7 @@ def read(folder: Path) -> Keys:
             continue
         try:
             public[name] = _checked(file)
-            private[f"{KEYS}/{name}"] = armor(file)
+            private[f"{KEYS}/{name}"] = armored_text(file)
         except InputError as error:
             wrong.append("\n".join(filter(None, (error.message, error.hint))))
     if wrong:
@@ -78,42 +78,42 @@ def read(folder: Path) -> Keys:
 
 
 def _checked(file: Path) -> str:
-    """The public half of a private file. Raises InputError if anything is wrong with either."""
-    refuse_private(file, None)  # its own fault first, then that of its public half
-    said = _public(file) or None
-    refuse_private(file, said)
+    """Return the public half of a private key file. Raises InputError if either half is faulty."""
+    check_private(file, None)  # report faults of the private half first
+    stated = _public(file) or None
+    check_private(file, stated)
     public = public_half(file)
-    if said and said != public:  # a header may say what the key itself does not
-        raise other_half(file)
+    if stated and stated != public:  # the header may have another public key than the key itself
+        raise mismatch(file)
     return public
 
 
 def _public(private_file: Path) -> str:
-    """The public half beside `private_file`, or empty."""
+    """Return the public half from the .pub file of `private_file`; empty if there is none."""
     public_file = private_file.with_name(f"{private_file.name}.pub")
     return read_public(public_file) if public_file.exists() else ""
 
 
-def lost(output: Path, given: Keys) -> list[Path]:
-    """The private keys in folder `output` that `given` would overwrite with other ones."""
+def overwritten(output: Path, given: Keys) -> list[Path]:
+    """Return the private keys in `output` that `given` would replace by other keys."""
     pairs = ((USER_KEY, given.public.user), (HOST_KEY, given.public.host))
     files = [(output / KEYS / name, public) for name, public in pairs]
-    # by their public halves: the text of one key differs each time that it is made
-    return [file for file, public in files if os.path.lexists(file) and not belongs(file, public)]
+    # compared by public half: the text of a key differs each time it is serialised
+    return [file for file, public in files if os.path.lexists(file) and not matches(file, public)]
 
 
 def export(output: Path, folder: Path) -> list[Path]:
     """Copy both pairs of the cluster in folder `output` to `folder` (mode 0700, private 0600).
 
-    Raises InputError where a private half is missing or refused, or a file is there already;
-    nothing is written then.
+    Raises InputError, and writes nothing, if a private half is missing or refused or if a file
+    already exists.
     """
     pairs = read(output / KEYS)
     texts = {Path(path).name: (text, 0o600) for path, text in pairs.new_private.items()}
     texts |= {Path(path).name: (text, 0o644) for path, text in pairs.public.files().items()}
-    there = [str(folder / name) for name in texts if os.path.lexists(folder / name)]
-    if there:
-        raise InputError(f"there already: {', '.join(there)}", "Name another folder.")
+    existing = [str(folder / name) for name in texts if os.path.lexists(folder / name)]
+    if existing:
+        raise InputError(f"there already: {', '.join(existing)}", "Name another folder.")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, (text, mode) in texts.items():

@@ -1,6 +1,6 @@
-"""An OpenSSH private key file: what a quick look tells of it, with no library that takes long.
+"""Checks of OpenSSH private key files without the cryptography library, which is slow to load.
 
-The format is that of OpenSSH's PROTOCOL.key; its header is never encrypted.
+The format is specified in OpenSSH's PROTOCOL.key; the header is never encrypted.
 """
 
 import base64
@@ -16,11 +16,11 @@ _ARMOR = re.compile(
 )
 
 
-def refuse_private(file: Path, public: str | None) -> None:
+def check_private(file: Path, public: str | None) -> None:
     """Refuse a private key with a wrong mode or type, a passphrase, or another public half.
 
-    `public` is its public half, as `ssh-ed25519 BASE64`, if there is one. Raises InputError with
-    the reason and the way out.
+    `public` is the expected public half, as `ssh-ed25519 BASE64`, or None. Raises InputError with
+    the reason and the remedy.
     """
     if not file.is_file():
         raise InputError(f"{file} is no file", "Move it out of the way.")
@@ -34,26 +34,26 @@ def refuse_private(file: Path, public: str | None) -> None:
         hint = f"Take it off: ssh-keygen -p -N '' -f {file}"
         raise InputError(f"{file} has a passphrase, and nobody in a container can type it", hint)
     if public and base64.b64decode(public.split()[1]) != blob:
-        raise other_half(file)
+        raise mismatch(file)
 
 
-def other_half(file: Path) -> InputError:
-    """What to say of a private key whose public half is another's."""
+def mismatch(file: Path) -> InputError:
+    """Return the error for a private key whose .pub file has the public half of another key."""
     hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
     return InputError(f"{file} does not belong to {file.name}.pub", hint)
 
 
-def armor(file: Path) -> str:
-    """The text of a private key file from its BEGIN to its END, each line ended as OpenSSH does.
+def armored_text(file: Path) -> str:
+    """Return the text of a private key file from BEGIN to END, with OpenSSH's line ends.
 
-    Raises InputError where there is none.
+    Raises InputError if there is none.
     """
     lines = [line.strip() for line in _armored(file)[0].splitlines()]
     return "\n".join(lines) + "\n"
 
 
-def belongs(file: Path, public: str) -> bool:
-    """Whether `file` is a private key whose header names that public half."""
+def matches(file: Path, public: str) -> bool:
+    """Whether `file` is a private key whose header has the public half `public`."""
     try:
         return _read(file)[2] == base64.b64decode(public.split()[1])
     except InputError:
@@ -61,7 +61,7 @@ def belongs(file: Path, public: str) -> bool:
 
 
 def _read(file: Path) -> tuple[str, str, bytes]:
-    """Cipher, key type and public key of a private key file."""
+    """Return cipher, key type and public key blob of a private key file."""
     try:
         return _header(base64.b64decode(_armored(file)[1]))
     except (ValueError, IndexError, binascii.Error) as error:
@@ -85,7 +85,7 @@ def _no_key(file: Path) -> InputError:
 
 
 def _header(data: bytes) -> tuple[str, str, bytes]:
-    """Cipher, key type and public key of an openssh-key-v1 file."""
+    """Return cipher, key type and public key blob of openssh-key-v1 data."""
     magic = b"openssh-key-v1\0"
     if not data.startswith(magic):
         raise ValueError("no openssh-key-v1")
@@ -93,12 +93,12 @@ def _header(data: bytes) -> tuple[str, str, bytes]:
     for _ in range(3):  # cipher, KDF and its options
         field, at = _string(data, at)
         fields.append(field)
-    blob, _ = _string(data, at + 4)  # past the number of keys
+    blob, _ = _string(data, at + 4)  # skips the number of keys
     return fields[0].decode(), _string(blob, 0)[0].decode(), blob
 
 
 def _string(data: bytes, at: int) -> tuple[bytes, int]:
-    """The string at `at`, which its length precedes, and where it ends: RFC 4251, section 5."""
+    """Return the length-prefixed string at `at`, and the offset of its end: RFC 4251, section 5."""
     start = at + 4
     end = start + int.from_bytes(data[at:start], "big")
     if end > len(data):

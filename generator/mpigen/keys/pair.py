@@ -1,7 +1,7 @@
-"""SSH keys of a cluster: one for the user, one for every host; made once, kept out of git.
+"""A cluster's SSH keys: one for the user, one that all hosts share; generated once.
 
 The public halves are artifacts like any other. The private halves lie beside them, are ignored
-by git (output/.gitignore), and are never in the manifest.
+by git (output/.gitignore), and never appear in the manifest.
 """
 
 import base64
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
 from mpigen.errors import InputError
-from mpigen.keys.openssh import refuse_private
+from mpigen.keys.openssh import check_private
 
-# 51 bytes in base64, of which the first 19 say what it is: RFC 8709, section 4
+# base64 of 51 bytes, of which the first 19 are always the same: RFC 8709, section 4
 _PUBLIC = re.compile(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}(?=\s|$)")
 
 
@@ -27,41 +27,41 @@ class PublicKeys:
     host: str
 
     def files(self) -> dict[str, str]:
-        """The artifacts: path below output/ to text."""
+        """Return the artifacts, path below output/ to text."""
         return {
             f"{KEYS}/{USER_KEY}.pub": f"{self.user}\n",
             f"{KEYS}/{HOST_KEY}.pub": f"{self.host}\n",
         }
 
     def fingerprints(self) -> dict[str, str]:
-        """The fingerprint of each, as `ssh-keygen -l` prints it."""
+        """Return the fingerprint of each key, as `ssh-keygen -l` prints it."""
         return {"user": fingerprint(self.user), "host": fingerprint(self.host)}
 
 
 class Keys(NamedTuple):
-    """The public keys, and the private ones that are still to be written (path to text)."""
+    """The public keys, and the private keys that are not written yet (path to text)."""
 
     public: PublicKeys
     new_private: dict[str, str]
 
 
 def fingerprint(public: str) -> str:
-    """SHA256:... of a public key `ssh-ed25519 BASE64`, as `ssh-keygen -l` prints it."""
+    """Return SHA256:... of a public key `ssh-ed25519 BASE64`, as `ssh-keygen -l` prints it."""
     digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def new() -> Keys:
-    """New keys for both, still to be written."""
+    """Generate both pairs; writes nothing."""
     (user_private, user), (host_private, host) = _generate(), _generate()
     private = {f"{KEYS}/{USER_KEY}": user_private, f"{KEYS}/{HOST_KEY}": host_private}
     return Keys(PublicKeys(user, host), private)
 
 
 def ensure(output: Path) -> Keys:
-    """The keys of the cluster in folder `output`, made where there are none. Writes nothing.
+    """Return the keys of the cluster in folder `output`; missing ones are generated, not written.
 
-    Raises InputError where a key file is not an OpenSSH ed25519 key, or a private one is refused.
+    Raises InputError if a key file is not an OpenSSH ed25519 key, or a private one is refused.
     """
     new: dict[str, str] = {}
     public = PublicKeys(
@@ -72,11 +72,11 @@ def ensure(output: Path) -> Keys:
 
 
 def _public(private_file: Path, new: dict[str, str]) -> str:
-    """The public half that belongs to `private_file`; a private half made for it goes to `new`."""
+    """Return the public half of `private_file`; a newly generated private half goes into `new`."""
     public_file = private_file.with_name(f"{private_file.name}.pub")
     public = read_public(public_file) if public_file.exists() else None
     if private_file.exists():
-        refuse_private(private_file, public)
+        check_private(private_file, public)
         return public or public_half(private_file)
     if public is None:
         new[f"{KEYS}/{private_file.name}"], public = _generate()
@@ -84,7 +84,7 @@ def _public(private_file: Path, new: dict[str, str]) -> str:
 
 
 def read_public(public_file: Path) -> str:
-    """`ssh-ed25519 BASE64` of a public file. Raises InputError if it is none."""
+    """Read `ssh-ed25519 BASE64` from a public key file. Raises InputError if it is none."""
     try:
         key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
@@ -96,7 +96,7 @@ def read_public(public_file: Path) -> str:
 
 
 def public_half(private_file: Path) -> str:
-    """The public half that a private file gives. Raises InputError if it is damaged."""
+    """Derive the public half from a private key file. Raises InputError if it is damaged."""
     from cryptography.hazmat.primitives import serialization
 
     try:
@@ -107,14 +107,14 @@ def public_half(private_file: Path) -> str:
 
 
 def _generate() -> tuple[str, str]:
-    # imported here: the library costs more than a whole render, and keys are made once
+    # imported here: loading it takes longer than a whole render, and keys are generated once
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return _halves(Ed25519PrivateKey.generate())
 
 
 def _halves(key: Any) -> tuple[str, str]:
-    """Private and public half as OpenSSH text."""
+    """Return the private and the public half of `key` as OpenSSH text."""
     from cryptography.hazmat.primitives import serialization
 
     private = key.private_bytes(

@@ -1,1 +1,1 @@
-"""{path: File} against a folder: compare, show and write, all or nothing."""
+"""Rendered files against a folder: compared, shown as a diff, and written, all or nothing."""

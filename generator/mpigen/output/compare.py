@@ -1,7 +1,7 @@
-"""{path: File} against a folder: what writing it would change. Reads only.
+"""Compares rendered files with a folder, and lists what writing them would change. Reads only.
 
-The manifest says which files mpigen made and what was in them. A file that somebody changed
-since, or that mpigen never made, is not overwritten unless forced.
+The manifest records which files mpigen wrote, and their hashes. A file that was edited since, or
+that mpigen did not write, is overwritten only if forced.
 """
 
 import os
@@ -17,10 +17,10 @@ from mpigen.errors import InputError
 
 
 class Change(NamedTuple):
-    """One file that differs. `edited` tells that mpigen did not write what is there now.
+    """One file that differs. `edited` is whether its present content is not mpigen's.
 
-    A file is `removed` that the manifest lists and that is rendered no more; of a `mode` only the
-    executable bit counts, as in git. `mode` tells that it differs, alone or beside the text.
+    A file of kind "removed" is listed in the manifest but no longer rendered. `mode` is whether
+    the executable bit differs, alone or besides the text; other bits are ignored, as in git.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 class Blob(NamedTuple):
     """A file as git stores it: mode 0o100644, 0o100755, or 0o120000 for a symlink.
 
-    A symlink's data is where it points to.
+    A symlink's data is its target.
     """
 
     mode: int
@@ -45,40 +45,40 @@ class Blob(NamedTuple):
 
 
 def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
-    """What writing `files` to `folder` would change, by path.
+    """Return the changes that writing `files` to `folder` would make.
 
-    Of a file's mode the owner's executable bit counts alone: git stores no more, so no umask
-    makes a difference. Raises InputError where the folder's manifest is not mpigen's, or where
-    something is in the way that is neither a file nor, in its place, a folder.
+    Of a file's mode only the owner's executable bit counts: git stores no more, so the umask makes
+    no difference. Raises InputError if the folder's manifest is not mpigen's, or if anything other
+    than a file is in the place of a file, or other than a folder in the place of a folder.
     """
-    made = manifest.read(folder).hashes
-    _check_folders((*files, *made), folder)
+    recorded = manifest.read(folder).hashes
+    _check_folders((*files, *recorded), folder)
     changes = []
     for path, file in files.items():
-        there = blob(folder / path)
-        if there is None:
+        present = read_blob(folder / path)
+        if present is None:
             changes.append(Change(path, "new", edited=False))
             continue
-        mode = not there.is_link and bool((there.mode ^ file.mode) & stat.S_IXUSR)
-        if there.is_link or there.data != file.text.encode():
-            edited = path != MANIFEST and _edited(there, made, path)
+        mode = not present.is_link and bool((present.mode ^ file.mode) & stat.S_IXUSR)
+        if present.is_link or present.data != file.text.encode():
+            edited = path != MANIFEST and _edited(present, recorded, path)
             changes.append(Change(path, "changed", edited, mode))
         elif mode:
             changes.append(Change(path, "mode", edited=False, mode=True))
-    for path in sorted(set(made) - set(files)):
+    for path in sorted(set(recorded) - set(files)):
         target = folder / path
         if target.is_file() or target.is_symlink():
-            there = blob(target)
+            present = read_blob(target)
             changes.append(
-                Change(path, "removed", there is not None and _edited(there, made, path))
+                Change(path, "removed", present is not None and _edited(present, recorded, path))
             )
     return changes
 
 
-def blob(target: Path) -> Blob | None:
-    """What lies at `target`, a symlink not followed; None if nothing does.
+def read_blob(target: Path) -> Blob | None:
+    """Read the file or symlink `target`, without following it; None if nothing is there.
 
-    Raises InputError where it is neither file nor symlink, or cannot be read.
+    Raises InputError if it is neither, or cannot be read.
     """
     try:
         mode = target.lstat().st_mode
@@ -94,20 +94,20 @@ def blob(target: Path) -> Blob | None:
         raise InputError(f"{target}: cannot be read: {error.strerror}") from error
 
 
-def real(folder: Path) -> Path:
-    """The folder that `folder` is, absolute: where it is itself a symlink, what it points to."""
+def resolve_folder(folder: Path) -> Path:
+    """Return the absolute path of `folder`, symlinks resolved. Raises InputError for a loop."""
     try:
         return folder.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError up to Python 3.12
         raise InputError(f"{folder} is a symlink that leads nowhere: {error}") from error
 
 
-def _edited(there: Blob, made: Mapping[str, str], path: str) -> bool:
-    return there.is_link or made.get(path) != manifest.sha256(there.data)
+def _edited(present: Blob, recorded: Mapping[str, str], path: str) -> bool:
+    return present.is_link or recorded.get(path) != manifest.sha256(present.data)
 
 
 def _check_folders(paths: Iterable[str], folder: Path) -> None:
-    """Refuse to go through a symlink, or a file where a folder should be."""
+    """Refuse a symlink, or a file, in the place of a folder above one of `paths`."""
     parents = {parent for path in paths for parent in PurePosixPath(path).parents}
     for parent in sorted(parents - {PurePosixPath(".")}):
         place = folder / parent

@@ -1,4 +1,4 @@
-"""Unified diffs as git writes them: `git apply` takes them, in the folder that holds output/."""
+"""Unified diffs in git's format; `git apply` accepts them in the folder that holds output/."""
 
 import difflib
 import io
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mpigen.artifacts.manifest import File
-from mpigen.output.compare import Blob, Change, blob, real
+from mpigen.output.compare import Blob, Change, read_blob, resolve_folder
 
 _QUOTED = re.compile(r'[\x00-\x1f"\\\x7f]')
 
 
 def unified(changes: Iterable[Change], files: Mapping[str, File], folder: Path) -> str:
-    """What writing `changes` of `files` to `folder` would do."""
-    name = real(folder).name
+    """Return the diff that writing `changes` of `files` to `folder` would make."""
+    name = resolve_folder(folder).name
     return "".join(
-        _section(f"{name}/{change.path}", blob(folder / change.path), _blob(files, change))
+        _section(f"{name}/{change.path}", read_blob(folder / change.path), _blob(files, change))
         for change in changes
     )
 
@@ -27,7 +27,7 @@ def _blob(files: Mapping[str, File], change: Change) -> Blob | None:
 
 
 def _section(path: str, old: Blob | None, new: Blob | None) -> str:
-    """The diff of one file, either side None where there is none."""
+    """Return the diff of one file; a side is None if the file does not exist there."""
     if old and new and old.is_link != new.is_link:
         return _section(path, old, None) + _section(path, None, new)
     a, b = _quoted(f"a/{path}"), _quoted(f"b/{path}")
@@ -43,7 +43,7 @@ def _section(path: str, old: Blob | None, new: Blob | None) -> str:
     if before is None or after is None:
         lines.append(f"Binary files {from_} and {to} differ\n")
     else:
-        # git ends a name that has a space with a tab, for patch(1) not to cut it there
+        # git ends a name that contains a space with a tab, so that patch(1) does not cut it short
         from_, to = (f"{name}\t" if " " in name else name for name in (from_, to))
         for line in difflib.unified_diff(before, after, from_, to):
             lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
@@ -51,7 +51,7 @@ def _section(path: str, old: Blob | None, new: Blob | None) -> str:
 
 
 def _lines(side: Blob | None) -> list[str] | None:
-    """Lines with their ends; only \\n ends one. None of what is no text."""
+    """Return the lines with their line ends, which are \\n only; None if it is no text."""
     data = side.data if side else b""
     try:
         text = data.decode()
@@ -61,7 +61,7 @@ def _lines(side: Blob | None) -> list[str] | None:
 
 
 def _quoted(name: str) -> str:
-    """A name as git has it: in quotes, if something in it would end the line or the quotes."""
+    """Quote a name as git does, if it has control characters, double quotes or backslashes."""
     if not _QUOTED.search(name):
         return name
     escaped = _QUOTED.sub(lambda found: _escape(found[0]), name)

@@ -1,7 +1,7 @@
-"""One render of a folder at a time, and no check while it is written.
+"""Locks of an output folder: one render at a time, and no check while it is written.
 
-The lock is the kernel's (flock) on the folder that holds output/: there is no lock file to
-commit or to forget, and a render that is killed lets go of it.
+The lock is the kernel's (flock) on the folder that holds output/: no lock file can be committed
+or left behind, and a render that is killed releases it.
 """
 
 import contextlib
@@ -12,92 +12,92 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mpigen.output.compare import real
+from mpigen.output.compare import resolve_folder
 from mpigen.output.tree import make_folder
 
-# seconds: another render is over before anybody would wonder
+# seconds to wait without a message: most renders are over by then
 _QUIET = 1.0
 _POLL = 0.02
 _TRIES = 50
 
 
 @contextmanager
-def alone(output: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of folder `output`; wait for whoever holds it, and `say` so after a second.
+def write_lock(output: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the exclusive lock of folder `output`; a wait of over a second is announced with `say`.
 
-    The folder above it is made if it is missing, and removed again if nothing is written to it.
-    Where a folder cannot be locked (NFS locks only what is open for writing: flock(2)), `say` that
-    too, and go on.
+    The parent folder is created if it is missing, and removed again if nothing is written to it.
+    If it cannot be locked (NFS locks only what is open for writing: flock(2)), `say` a warning and
+    go on.
     """
-    above = real(output).parent
+    parent = resolve_folder(output).parent
     made: list[Path] = []
     descriptor = None
     try:
         try:
-            descriptor = _lock(above, made, say)
+            descriptor = _lock(parent, made, say)
         except OSError as error:
-            # where it cannot even be made there is no other render; writing will say why
-            if above.is_dir():
-                why = f"{above} cannot be locked ({error.strerror})"
+            # a folder that cannot be created has no other render; writing will report the reason
+            if parent.is_dir():
+                why = f"{parent} cannot be locked ({error.strerror})"
                 say(f"warning: {why}: see to it that one render runs at a time")
         yield
     finally:
         for folder in reversed(made):
-            with contextlib.suppress(OSError):  # which is: it is not empty
+            with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
         if descriptor is not None:
             os.close(descriptor)
 
 
 @contextmanager
-def unchanged(output: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Keep renders of folder `output` away while it is read; others may read it too.
+def read_lock(output: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a shared lock of folder `output`: no render can write it, others can read it.
 
-    Nothing is made or written. Where the folder above is missing or cannot be locked there is
-    nothing to keep away, or no way to: then go on.
+    Creates and writes nothing. If the parent folder is missing or cannot be locked, go on without
+    a lock.
     """
-    above = real(output).parent
+    parent = resolve_folder(output).parent
     try:
-        descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         descriptor = None
     try:
         if descriptor is not None:
             with contextlib.suppress(OSError):
-                _wait(descriptor, above, say, shared=True)
+                _wait(descriptor, parent, say, shared=True)
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
 
 
-def _lock(above: Path, made: list[Path], say: Callable[[str], None]) -> int:
-    """The open file that holds the lock. Raises OSError where it cannot be had.
+def _lock(parent: Path, made: list[Path], say: Callable[[str], None]) -> int:
+    """Return the file descriptor that holds the lock. Raises OSError if it cannot be obtained.
 
-    Other renders may make and remove the same folder meanwhile: then it is begun again.
+    Other renders may create and remove the same folder meanwhile; then it tries again.
     """
     for tries_left in reversed(range(_TRIES)):
         try:
-            make_folder(above, made)
-            descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+            make_folder(parent, made)
+            descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
         except (FileNotFoundError, FileExistsError):
             if not tries_left:
                 raise
             time.sleep(_POLL)
             continue
         try:
-            _wait(descriptor, above, say)
+            _wait(descriptor, parent, say)
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(above.stat(), os.fstat(descriptor)):
+                if os.path.samestat(parent.stat(), os.fstat(descriptor)):
                     return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), above)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), parent)
 
 
-def _wait(descriptor: int, above: Path, say: Callable[[str], None], shared: bool = False) -> None:
+def _wait(descriptor: int, parent: Path, say: Callable[[str], None], shared: bool = False) -> None:
     import fcntl
 
     how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -109,5 +109,5 @@ def _wait(descriptor: int, above: Path, say: Callable[[str], None], shared: bool
             time.sleep(_POLL)
         else:
             return
-    say(f"waiting for another render in {above}")
+    say(f"waiting for another render in {parent}")
     fcntl.flock(descriptor, how)

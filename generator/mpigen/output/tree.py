@@ -1,4 +1,4 @@
-"""Trees of files: a second one by links, two that trade places."""
+"""Folder trees: copied by hard links, and exchanged atomically."""
 
 import errno
 import os
@@ -11,26 +11,28 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def link(old: Path, new: Path, left_out: AbstractSet[str]) -> dict[PurePosixPath, tuple[int, int]]:
-    """Make `new` the same tree as `old`, by hard links, without the files `left_out`.
+def link_tree(
+    old: Path, new: Path, left_out: AbstractSet[str]
+) -> dict[PurePosixPath, tuple[int, int]]:
+    """Copy the tree `old` to `new` by hard links, without the files `left_out`.
 
-    Returns each folder's access and modification time (ns) in `old`. Raises OSError where
-    anything could not be kept as it is.
+    Returns each folder's access and modification time (ns) in `old`. Raises OSError if anything
+    cannot be preserved as it is.
     """
     device = old.stat().st_dev
     kept: dict[PurePosixPath, tuple[int, int]] = {}
     folders = [PurePosixPath()]
-    for folder in folders:  # which grows
+    for folder in folders:  # the list grows in the loop
         source, target = old / folder, new / folder
-        was = source.lstat()
-        if was.st_dev != device or not os.access(source, os.R_OK | os.W_OK | os.X_OK):
+        old_stat = source.lstat()
+        if old_stat.st_dev != device or not os.access(source, os.R_OK | os.W_OK | os.X_OK):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-        kept[folder] = (was.st_atime_ns, was.st_mtime_ns)
+        kept[folder] = (old_stat.st_atime_ns, old_stat.st_mtime_ns)
         target.mkdir()
-        is_ = target.stat()
-        if (is_.st_uid, is_.st_gid) != (was.st_uid, was.st_gid):
-            os.chown(target, was.st_uid, was.st_gid)
-        # before anything is written: what a new file inherits (group, access list) is the folder's
+        new_stat = target.stat()
+        if (new_stat.st_uid, new_stat.st_gid) != (old_stat.st_uid, old_stat.st_gid):
+            os.chown(target, old_stat.st_uid, old_stat.st_gid)
+        # before any file is written, since new files inherit the folder's group and access list
         shutil.copystat(source, target)
         with os.scandir(source) as entries:
             for entry in entries:
@@ -43,7 +45,7 @@ def link(old: Path, new: Path, left_out: AbstractSet[str]) -> dict[PurePosixPath
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Let two folders trade places, atomically. Raises OSError where that is not possible."""
+    """Exchange two folders atomically. Raises OSError if that is not possible."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -58,7 +60,7 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def make_folder(folder: Path, made: list[Path]) -> None:
-    """Make `folder` and those above it that are missing, and note them in `made`."""
+    """Create `folder` and its missing parents, and append each to `made`."""
     for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         missing.mkdir(exist_ok=True)
         made.append(missing)

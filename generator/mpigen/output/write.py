@@ -1,17 +1,17 @@
 """Writing a render to its folder, all or nothing.
 
-The new tree is built beside output/, with hard links to all that stays, and the two folders
-trade places in one system call. So whoever looks, and whatever is killed, finds the old tree or
-the new one. A shell or container that is inside of output/ meanwhile stays in the old one.
+The new tree is built beside output/, with hard links to all unchanged files, and one system call
+exchanges the two folders. A reader always sees the old tree or the new one, even if the render is
+killed. A shell or container inside output/ stays in the old one.
 
-Where that cannot be, the files are renamed one by one, the manifest last. That is: no Linux; a
-file system that cannot exchange folders or link files; output/ a mount point, or with one in it;
-a folder above it that cannot be written; files of other users; mpigen's own working directory
-inside of output/, since the user's shell would be left in a deleted folder. This way is not
-atomic: what is killed half way is finished by the next render.
+If that is impossible, the files are renamed one by one, the manifest last: without Linux; on a
+file system that cannot exchange folders or link files; if output/ is or contains a mount point;
+if its parent folder cannot be written; with files of other users; and if mpigen's own working
+directory is inside output/, since the user's shell would be left in a deleted folder. This way is
+not atomic: if it is killed half-way, the next render finishes it.
 
-Nothing waits for the disk, but for private keys, which no git has: a power cut may leave other new
-files empty, which `render --check` tells, and `render --force` or git brings back.
+Only private keys are synced to disk, since git does not have them: a power cut may leave other new
+files empty, which `render --check` reports, and `render --force` or git restores.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from pathlib import Path, PurePosixPath
 from mpigen.artifacts.manifest import File
 from mpigen.artifacts.paths import MANIFEST
 from mpigen.errors import InputError
-from mpigen.output.compare import Change, real
-from mpigen.output.tree import exchange, link, make_folder
+from mpigen.output.compare import Change, resolve_folder
+from mpigen.output.tree import exchange, link_tree, make_folder
 
 STAGING = ".mpigen-staging"
 _PRIVATE = 0o600
 _IGNORE = ".gitignore"
 
-# a file less or another order does not help
+# errors that renaming the files one by one would not avoid
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 _Writes = Mapping[str, tuple[str, int]]
@@ -40,13 +40,13 @@ _Writes = Mapping[str, tuple[str, int]]
 def apply(
     changes: Sequence[Change], files: Mapping[str, File], private: Mapping[str, str], output: Path
 ) -> None:
-    """Write `changes` and the new private keys (mode 0600) to `output`, and prune what is removed.
+    """Write `changes` and the new private keys (mode 0600) to `output`, and prune removed files.
 
-    The caller holds the lock of `output` (lock.py). What a killed render left is removed first;
-    without changes nothing else is touched. Raises InputError where the disk is full, or the
-    folder cannot be written: nothing is changed then, unless it says so.
+    The caller holds the write lock of `output` (lock.py). Leftovers of a killed render are removed
+    first; without changes nothing else is touched. Raises InputError if the disk is full or the
+    folder cannot be written; nothing is changed then, unless the message says so.
     """
-    folder = real(output)
+    folder = resolve_folder(output)
     for place in (folder.parent, folder):
         _discard(place / STAGING)
     if not (changes or private):
@@ -60,27 +60,27 @@ def apply(
     try:
         make_folder(folder.parent, made)
         try:
-            _at_once(writes, removed, folder)
+            _swap_trees(writes, removed, folder)
         except OSError as error:
             if error.errno in _DISK:
                 raise
-            # whatever was in the way: this needs less, and if it fails too, its error is told
-            _one_by_one(writes, removed, folder, made)
+            # whatever the cause, this needs less; if it fails as well, its error is reported
+            _rename_files(writes, removed, folder, made)
     except OSError as error:
         for parent in reversed(made):
             with contextlib.suppress(OSError):
                 parent.rmdir()
-        message = f"{_named(error, folder, output)}: cannot be written: {error.strerror}"
+        message = f"{_as_user_names_it(error, folder, output)}: cannot be written: {error.strerror}"
         raise InputError(message, "Nothing was changed.") from error
 
 
-def _at_once(writes: _Writes, removed: Sequence[str], folder: Path) -> None:
-    """Build the new tree beside `folder`, and exchange them. Raises OSError if it cannot be."""
+def _swap_trees(writes: _Writes, removed: Sequence[str], folder: Path) -> None:
+    """Build the new tree beside `folder` and exchange the two. Raises OSError if it cannot."""
     if Path.cwd().is_relative_to(folder):
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), folder)
-    there = folder.exists()
+    exists = folder.exists()
     with _staging(folder.parent) as new:
-        kept = link(folder, new, {*writes, *removed}) if there else {}
+        kept = link_tree(folder, new, {*writes, *removed}) if exists else {}
         for path, (text, mode) in writes.items():
             _write(new / path, text, mode)
         for path in removed:
@@ -88,21 +88,21 @@ def _at_once(writes: _Writes, removed: Sequence[str], folder: Path) -> None:
         touched = {above for path in (*writes, *removed) for above in PurePosixPath(path).parents}
         for untouched in kept.keys() - touched:
             os.utime(new / untouched, ns=kept[untouched])
-        if there:
+        if exists:
             exchange(new, folder)
         else:
             new.rename(folder)
 
 
-def _one_by_one(writes: _Writes, removed: Sequence[str], folder: Path, made: list[Path]) -> None:
-    """Write everything inside of `folder`, then rename each file to its place."""
+def _rename_files(writes: _Writes, removed: Sequence[str], folder: Path, made: list[Path]) -> None:
+    """Write all files into a folder inside `folder`, then rename each to its place."""
     make_folder(folder, made)
     with _staging(folder) as new:
         for path, (text, mode) in writes.items():
             _write(new / path, text, mode)
             make_folder((folder / path).parent, made)
         try:
-            for path in sorted(writes, key=lambda path: _turn(path, writes[path][1])):
+            for path in sorted(writes, key=lambda path: _write_order(path, writes[path][1])):
                 if path != MANIFEST:
                     (new / path).replace(folder / path)
             for path in removed:
@@ -115,8 +115,8 @@ def _one_by_one(writes: _Writes, removed: Sequence[str], folder: Path, made: lis
             raise InputError(message, "Run `mpigen render` again.") from error
 
 
-def _named(error: OSError, folder: Path, output: Path) -> Path:
-    """What an error is about, as the user names it: `output` is what was said for `folder`."""
+def _as_user_names_it(error: OSError, folder: Path, output: Path) -> Path:
+    """Return the path of `error` as the user knows it: `output` is the user's name of `folder`."""
     place = Path(os.fsdecode(error.filename or folder))
     if STAGING in place.parts:
         return output
@@ -124,17 +124,17 @@ def _named(error: OSError, folder: Path, output: Path) -> Path:
     return output.parent / place.relative_to(above) if place.is_relative_to(above) else place
 
 
-def _turn(path: str, mode: int) -> int:
-    """What git ignores comes before what it must not see, a private key before its public half.
+def _write_order(path: str, mode: int) -> int:
+    """Sort .gitignore before the private keys that it hides, and those before their public halves.
 
-    A public half alone would tell the next render that the private one is somewhere else.
+    The next render would take a public half alone for a key whose private half is kept elsewhere.
     """
     return 0 if path == _IGNORE else 1 if mode == _PRIVATE else 2
 
 
 @contextlib.contextmanager
 def _staging(beside: Path) -> Iterator[Path]:
-    """A new folder's path, in a folder of its own that git takes nothing of; gone at the end."""
+    """Yield the path for a new folder inside a git-ignored one, which is removed at the end."""
     staging = beside / STAGING
     try:
         staging.mkdir(mode=0o700)
@@ -145,7 +145,7 @@ def _staging(beside: Path) -> Iterator[Path]:
 
 
 def _discard(staging: Path) -> None:
-    """Remove a staging folder, what git ignores it by at last; leave what is not to be removed."""
+    """Remove a staging folder, its .gitignore last; leave what cannot be removed."""
     with contextlib.suppress(OSError):
         if staging.is_symlink():
             staging.unlink()
@@ -167,7 +167,7 @@ def _write(target: Path, text: str, mode: int) -> None:
 
 
 def _prune(root: Path, path: str) -> None:
-    """Remove the folders that held file `path` of `root` and are empty now."""
+    """Remove the folders above the removed file `path` of `root` that are empty now."""
     for parent in PurePosixPath(path).parents:
         place = root / parent
         if place == root or (place.exists() and any(place.iterdir())):
