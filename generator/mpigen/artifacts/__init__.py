@@ -1,4 +1,4 @@
-"""The rendered folder as both halves know it: the manifest, and the cluster that it describes.
+"""A rendered folder: its manifest, and the cluster that it describes. Both halves import this.
 
-What reads a rendered folder loads nothing else of mpigen: neither pydantic nor Jinja.
+Reading a rendered folder loads nothing else of mpigen, and neither pydantic nor Jinja.
 """

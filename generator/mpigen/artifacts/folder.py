@@ -1,6 +1,6 @@
 """The cluster that a rendered folder describes, for the commands that talk to Docker.
 
-They take the folder alone, never mpigen.yaml: what was reviewed is what is built and deployed.
+They read the folder only, never mpigen.yaml: what was reviewed is built and deployed.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from mpigen.notation.image_names import add_variant
 
 
 class Group(NamedTuple):
-    """A worker group as rendered. How many containers it has now, only the Swarm knows.
+    """A worker group as rendered; only the Swarm knows how many containers it has now.
 
-    `variant` names its image where that is not the cluster's own.
+    `variant` is the name of the group's own image; empty if it runs the cluster's image.
     """
 
     name: str
@@ -29,9 +29,9 @@ class Group(NamedTuple):
 class Artifacts(NamedTuple):
     """A rendered folder. `mpi` is the implementation, as in mpigen.yaml.
 
-    `network` is the key in stack.yml, and the name on the Swarm too if it is `external`;
-    `endpoints` maps nodes to URLs. `source`, the folder of the program's sources, and `ca`, a
-    file, lie beside mpigen.yaml.
+    `network` is the key in stack.yml, and also the name on the Swarm if `external`. `endpoints`
+    maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
+    sources, and of the file `ca` are relative to the folder of mpigen.yaml.
     """
 
     folder: Path
@@ -52,37 +52,37 @@ class Artifacts(NamedTuple):
 
     @property
     def images(self) -> dict[str, str]:
-        """The tag of each image by its variant; the cluster's own has the name ""."""
+        """The tag of each image by its variant; the key of the cluster's own image is ""."""
         names = ["", *(group.variant for group in self.groups)]
         return {name: add_variant(self.image, name) for name in names}
 
     @property
     def stack_file(self) -> Path:
-        """The stack file that `docker stack deploy` is given."""
+        """The file for `docker stack deploy`."""
         return self.folder / STACK
 
     def network_of(self, stack: str) -> str:
-        """The overlay's name on the Swarm."""
+        """Return the name of the overlay of `stack` on the Swarm."""
         return self.network if self.external else f"{stack}_{self.network}"
 
     def script(self, name: str) -> Path:
-        """A rendered script, such as build.sh."""
+        """Return the path of a rendered script, such as build.sh."""
         return self.folder / "scripts" / name
 
 
 def record(artifacts: Artifacts) -> dict[str, Any]:
-    """The cluster as the manifest holds it; `read` takes it back."""
-    said = artifacts._asdict()
-    del said["folder"]
-    said["groups"] = [
+    """Return the cluster as the manifest stores it; `read` is the inverse."""
+    fields = artifacts._asdict()
+    del fields["folder"]
+    fields["groups"] = [
         {key: value for key, value in group._asdict().items() if key != "variant" or value}
         for group in artifacts.groups
     ]
-    return said
+    return fields
 
 
 def read(folder: Path) -> Artifacts:
-    """The artifacts in `folder`. Raises InputError where it is no rendered folder."""
+    """Read the artifacts in `folder`. Raises InputError if it is no rendered folder."""
     if not (folder / MANIFEST).exists():
         raise InputError(f"{folder} is no rendered folder: it has no {MANIFEST}", "mpigen render")
     try:
@@ -94,6 +94,6 @@ def read(folder: Path) -> Artifacts:
         ) from error
 
 
-def _artifacts(folder: Path, said: Mapping[str, Any]) -> Artifacts:
-    groups = tuple(Group(**each) for each in said["groups"])
-    return Artifacts(**{**said, "folder": folder, "groups": groups})
+def _artifacts(folder: Path, fields: Mapping[str, Any]) -> Artifacts:
+    groups = tuple(Group(**each) for each in fields["groups"])
+    return Artifacts(**{**fields, "folder": folder, "groups": groups})

@@ -1,4 +1,4 @@
-"""The manifest of a rendered folder: which files mpigen made, from what, for which cluster."""
+"""The manifest of a rendered folder: mpigen's files, their templates, and the cluster."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from mpigen.errors import InputError
 
 
 class File(NamedTuple):
-    """An artifact: its text, its mode (0o644 or 0o755), and the template that it came from."""
+    """An artifact: its text, its mode (0o644 or 0o755), and its template."""
 
     text: str
     mode: int
@@ -23,7 +23,7 @@ class File(NamedTuple):
 class Override(NamedTuple):
     """Built-in text that a site overrides: a block of `path`, or all of it if `block` is empty.
 
-    `path` is the artifact's; `builtin` is the text that is overridden.
+    `path` is the artifact's; `builtin` is the overridden text.
     """
 
     path: str
@@ -35,10 +35,10 @@ class Override(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A manifest as read from a folder. Everything is empty where there is none.
+    """A manifest as read from a folder; everything is empty if there is none.
 
-    `hashes` has the sha256 of each file that mpigen made, `templates` the template it came from;
-    `keys` the fingerprints by "user" and "host"; `cluster` what `artifacts.folder` makes of it.
+    `hashes` and `templates` have the sha256 and the template of each file that mpigen wrote,
+    `keys` the fingerprints by "user" and "host", `cluster` the fields of `folder.Artifacts`.
     """
 
     version: str = ""
@@ -55,10 +55,10 @@ def with_manifest(
     overrides: Iterable[Override] = (),
     cluster: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, File]:
-    """`files` and the manifest that lists each with its sha256, mode and template.
+    """Return `files` and the manifest that lists each with its sha256, mode and template.
 
-    It has the fingerprints of the keys, so that a review sees which they are, and the built-in
-    text under each of the site's `overrides`, to compare with after an upgrade of mpigen.
+    It has the fingerprints of the keys, so that reviewers can identify them, and the built-in text
+    under each of the site's `overrides`, for comparison after an upgrade of mpigen.
     """
     listing = {
         path: {
@@ -74,18 +74,18 @@ def with_manifest(
         "keys": dict(fingerprints),
         "files": listing,
     }
-    under = [
+    overridden = [
         {"path": each.path, "block": each.block, "builtin": each.builtin.splitlines()}
         for each in overrides
     ]
-    if under:
-        manifest["overrides"] = under
+    if overridden:
+        manifest["overrides"] = overridden
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     return {**files, MANIFEST: File(text, 0o644, "manifest")}
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of `folder`, empty if there is none. Raises InputError if it is not mpigen's."""
+    """Read the manifest of `folder`; empty if there is none. Raises InputError if not mpigen's."""
     place = folder / MANIFEST
     hint = "Bring it back with git checkout, or delete it: render writes it anew."
     if place.is_symlink():
@@ -99,12 +99,12 @@ def read(folder: Path) -> Manifest:
 
 
 def sha256(data: bytes) -> str:
-    """The hash that the manifest holds of a file."""
+    """Return the hash of a file's content, as in the manifest."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _parsed(document: Mapping[str, Any]) -> Manifest:
-    files = {path: entry for path, entry in document["files"].items() if _may_be_made(path)}
+    files = {path: entry for path, entry in document["files"].items() if _is_generated_path(path)}
     return Manifest(
         version=str(document.get("mpigen", "")),
         cluster=dict(document.get("cluster", {})),
@@ -118,8 +118,8 @@ def _parsed(document: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _may_be_made(path: str) -> bool:
-    """Whether a manifest may name `path`: it is below the folder, and no private key."""
+def _is_generated_path(path: str) -> bool:
+    """Whether a manifest may list `path`: it is below the folder, and no private key."""
     parts = PurePosixPath(path).parts
     return (
         "/".join(parts) == path != ""

@@ -1,4 +1,4 @@
-"""Paths below output/ that more than one module has to know."""
+"""Paths below output/ that several modules need."""
 
 MANIFEST = "manifest.json"
 STACK = "stack.yml"

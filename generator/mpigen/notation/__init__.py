@@ -1,1 +1,1 @@
-"""Docker's notations: text that Docker, Swarm and their engines write and read."""
+"""Docker's notations of sizes, subnets and image names."""

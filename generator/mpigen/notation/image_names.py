@@ -2,31 +2,31 @@
 
 
 def repository(image: str) -> str:
-    """The reference without tag and digest: `host:5000/a/b:v1` -> `host:5000/a/b`."""
+    """Return the reference without tag and digest: `host:5000/a/b:v1` -> `host:5000/a/b`."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
 
 
 def tag(image: str) -> str:
-    """The tag of a reference without a digest; `latest` where it names none, as Docker reads it."""
+    """Return the tag of a reference without a digest; `latest` if it has none, as in Docker."""
     return image[len(repository(image)) + 1 :] or "latest"
 
 
 def with_tag(image: str, other: str) -> str:
-    """The reference with another tag: `host:5000/a/b:v1` -> `host:5000/a/b:other`."""
+    """Return the reference with another tag: `host:5000/a/b:v1` -> `host:5000/a/b:other`."""
     return f"{repository(image)}:{other}"
 
 
 def registry(image: str) -> str:
-    """The registry's host; empty for Docker Hub."""
+    """Return the registry's host; empty for Docker Hub."""
     host, slash, _ = image.partition("/")
-    # Docker's rule for a host: it has a dot or a port, or is localhost
+    # by Docker's rule a host has a dot or a port, or is localhost
     return host if slash and ("." in host or ":" in host or host == "localhost") else ""
 
 
 def familiar(image: str) -> str:
-    """The repository as engines print it: `docker.io/library/debian:12` -> `debian`."""
+    """Return the repository as engines print it: `docker.io/library/debian:12` -> `debian`."""
     name = repository(image)
     for prefix in ("docker.io/", "index.docker.io/"):
         if name.startswith(prefix):
@@ -35,7 +35,7 @@ def familiar(image: str) -> str:
 
 
 def add_variant(image: str, name: str) -> str:
-    """The image of a variant: `mpi:1` -> `mpi:1-gpu`. Without a name, the image itself."""
+    """Return the image of a variant: `mpi:1` -> `mpi:1-gpu`. Without a name, the image itself."""
     if not name:
         return image
     tagged = ":" in image.rpartition("/")[2]
@@ -48,5 +48,5 @@ def strip_variant(image: str, name: str) -> str:
 
 
 def image_variable(name: str) -> str:
-    """The variable of deploy.sh that names a variant's image, or with no name the cluster's."""
+    """Return the variable of deploy.sh for a variant's image; without a name, the cluster's."""
     return f"IMAGE_{name.upper().replace('-', '_')}" if name else "IMAGE"

@@ -1,4 +1,4 @@
-"""Sizes as Docker writes them: text to bytes, and bytes to text."""
+"""Sizes in Docker's notation: text to bytes, and bytes to text."""
 
 import re
 
@@ -7,11 +7,11 @@ _TOO_LARGE = 2.0**63
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes in a Docker size such as `512m` or `1.5GiB` (docker/go-units, RAMInBytes).
+    """Convert a Docker size such as `512m` or `1.5GiB` to bytes (docker/go-units, RAMInBytes).
 
-    Raises ValueError where Docker would.
+    Raises ValueError if Docker would refuse it.
     """
-    # ASCII: else the sign for kelvin is a k
+    # ASCII, or the kelvin sign would match k
     flags = re.IGNORECASE | re.ASCII
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, flags)
     size = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else _TOO_LARGE
@@ -21,6 +21,6 @@ def parse_bytes(text: str) -> int:
 
 
 def format_bytes(size: int) -> str:
-    """`size` as people write it: in the largest unit that it is a whole number of."""
+    """Format `size` in the largest unit that divides it, such as `512m`."""
     unit = max((unit for unit in _UNITS if size % _UNITS[unit] == 0), key=_UNITS.__getitem__)
     return f"{size // _UNITS[unit]}{unit}"

@@ -1,1 +1,1 @@
-"""stack.yml: what `docker stack deploy` takes, what a site adds to it, what may not be undone."""
+"""stack.yml: the format that `docker stack deploy` accepts, and merging a site's own keys."""

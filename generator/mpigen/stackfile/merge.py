@@ -1,4 +1,4 @@
-"""A site's own keys merged deeply into the text of stack.yml, its comments kept."""
+"""Merges a site's own keys deeply into the text of stack.yml, and keeps its comments."""
 
 import re
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from mpigen.errors import InputError
 
 Path = tuple[str, ...]
 
-# command lines: what a site says replaces them
-_WHOLE = ("command", "entrypoint", "test")
+# command lines, which a site's value replaces as a whole
+_REPLACED = ("command", "entrypoint", "test")
 
 
 @dataclass(frozen=True)
 class Addition:
-    """What goes into the mapping at `path` of stack.yml; `source` is the field that says it."""
+    """Keys for the mapping at `path` of stack.yml; `source` is the field that they come from."""
 
     path: Path
     value: dict[str, Any]
@@ -26,13 +26,13 @@ class Addition:
 
 
 def merge(text: str, additions: Iterable[Addition]) -> str:
-    """`text` with `additions` in it.
+    """Return `text` with `additions` merged in.
 
     Mappings are merged, lists get more items, all else is replaced. A list of names that meets a
-    mapping becomes one, as `networks` may be either. Raises InputError where a mapping or a list
-    meets something else, or the text lacks the mapping that an addition is for.
+    mapping becomes one, since keys such as `networks` may be either. Raises InputError if a mapping
+    or a list meets anything else, or if the text lacks the mapping that an addition is for.
     """
-    # imported here: few sites need it. It keeps comments, which PyYAML does not.
+    # imported here since few sites need it; unlike PyYAML it keeps comments
     from ruamel.yaml import YAML
 
     editor = YAML()
@@ -48,21 +48,21 @@ def merge(text: str, additions: Iterable[Addition]) -> str:
             where = ".".join(addition.path)
             raise InputError(f"{addition.source}: the site's own stack.yml has no {where}")
         for key, value in addition.value.items():
-            _put(target, key, value, (*addition.path, key), addition.source)
+            _merge_value(target, key, value, (*addition.path, key), addition.source)
     merged = StringIO()
     editor.dump(document, merged)
     return merged.getvalue()
 
 
-def _put(target: Any, key: str, value: Any, path: Path, source: str) -> None:
-    old = None if key in _WHOLE else target.get(key)
+def _merge_value(target: Any, key: str, value: Any, path: Path, source: str) -> None:
+    old = None if key in _REPLACED else target.get(key)
     if isinstance(old, list) and isinstance(value, dict) and all(isinstance(i, str) for i in old):
         old = target[key] = {str(name): None for name in old}
     if isinstance(old, dict) and isinstance(value, list) and not any(old.values()):
         value = dict.fromkeys(value)
     if isinstance(old, dict) and isinstance(value, dict):
         for inner, added in value.items():
-            _put(old, inner, added, (*path, inner), source)
+            _merge_value(old, inner, added, (*path, inner), source)
     elif isinstance(old, list) and isinstance(value, list):
         old.extend(item for item in map(_quoted, value) if item not in old)
     elif isinstance(old, (dict, list)) and not isinstance(value, type(old)) and value is not None:
@@ -76,16 +76,16 @@ def _put(target: Any, key: str, value: Any, path: Path, source: str) -> None:
 
 
 def _key(key: str) -> str:
-    """`key`, in quotes unless every reader of YAML takes it for the text that it is."""
+    """Return `key`, quoted unless every YAML parser reads it as that text."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", key) and yaml.safe_load(key) == key
-    # the YAML library of Docker takes these for booleans, PyYAML does not
+    # Docker's YAML library reads these as booleans, PyYAML does not
     return key if plain and key not in ("y", "Y", "n", "N") else DoubleQuotedScalarString(key)
 
 
 def _quoted(value: Any) -> Any:
-    """`value` as YAML that means it in every reader: text in double quotes, `$` doubled."""
+    """Return `value` as YAML that every parser reads alike: text double-quoted, `$` doubled."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, str):

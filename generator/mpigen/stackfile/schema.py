@@ -1,4 +1,4 @@
-"""What `docker stack deploy` takes: every problem of a stack file, or of a part of one."""
+"""The format that `docker stack deploy` accepts: finds every problem of a stack file or a part."""
 
 import difflib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Part = Literal["stack", "service", "network"]
 Path = tuple[str | int, ...]
 
 # docker/cli, cli/compose/types: UnsupportedProperties and DeprecatedProperties. The command
-# names them in a warning that scrolls by, and goes on without them.
+# ignores these keys with a warning that is easily missed.
 _IGNORED = {
     "build": "the image is built by scripts/build.sh",
     "cgroup_parent": "",
@@ -39,7 +39,7 @@ _IGNORED = {
 
 
 def problems(value: object, part: Part) -> list[tuple[Path, str]]:
-    """What `docker stack deploy` would refuse or ignore in `value`: where, and what is wrong."""
+    """Return path and message of all that `docker stack deploy` would refuse or ignore."""
     found = (
         problem for error in _validator(part).iter_errors(value) for problem in _explain(error)
     )
@@ -48,14 +48,14 @@ def problems(value: object, part: Part) -> list[tuple[Path, str]]:
 
 @cache
 def _validator(part: Part) -> "Draft202012Validator":
-    # imported here: it takes as long as a third of a render, and few sites need it
+    # imported here: loading it takes as long as a third of a render, and few sites need it
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator({"$defs": definitions(), "$ref": f"#/$defs/{part}"})
 
 
 def definitions() -> dict[str, Any]:
-    """The parts of a stack file by name, as JSON Schema: a `Part` and what it is made of."""
+    """Return the JSON Schema of each `Part` of a stack file, and of its components, by name."""
     text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
     definitions: dict[str, Any] = yaml.safe_load(text)["$defs"]
     return definitions
@@ -73,7 +73,7 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
                 if key not in known and not key.startswith("x-"):
                     yield (*path, key), _unknown(key, known)
         case "anyOf":
-            # the branch of the same type as what was given says best what is wrong with it
+            # the branch with the type of the given value explains the fault best
             inner = [each for each in error.context if each.validator != "type"]
             if inner:
                 for each in inner:
@@ -83,7 +83,7 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
             hint = ": put it in quotes" if kinds == ["string"] and _is_plain(given) else ""
-            yield path, f"{given!r} must be {' or '.join(map(_in_words, kinds))}{hint}"
+            yield path, f"{given!r} must be {' or '.join(map(_type_name, kinds))}{hint}"
         case "enum":
             yield path, f"{given!r} must be one of {', '.join(rule)}"
         case "pattern" if rule.endswith("(ns|us|µs|ms|s|m|h))+$"):
@@ -107,7 +107,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, (bool, int, float))
 
 
-def _in_words(kind: str) -> str:
+def _type_name(kind: str) -> str:
     words = {
         "string": "text",
         "integer": "a whole number",
