@@ -25,7 +25,7 @@ def _said(results: Results) -> list[str]:
 @pytest.mark.parametrize("count", [2, 3, 4, 16])
 def test_nothing_is_slow_where_pairs_differ_a_little(count: int) -> None:
     made = benches.results([f"node-{i // 2}" for i in range(count)])
-    assert judge.slow(made) == [] and judge.findings(made) == []
+    assert judge.slow_pairs(made) == [] and judge.findings(made) == []
 
 
 @pytest.mark.parametrize("node", ["node-1", "node-2", "node-3"])
@@ -33,7 +33,7 @@ def test_a_node_whose_pairs_are_slow_is_named_and_its_pairs_are_not(node: str) -
     # of three nodes, and even where two hosts of four are on it: most pairs are slow then
     (finding,) = judge.findings(_with(node, 20, 1))
     assert finding.what.startswith(f"{node} is slow: ")
-    assert "busy server" in finding.perhaps and "MTU" not in finding.perhaps
+    assert "busy server" in finding.possible_cause and "MTU" not in finding.possible_cause
 
 
 def test_of_many_nodes_two_are_named() -> None:
@@ -54,7 +54,7 @@ def test_one_bad_link_names_the_two_hosts_and_no_node() -> None:
     (finding,) = judge.findings(made)
     assert finding.what.startswith("w-2 – w-5: ")
     assert "92.6 MB/s from w-2 to w-5, 0.09 of the usual" in finding.what
-    assert "cable" in finding.perhaps and "MTU" in finding.perhaps
+    assert "cable" in finding.possible_cause and "MTU" in finding.possible_cause
 
 
 def test_a_slow_container_of_a_good_node_is_named_as_a_host() -> None:
@@ -85,9 +85,9 @@ def test_what_could_not_be_measured_comes_first_and_is_told_apart() -> None:
     made = benches.results([f"node-{i}" for i in range(5)])
     (mtu,) = judge.findings(benches.without(made, 1, 3))
     assert mtu.what == "w-2 – w-4: could not be measured"
-    assert "MTU" in mtu.perhaps
+    assert "MTU" in mtu.possible_cause
     (gone,) = judge.findings(benches.without(made, 1, 3, latency=False))
-    assert "no answer" in gone.perhaps
+    assert "no answer" in gone.possible_cause
     for other in (0, 2, 3, 4):
         made = benches.without(made, *sorted((1, other)))
     (node,) = _said(made)

@@ -49,7 +49,7 @@ ABOUT = {"cluster": "c", "stack": "s", "when": "now", "mpigen": "1", "image": "i
 
 
 def test_hosts_are_in_the_order_of_nodes_and_names_whatever_the_ranks_were() -> None:
-    made = results.made(_printed(), ABOUT)
+    made = results.parse(_printed(), ABOUT)
     assert [host.host for host in made.hosts] == ["w-9", "w-10", "w-1"]
     first, second = made.pairs
     assert (first.a, first.b, second.a, second.b) == (0, 1, 1, 2)
@@ -61,7 +61,7 @@ def test_hosts_are_in_the_order_of_nodes_and_names_whatever_the_ranks_were() -> 
 @pytest.mark.parametrize("printed", ["", "nonsense", "{}", _printed(hosts=3), _printed() + "x"])
 def test_other_output_is_no_result(printed: str) -> None:
     with pytest.raises(ValueError):
-        results.made(printed, ABOUT)
+        results.parse(printed, ABOUT)
 
 
 def test_a_file_holds_all_of_it(tmp_path: Path) -> None:
@@ -94,10 +94,10 @@ def test_what_has_changed_is_told_the_worst_first() -> None:
         lambda a, b: (3, 1) if (a.host, b.host) == ("w-1", "w-3") else (1, 0.5),
     )
     told = compare.changes(MADE, late)
-    assert told[0].what == "w-1 – w-3, 8 B" and told[0].says == "3.0 times as bad"
-    assert {each.says for each in told[1:]} == {"2.0 times as good"}
+    assert told[0].what == "w-1 – w-3, 8 B" and told[0].verdict == "3.0 times as bad"
+    assert {each.verdict for each in told[1:]} == {"2.0 times as good"}
     assert {"w-1 → w-4, 1 MiB", "w-4 → w-1, 1 MiB"} < {each.what for each in told}
-    assert [each.says for each in compare.changes(late, MADE)][-1] == "3.0 times as good"
+    assert [each.verdict for each in compare.changes(late, MADE)][-1] == "3.0 times as good"
 
 
 def test_hosts_settings_and_versions_that_are_others_are_told() -> None:

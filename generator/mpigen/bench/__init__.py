@@ -1,1 +1,1 @@
-"""What `mpigen bench` has measured: the results, what is slow in them, and how they are shown."""
+"""`mpigen bench`: the measurement, its results, what is slow in them, and the report."""

@@ -1,4 +1,4 @@
-"""Curves over message size: from values to places in an SVG, both axes by powers."""
+"""Line charts over message size: values to SVG coordinates, both axes logarithmic."""
 
 import math
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from mpigen.bench import words
 
 WIDTH, HEIGHT = 600, 290
-# of the plot within the picture
+# the edges of the plot within the picture, in pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 576, 14, 256
 
 
 @dataclass(frozen=True)
 class Series:
-    """A line: its name, and (bytes, microseconds) of each point."""
+    """A line's name, and the (bytes, microseconds) of its points."""
 
     name: str
     points: tuple[tuple[int, float], ...]
@@ -20,7 +20,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis, in pixels, and what is written there."""
+    """A position on an axis, in pixels, and its label."""
 
     at: float
     text: str
@@ -28,7 +28,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a line, and the words that it shows when it is pointed at."""
+    """A point of a line, in pixels, and its tooltip."""
 
     x: float
     y: float
@@ -37,20 +37,20 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line in the picture."""
+    """A line of a chart."""
 
     name: str
     dots: tuple[Dot, ...]
 
     @property
     def path(self) -> str:
-        """The points of an SVG polyline."""
+        """The `points` of an SVG polyline."""
         return " ".join(f"{dot.x:.1f},{dot.y:.1f}" for dot in self.dots)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What the picture has, in pixels; the lines' names stand beside it."""
+    """A chart in pixels, without the legend."""
 
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -64,7 +64,7 @@ class Chart:
 
 
 def chart(series: list[Series]) -> Chart | None:
-    """The picture of some lines; None where there is no point."""
+    """Return the chart of `series`, or None if there are no points."""
     sizes = sorted({size for each in series for size, _ in each.points})
     times = [us for each in series for _, us in each.points if us > 0]
     if not times:

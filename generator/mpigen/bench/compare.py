@@ -1,4 +1,4 @@
-"""What has changed between two benches, beyond what two runs of the same differ by."""
+"""Differences between two benches that exceed the variation between equal runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from mpigen.bench import words
 from mpigen.bench.results import Results, Spread
 
 NOISE = 1.25
-"""A change is told from so many times on, and if the middle halves of both do not meet."""
+"""The least ratio that counts as a change; the interquartile ranges must not overlap either."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of both. `times` is how many times as good it is now; below 1 it is worse."""
+    """A figure of both benches. `times` is how many times better the new one is; below 1, worse."""
 
     what: str
     before: str
@@ -20,8 +20,8 @@ class Change:
     times: float
 
     @property
-    def says(self) -> str:
-        """How it is now, in words."""
+    def verdict(self) -> str:
+        """The change in words."""
         if self.times > 1:
             return f"{self.times:.1f} times as good"
         return f"{1 / self.times:.1f} times as bad"
@@ -38,15 +38,15 @@ class _Figure:
 
 
 def changes(old: Results, new: Results) -> list[Change]:
-    """Figures that both have and that differ, the worst first."""
+    """Return the figures of both benches that differ, the worst first."""
     before, after = dict(_figures(old)), dict(_figures(new))
     found = []
     for what in before:
         if what not in after:
             continue
         a, b = before[what], after[what]
-        meet = a.spread.low <= b.spread.high and b.spread.low <= a.spread.high
-        if meet or not a.spread.median or not b.spread.median:
+        overlap = a.spread.low <= b.spread.high and b.spread.low <= a.spread.high
+        if overlap or not a.spread.median or not b.spread.median:
             continue
         times = b.spread.median / a.spread.median
         if max(times, 1 / times) >= NOISE:
@@ -56,7 +56,7 @@ def changes(old: Results, new: Results) -> list[Change]:
 
 
 def circumstances(old: Results, new: Results) -> list[str]:
-    """What else is different: hosts, where they are, the image, MPI, settings; a sentence each."""
+    """Return a sentence per other difference: hosts, their nodes, image, MPI, settings."""
     found = []
     was, now = ({host.host: host for host in each.hosts} for each in (old, new))
     for word, names in (("gone", was.keys() - now.keys()), ("new", now.keys() - was.keys())):
@@ -85,7 +85,7 @@ def circumstances(old: Results, new: Results) -> list[str]:
 def _figures(results: Results) -> Iterator[tuple[str, _Figure]]:
     for pair in results.pairs:
         a, b = results.hosts[pair.a].host, results.hosts[pair.b].host
-        # in the order of their names: a host may be on another node now
+        # ordered by name, since the order of results changes if a host moves to another node
         first, second = sorted((a, b))
         yield f"{first} – {second}, 8 B", _Figure(pair.latency_us, "us", False)
         yield f"{a} → {b}, 1 MiB", _Figure(pair.there_mb_s, "MB/s", True)

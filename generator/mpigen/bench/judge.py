@@ -1,4 +1,4 @@
-"""What is slow in the results of a bench, whose fault it may be, in plain words."""
+"""Finds slow pairs in the results of a bench, and the nodes or hosts that may be the cause."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -9,18 +9,18 @@ from mpigen.bench import words
 from mpigen.bench.results import Host, Pair, Results
 
 FACTOR = 2.0
-"""A pair is slow beyond so many times what is usual for its kind."""
-# of a node's pairs, for the node to be named and not the pairs
-_MOST = 0.75
-_BUSY = 0.5
+"""A pair is slow if it takes more than this many times its kind's baseline."""
+# the share of a node's pairs that must be slow, for the node to be reported in place of the pairs
+_BLAME_SHARE = 0.75
+_BUSY_LOAD = 0.5  # load per CPU
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What a good pair of a kind does: the last of the quickest quarter, each node or two nodes
-    that have several pairs by their best one.
+class Baseline:
+    """Baseline of a kind of pair: the 25th percentile, with the best pair of each pair of nodes.
 
-    The median would do in large clusters only: of 3 nodes one slow one spoils two pairs of three.
+    `latency` is in microseconds, `bandwidth` in MB/s; `count` is the number of pairs. The median
+    fails on small clusters: one slow node of three spoils two pairs of three.
     """
 
     latency: float
@@ -29,16 +29,16 @@ class Usual:
 
 
 @dataclass(frozen=True)
-class Slow:
-    """A slow pair: how many times as slow as usual; 0 where nothing was measured."""
+class SlowPair:
+    """A slow pair: latency and bandwidth as multiples of the baseline's time; 0 if not measured."""
 
     pair: Pair
     latency: float
     bandwidth: float
 
     @property
-    def perhaps(self) -> str:
-        """What it may come of."""
+    def possible_cause(self) -> str:
+        """A possible cause of the slowness, in words."""
         if self.pair.failed:
             if self.pair.latency_us.median:
                 return "small messages pass and large ones do not: an MTU too large for the way"
@@ -52,14 +52,14 @@ class Slow:
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence on what is not as it should be, and what it may come of."""
+    """A sentence on a fault, and its possible cause."""
 
     what: str
-    perhaps: str
+    possible_cause: str
 
 
-def usual(results: Results) -> dict[bool, Usual]:
-    """What is usual for pairs on one node (True) and on two (False), where there are such."""
+def baselines(results: Results) -> dict[bool, Baseline]:
+    """Return the baselines of pairs on one node (True) and on two (False), if there are any."""
     found = {}
     for same in (False, True):
         pairs = [p for p in results.pairs if results.same_node(p) == same]
@@ -75,38 +75,39 @@ def usual(results: Results) -> dict[bool, Usual]:
             last = (len(best) - 1) // 4
             latency = sorted(latency for latency, _ in best.values())[last]
             bandwidth = sorted((bandwidth for _, bandwidth in best.values()), reverse=True)[last]
-            found[same] = Usual(0.0 if latency == inf else latency, bandwidth, len(pairs))
+            found[same] = Baseline(0.0 if latency == inf else latency, bandwidth, len(pairs))
     return found
 
 
-def slow(results: Results) -> list[Slow]:
-    """The pairs that are slow, or could not be measured; the slowest first."""
-    norm = usual(results)
+def slow_pairs(results: Results) -> list[SlowPair]:
+    """Return the pairs that could not be measured, then the slow ones, slowest first."""
+    norm = baselines(results)
     found = []
     for pair in results.pairs:
         good = norm[results.same_node(pair)]
         latency = pair.latency_us.median / good.latency if good.latency else 0.0
         bandwidth = good.bandwidth / pair.bandwidth if pair.bandwidth else 0.0
         if pair.failed or max(latency, bandwidth) > FACTOR:
-            found.append(Slow(pair, latency, bandwidth))
+            found.append(SlowPair(pair, latency, bandwidth))
     return sorted(found, key=lambda one: (not one.pair.failed, -max(one.latency, one.bandwidth)))
 
 
 def findings(results: Results) -> list[Finding]:
-    """All that catches the eye: nodes, hosts, pairs, then what the hosts themselves say."""
-    left = slow(results)
+    """Return all findings: slow nodes, hosts and pairs, then unequal MTUs and busy nodes."""
+    left = slow_pairs(results)
     found = []
-    for noun, of, every in (
+    for noun, name_of, every in (
         ("node", _node, [p for p in results.pairs if not results.same_node(p)]),
         ("host", _host, list(results.pairs)),
     ):
-        for name in _blamed(results, left, of, every):
-            its = [one for one in left if name in _ends(results, one.pair, of)]
-            there = sum(name in _ends(results, pair, of) for pair in every)
+        for name in _culprits(results, left, name_of, every):
+            its = [one for one in left if name in _ends(results, one.pair, name_of)]
+            total = sum(name in _ends(results, pair, name_of) for pair in every)
             left = [one for one in left if one not in its]
-            found.append(_of_one(results, noun, name, its, there))
+            found.append(_culprit_finding(results, noun, name, its, total))
     found += [
-        Finding(f"{results.name(one.pair)}: {_how(results, one)}", one.perhaps) for one in left
+        Finding(f"{results.name(one.pair)}: {_symptom(results, one)}", one.possible_cause)
+        for one in left
     ]
     return [*found, *_mtus(results), *_busy(results)]
 
@@ -119,52 +120,55 @@ def _host(host: Host) -> str:
     return host.host
 
 
-def _ends(results: Results, pair: Pair, of: Callable[[Host], str]) -> set[str]:
-    return {of(results.hosts[pair.a]), of(results.hosts[pair.b])}
+def _ends(results: Results, pair: Pair, name_of: Callable[[Host], str]) -> set[str]:
+    return {name_of(results.hosts[pair.a]), name_of(results.hosts[pair.b])}
 
 
-def _blamed(
-    results: Results, left: list[Slow], of: Callable[[Host], str], every: list[Pair]
+def _culprits(
+    results: Results, left: list[SlowPair], name_of: Callable[[Host], str], every: list[Pair]
 ) -> Iterator[str]:
-    """Those that most pairs are slow with, the worst first; others' slow pairs are theirs then."""
+    """Yield nodes or hosts whose pairs are mostly slow, worst first, each without earlier pairs."""
     gone: set[str] = set()
     while True:
-        all_of = _counted(results, every, of, gone)
-        slow_of = _counted(results, [one.pair for one in left if one.pair in every], of, gone)
+        all_of = _counted(results, every, name_of, gone)
+        slow_of = _counted(results, [one.pair for one in left if one.pair in every], name_of, gone)
         shares = {name: count / all_of[name] for name, count in slow_of.items() if count > 1}
         if not shares:
             return
         worst = max(shares, key=lambda name: (shares[name], slow_of[name]))
-        if shares[worst] < _MOST:
+        if shares[worst] < _BLAME_SHARE:
             return
         gone.add(worst)
         yield worst
 
 
 def _counted(
-    results: Results, pairs: Collection[Pair], of: Callable[[Host], str], without: set[str]
+    results: Results, pairs: Collection[Pair], name_of: Callable[[Host], str], without: set[str]
 ) -> Counter[str]:
-    """How many of the pairs each end has, those left out that an end in `without` has."""
-    ends = [_ends(results, pair, of) for pair in pairs]
+    """Count the pairs of each end, without the pairs that have an end in `without`."""
+    ends = [_ends(results, pair, name_of) for pair in pairs]
     return Counter(name for names in ends if not names & without for name in names)
 
 
-def _of_one(results: Results, noun: str, name: str, its: list[Slow], there: int) -> Finding:
+def _culprit_finding(
+    results: Results, noun: str, name: str, its: list[SlowPair], total: int
+) -> Finding:
     known = any(host.node != host.host for host in results.hosts)
     noun_of = noun if known else "host"
     named = name if name.startswith(noun_of) else f"{noun_of} {name}"
-    what = f"{named} is slow: {len(its)} of its {there} pairs"
+    what = f"{named} is slow: {len(its)} of its {total} pairs"
     what += " with other nodes" if noun == "node" and known else ""
-    reasons = [reason for reason, _ in Counter(one.perhaps for one in its).most_common()]
+    reasons = [reason for reason, _ in Counter(one.possible_cause for one in its).most_common()]
     failed = sum(one.pair.failed for one in its)
     if failed:
         return Finding(f"{what}, {failed} of which could not be measured", "; ".join(reasons))
     return Finding(
-        f"{what}; the worst, {results.name(its[0].pair)}, has {_how(results, its[0])}", reasons[0]
+        f"{what}; the worst, {results.name(its[0].pair)}, has {_symptom(results, its[0])}",
+        reasons[0],
     )
 
 
-def _how(results: Results, one: Slow) -> str:
+def _symptom(results: Results, one: SlowPair) -> str:
     if one.pair.failed:
         return "could not be measured"
     parts = []
@@ -194,7 +198,7 @@ def _mtus(results: Results) -> Iterator[Finding]:
 def _busy(results: Results) -> Iterator[Finding]:
     nodes = {}
     for host in results.hosts:
-        if host.load > _BUSY * host.cpus:
+        if host.load > _BUSY_LOAD * host.cpus:
             nodes[host.node] = f"{host.node} (load {host.load:.1f} on {host.cpus} CPUs)"
     if nodes:
         yield Finding(

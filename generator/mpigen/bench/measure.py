@@ -80,7 +80,7 @@ def run(
         "settings": _settings(artifacts),
     }
     try:
-        return code, results.made(said, about)
+        return code, results.parse(said, about)
     except ValueError:
         raise ClusterError(
             f"the bench has ended with {code} and without results", "See what it says above."

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, no script either."""
+"""The report: one self-contained HTML file without scripts."""
 
 import math
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from mpigen.bench import compare, judge, words
 from mpigen.bench.chart import Chart, Series, chart
 from mpigen.bench.results import Curve, Results
 
-# a map of more hosts than this shows colours, and its figures when they are pointed at
-_MOST_FIGURES = 20
-# so many times the usual is the strongest colour
-_HOTTEST = 8.0
+# a map of more hosts shows only colours, and its figures as tooltips
+_MAX_HOSTS_WITH_FIGURES = 20
+# this many times the baseline gets the strongest colour
+_HOTTEST_FACTOR = 8.0
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a heat map says of two hosts. `heat` is 0 for as fast as usual, up to 1."""
+    """A heat map's cell for two hosts. `heat` is 0 at the baseline, and 1 at most."""
 
     text: str
     title: str
@@ -29,7 +29,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Rows and columns are the hosts; None is a host with itself."""
+    """A heat map with hosts as rows and columns; None is a host with itself."""
 
     title: str
     note: str
@@ -37,7 +37,7 @@ class HeatMap:
 
 
 def page(results: Results, old: Results | None = None) -> str:
-    """The report of `results`; compared with those of an earlier bench, if given."""
+    """Return the report of `results`, compared with the earlier bench `old` if given."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -51,9 +51,9 @@ def page(results: Results, old: Results | None = None) -> str:
         nodes=len({host.node for host in results.hosts}),
         findings=judge.findings(results),
         factor=judge.FACTOR,
-        usual=judge.usual(results),
+        usual=judge.baselines(results),
         maps=(_latency(results), _bandwidth(results)),
-        figures=len(results.hosts) <= _MOST_FIGURES,
+        figures=len(results.hosts) <= _MAX_HOSTS_WITH_FIGURES,
         collectives=_collectives(results),
         pairs=_pairs(results),
         allreduce=next((one for one in results.collectives if one.name == "allreduce"), None),
@@ -73,7 +73,7 @@ def _latency(results: Results) -> HeatMap:
             f"{words.duration(spread.median)} one way, "
             f"half of them {words.short(spread.low)} to {words.short(spread.high)}",
         )
-    usual = {same: norm.latency for same, norm in judge.usual(results).items()}
+    usual = {same: norm.latency for same, norm in judge.baselines(results).items()}
     note = "us one way, of a message of 8 B: the median of all round trips, halved."
     return _map(results, "Latency", note, figures, usual, less_is_better=True)
 
@@ -87,7 +87,7 @@ def _bandwidth(results: Results) -> HeatMap:
         ):
             middle = f"half of them {words.short(spread.low)} to {words.short(spread.high)}"
             figures[a, b] = (spread.median, f"{words.short(spread.median)} MB/s, {middle}")
-    usual = {same: norm.bandwidth for same, norm in judge.usual(results).items()}
+    usual = {same: norm.bandwidth for same, norm in judge.baselines(results).items()}
     note = "MB/s from the host of the row to that of the column, by messages of 1 MiB."
     return _map(results, "Bandwidth", note, figures, usual, less_is_better=False)
 
@@ -105,14 +105,14 @@ def _map(
             return None
         one, other = results.hosts[a], results.hosts[b]
         same = one.node == other.node
-        value, words_of = figures.get((a, b), (0.0, ""))
+        value, figure = figures.get((a, b), (0.0, ""))
         way = f"{one.host} ({one.node}) → {other.host} ({other.node})"
         if not value:
             return Cell("✗", f"{way}: could not be measured", 1.0, True, same)
         times = value / usual[same] if less_is_better else usual[same] / value
-        heat = min(1.0, max(0.0, math.log(times) / math.log(_HOTTEST)))
-        said = f"{way}: {words_of}; {times:.2f} times the usual time"
-        return Cell(words.short(value), said, round(heat, 3), times > judge.FACTOR, same)
+        heat = min(1.0, max(0.0, math.log(times) / math.log(_HOTTEST_FACTOR)))
+        tooltip = f"{way}: {figure}; {times:.2f} times the usual time"
+        return Cell(words.short(value), tooltip, round(heat, 3), times > judge.FACTOR, same)
 
     hosts = range(len(results.hosts))
     return HeatMap(title, note, tuple(tuple(cell(a, b) for b in hosts) for a in hosts))

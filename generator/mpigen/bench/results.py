@@ -1,4 +1,4 @@
-"""The results of a bench: what mpi-bench prints, in a fixed order, and as a file."""
+"""The results of a bench: mpi-bench's output in a fixed order, and as a JSON file."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from mpigen.errors import InputError
 
 
 class Spread(NamedTuple):
-    """The median of what was measured, between its quartiles; zeros where nothing was."""
+    """The lower quartile, median and upper quartile of a measurement; zeros if there is none."""
 
     low: float
     median: float
@@ -21,7 +21,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class Host:
-    """A container that took part. `load` is the server's, of the minute before."""
+    """A container that took part. `load` is the server's load average of the minute before."""
 
     host: str
     node: str
@@ -33,7 +33,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Pair:
-    """Hosts by their number: one way's microseconds of 8 B, and MB (10^6 B) a second at 1 MiB."""
+    """Two hosts by index: one-way time of 8 B (us), and bandwidth at 1 MiB (10^6 B/s)."""
 
     a: int
     b: int
@@ -44,13 +44,13 @@ class Pair:
 
     @property
     def bandwidth(self) -> float:
-        """The slower direction's."""
+        """The bandwidth of the slower direction."""
         return min(self.there_mb_s.median, self.back_mb_s.median)
 
 
 @dataclass(frozen=True)
 class Point:
-    """How long a message of `size` bytes takes one way."""
+    """The one-way time of a message of `size` bytes."""
 
     size: int
     us: Spread
@@ -58,7 +58,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A pair's time over size."""
+    """A pair's one-way time over message size."""
 
     a: int
     b: int
@@ -67,7 +67,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Collective:
-    """How long an operation of all hosts takes; in an alltoall each pair exchanges `size` bytes."""
+    """The time of an operation of all hosts; in an alltoall each pair exchanges `size` bytes."""
 
     name: str
     size: int
@@ -76,7 +76,7 @@ class Collective:
 
 @dataclass(frozen=True)
 class Results:
-    """All of one bench. `when` is UTC, as ISO 8601; `settings` are as they were rendered."""
+    """The results of one bench. `when` is UTC in ISO 8601; `settings` are as rendered."""
 
     cluster: str
     stack: str
@@ -97,25 +97,25 @@ class Results:
         return self.hosts[pair.a].node == self.hosts[pair.b].node
 
     def name(self, pair: Pair | Curve) -> str:
-        """The pair's hosts, in words."""
+        """Return the names of the pair's hosts."""
         return f"{self.hosts[pair.a].host} – {self.hosts[pair.b].host}"
 
 
-_AS_JSON = TypeAdapter(Results)
+_ADAPTER = TypeAdapter(Results)
 
 
-def made(printed: str, about: dict[str, Any]) -> Results:
-    """The results that mpi-bench has `printed`, with what it does not know; hosts by node and name.
+def parse(printed: str, about: dict[str, Any]) -> Results:
+    """Parse the output of mpi-bench, add the fields `about`, and sort hosts by node and name.
 
-    Raises ValueError where that is not what mpi-bench prints.
+    Raises ValueError if `printed` is not the output of mpi-bench.
     """
-    return _in_order(_AS_JSON.validate_python({**json.loads(printed), **about}))
+    return _in_order(_ADAPTER.validate_python({**json.loads(printed), **about}))
 
 
 def read(file: Path) -> Results:
-    """The results of an earlier bench. Raises InputError for a file that holds none."""
+    """Read the results of an earlier bench. Raises InputError if the file has none."""
     try:
-        return _AS_JSON.validate_json(file.read_bytes())
+        return _ADAPTER.validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
@@ -128,12 +128,12 @@ def read(file: Path) -> Results:
 
 
 def as_json(results: Results) -> str:
-    """The text of a results file."""
-    return json.dumps(_AS_JSON.dump_python(results, mode="json"), indent=1) + "\n"
+    """Return the text of a results file."""
+    return json.dumps(_ADAPTER.dump_python(results, mode="json"), indent=1) + "\n"
 
 
 def _in_order(results: Results) -> Results:
-    """Hosts by node, then by name, and each pair from the earlier to the later one."""
+    """Sort hosts by node, then by name, and turn each pair from the earlier to the later host."""
     order = sorted(range(len(results.hosts)), key=lambda i: _key(results.hosts[i]))
     now = {before: after for after, before in enumerate(order)}
     pairs = [
@@ -158,6 +158,6 @@ def _in_order(results: Results) -> Results:
 
 
 def _key(host: Host) -> list[tuple[str, int]]:
-    """node-10 after node-9."""
+    """Return a sort key that has node-10 after node-9."""
     parts = re.findall(r"(\D*)(\d*)", f"{host.node}\0{host.host}")
     return [(text, int(number or 0)) for text, number in parts]

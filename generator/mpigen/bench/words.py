@@ -1,15 +1,15 @@
-"""Figures as people read them: three digits that say something, and no exponent."""
+"""Figures for people: three significant digits, no exponent."""
 
 
 def short(value: float) -> str:
-    """A measured figure: 1,043 or 402 or 22.8 or 1.25; a dash where nothing was measured."""
+    """Format a measured figure: 1,043 or 402 or 22.8 or 1.25; a dash if nothing was measured."""
     if not value:
         return "–"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def size(count: int) -> str:
-    """The bytes of a message: 8 B, 4 KiB, 1 MiB."""
+    """Format the bytes of a message: 8 B, 4 KiB, 1 MiB."""
     for power, unit in ((1024**2, "MiB"), (1024, "KiB")):
         if count >= power:
             return f"{count / power:g} {unit}"
@@ -17,7 +17,7 @@ def size(count: int) -> str:
 
 
 def duration(us: float) -> str:
-    """Microseconds in the unit that fits: 22.8 us, 1.25 ms, 2.00 s."""
+    """Format microseconds in a suitable unit: 22.8 us, 1.25 ms, 2.00 s."""
     for power, unit in ((1e6, "s"), (1e3, "ms")):
         if us >= power:
             return f"{short(us / power)} {unit}"

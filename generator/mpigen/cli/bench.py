@@ -113,7 +113,7 @@ def _print(found: "Results", old: "Results | None") -> None:
     # a locale that has no ✗ gets its own sign for what it cannot say
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    slow = {one.pair for one in judge.slow(found)}
+    slow = {one.pair for one in judge.slow_pairs(found)}
     rows = []
     for pair in found.pairs:
         a, b = found.hosts[pair.a], found.hosts[pair.b]
@@ -140,7 +140,7 @@ def _print(found: "Results", old: "Results | None") -> None:
         )
     typer.echo("")
     for finding in judge.findings(found):
-        typer.echo(f"✗ {finding.what}\n    perhaps {finding.perhaps}")
+        typer.echo(f"✗ {finding.what}\n    perhaps {finding.possible_cause}")
     if not judge.findings(found):
         typer.echo(f"no pair takes more than {judge.FACTOR:g} times what is usual for its kind")
     if old:
@@ -152,7 +152,7 @@ def _print_changes(changes: "list[Change]", others: list[str], when: str) -> Non
 
     typer.echo(f"\nsince {when}:")
     if changes:
-        rows = [(each.what, each.before, each.after, each.says) for each in changes]
+        rows = [(each.what, each.before, each.after, each.verdict) for each in changes]
         show.table(("what", "then", "now", "now is"), rows)
     else:
         typer.echo("nothing measured differs beyond noise")
