@@ -1,4 +1,4 @@
-"""The console script, and `python -m mpigen`: what has to be set before anything is loaded."""
+"""The console script and `python -m mpigen`: settings that must precede all other imports."""
 
 import gc
 import os
@@ -11,26 +11,26 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> None:
     """Run the command line."""
-    _be_interrupted_once()
-    # nothing here plugs into pydantic, and to look for what does takes a tenth of a render
+    _raise_on_first_signal()
+    # mpigen has no pydantic plugins, and searching for them takes a tenth of a render
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # a render makes many objects and ends: to search them for garbage is a fortieth of its time
+    # a render makes many objects and exits; collecting garbage takes a fortieth of its time
     gc.set_threshold(200_000)
     try:
         from mpigen import cli
 
         cli.main()
-    except KeyboardInterrupt:  # while it loads; a verb says what it leaves
+    except KeyboardInterrupt:  # while modules load; verbs handle it themselves
         sys.exit(128 + signal.SIGINT)
     finally:
-        # and to search all of them once more when the interpreter ends, a tenth
+        # the collection when the interpreter exits would take another tenth
         gc.freeze()
 
 
-def _be_interrupted_once() -> None:
-    """Raise for the first signal alone, so that a second Ctrl-C leaves what cleans up in peace.
+def _raise_on_first_signal() -> None:
+    """Raise for the first signal only, so that a second Ctrl-C does not interrupt the cleanup.
 
-    What is ignored from the start (nohup) stays so.
+    Signals that are ignored from the start (nohup) stay ignored.
     """
     caught = [each for each in _INTERRUPTS if signal.getsignal(each) is not signal.SIG_IGN]
 
@@ -43,13 +43,13 @@ def _be_interrupted_once() -> None:
         for each in caught:
             signal.signal(each, interrupt)
 
-    def missed(what: "sys.UnraisableHookArgs") -> None:
-        # Python itself goes on after what is raised in a callback of its imports
-        sys.__unraisablehook__(what)
-        if issubclass(what.exc_type, (KeyboardInterrupt, SystemExit)):
+    def on_unraisable(args: "sys.UnraisableHookArgs") -> None:
+        # Python drops an exception raised in a callback of its imports: wait for the next signal
+        sys.__unraisablehook__(args)
+        if issubclass(args.exc_type, (KeyboardInterrupt, SystemExit)):
             listen()
 
-    sys.unraisablehook = missed
+    sys.unraisablehook = on_unraisable
     listen()
 
 

@@ -1,4 +1,4 @@
-"""The base images that are known: which MPI each brings, and what of it is left out or broken."""
+"""Known base images: the MPI versions of each, what is broken in it, and what is left out."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True)
-class Unloaded:
-    """A package that MPI's own ask for, and of which a cluster without GPUs loads nothing.
+class StubbedDependency:
+    """A GPU dependency replaced by an empty package, since nothing loads it without GPUs.
 
-    An empty package stands for it, and claims to be of `version` where that is asked for.
-    `askers` are packages of those `mpi`: where another one asks too, it is installed all the same.
-    `modules` is a pattern of files that need it, and are left out with it.
+    `askers` are the packages of the implementations `mpi` that may depend on it; if any other
+    package does, the real one is installed. The empty package claims to be `version`, if given.
+    `modules` is a pattern of files that need the package, and are removed with it.
     """
 
     package: str
@@ -24,25 +24,25 @@ class Unloaded:
 
     @property
     def claim(self) -> str:
-        """What the empty package provides, as Debian writes it."""
+        """The Provides entry of the empty package, in Debian's notation."""
         return f"{self.package} (= {self.version})" if self.version else self.package
 
 
 class Release(NamedTuple):
-    """A release of Debian or Ubuntu, known by its image's name.
+    """A release of Debian or Ubuntu, recognised by its image's name; `image` is a pattern of it.
 
-    `versions` maps implementations to the version that its packages have (the distributions'
-    package pages, looked up in November 2026), `broken` those that cannot be used to the reason.
-    `unloaded` is left out of the runtime image. `first` is installed before all else there:
-    small packages that apt would take a large one for.
+    `versions` maps implementations to their packaged version (the distributions' package pages,
+    looked up in November 2026), `broken` maps unusable implementations to the reason. `unloaded`
+    is left out of the runtime image. `first_packages` are installed there before all others:
+    small packages in place of large ones that apt would choose.
     """
 
     name: str
     image: str
     versions: dict[str, str]
     broken: Mapping[str, str] = MappingProxyType({})
-    unloaded: tuple[Unloaded, ...] = ()
-    first: tuple[str, ...] = ()
+    unloaded: tuple[StubbedDependency, ...] = ()
+    first_packages: tuple[str, ...] = ()
 
 
 RELEASES = (
@@ -50,32 +50,34 @@ RELEASES = (
         "Debian 12",
         "debian:(bookworm|12)",
         {"openmpi": "4.1.4", "mpich": "4.0.2"},
-        # pmodels/mpich#6596; every second job of 8 ranks on three nodes, whatever UCX was told
+        # pmodels/mpich#6596; every second job of 8 ranks on three nodes hung, with any UCX setting
         {
             "mpich": "Debian 12's MPICH (4.0.2) hangs in MPI_Finalize now and then where ranks are "
             "on several nodes: take openmpi, or debian:trixie-slim"
         },
-        # 42 MB with ICU: OpenCL's loader, X11 and libxml2, for hwloc to look for GPUs
-        unloaded=(Unloaded("libhwloc-plugins", ("libopenmpi3", "libpmix2"), ("openmpi",)),),
+        # 42 MB with ICU: OpenCL's loader, X11 and libxml2, with which hwloc searches for GPUs
+        unloaded=(
+            StubbedDependency("libhwloc-plugins", ("libopenmpi3", "libpmix2"), ("openmpi",)),
+        ),
     ),
     Release(
         "Debian 13",
         "debian:(trixie|13)",
         {"openmpi": "5.0.7", "mpich": "4.2.1"},
         unloaded=(
-            # 235 MB with LLVM and Z3: AMD's HIP, for two modules of UCX. Debian's libc6 breaks
-            # versions before 5.7.1-5+b1.
-            Unloaded(
+            # 235 MB with LLVM and Z3: AMD's HIP, which two modules of UCX use. It needs a version
+            # since Debian's libc6 has Breaks on those before 5.7.1-5+b1.
+            StubbedDependency(
                 "libamdhip64-5",
                 ("libucx0",),
                 version="5.7.1-6+deb13u1",
                 modules="/usr/lib/*/ucx/lib*_rocm.so*",
             ),
-            # 9 MB, as in Debian 12, and Intel's Level Zero
-            Unloaded("libhwloc-plugins", ("libopenmpi40", "libpmix2t64"), ("openmpi",)),
+            # 9 MB: the same as in Debian 12, and Intel's Level Zero
+            StubbedDependency("libhwloc-plugins", ("libopenmpi40", "libpmix2t64"), ("openmpi",)),
         ),
-        # for openssh-server, in place of systemd
-        first=("systemd-standalone-sysusers",),
+        # openssh-server depends on it or systemd, and apt would choose systemd
+        first_packages=("systemd-standalone-sysusers",),
     ),
     Release("Ubuntu 22.04", r"ubuntu:(jammy|22\.04)", {"openmpi": "4.1.2", "mpich": "4.0"}),
     Release(
@@ -91,7 +93,7 @@ RELEASES = (
 
 
 def release_of(base: str) -> Release | None:
-    """The release that an image is of, by its name; None for a site's own image."""
+    """Return the release of the image `base` by its name; None for a site's own image."""
     name = base.partition("@")[0]
     for release in RELEASES:
         if re.fullmatch(rf"(.*/)?{release.image}([.-].*)?", name):

@@ -1,7 +1,7 @@
-"""One family of errors: what was wrong, where, and the next thing to do.
+"""The family of errors; each has the fault, its place and the next step.
 
-Anything that is not an `MpigenError` is a bug. The command line prints these once, in
-`mpigen.cli.main`, and exits with the error's `exit_code`.
+An exception that is not an `MpigenError` is a bug. `mpigen.cli.main` alone prints these errors,
+and exits with the error's `exit_code`.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple
 class MpigenError(Exception):
     """An error that the user can act on.
 
-    `message` says what was wrong and where; `hint`, if given, says the next thing to do.
-    Either may hold several lines.
+    `message` has the fault and its place; `hint`, if given, has the next step. Either may have
+    several lines.
     """
 
     exit_code: ClassVar[int] = 2
@@ -24,15 +24,15 @@ class MpigenError(Exception):
 
 
 class CheckFailed(MpigenError):
-    """The command worked, and its answer is no (exit code 1)."""
+    """The command ran, and its check failed (exit code 1)."""
 
     exit_code = 1
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong in a file; line and column are counted from 1.
+    """One fault in a file; line and column are counted from 1.
 
-    `path` is the field's, as in `workers[0].replicas`, or empty.
+    `path` is the field's, such as `workers[0].replicas`, or empty.
     """
 
     file: str
@@ -47,9 +47,9 @@ class Fault(NamedTuple):
 
 
 class InputError(MpigenError):
-    """What the user wrote is wrong (exit code 2).
+    """The user's input is wrong (exit code 2).
 
-    `faults` are what the message says, where each thing that it says has a place in a file.
+    `faults` has the faults that the message lists, if each has a place in a file.
     """
 
     exit_code = 2
@@ -60,6 +60,6 @@ class InputError(MpigenError):
 
 
 class ClusterError(MpigenError):
-    """Docker or the cluster is at fault (exit code 3)."""
+    """Docker or the cluster failed (exit code 3)."""
 
     exit_code = 3

@@ -1,6 +1,6 @@
-"""A site on disk -> what its render would write: all that lies left of output/, in one call.
+"""A site on disk -> the files that its render would write: the whole left half in one call.
 
-A site is a folder with mpigen.yaml and, if it wants, `templates/`.
+A site is a folder with mpigen.yaml and, optionally, `templates/`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from mpigen.stackfile.schema import problems
 
 
 class Site(NamedTuple):
-    """Where a site's files are: its layers of mpigen.yaml, and the folder of its artifacts.
+    """The paths of a site: its layers of mpigen.yaml, and the folder of its artifacts.
 
     The folder of the first layer is the site's own.
     """
@@ -44,9 +44,9 @@ class Site(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """What a render would write: every artifact by its path below output/, and new private keys.
+    """The result of a render: every artifact by its path below output/, and new private keys.
 
-    `warnings` are what the user should know and may have meant, a sentence each.
+    `warnings` has a sentence for each doubtful setting, which the user may have intended.
     """
 
     cluster: Cluster
@@ -56,14 +56,14 @@ class Rendered(NamedTuple):
 
 
 def at(configs: Sequence[Path], output: Path | None) -> Site:
-    """The site of those files; its artifacts go to output/ beside the first unless said."""
+    """Return the site of `configs`; `output` defaults to output/ beside the first of them."""
     return Site(tuple(configs), output or configs[0].parent / "output")
 
 
 def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
-    """Load, plan and render `site` in memory, with its own keys or others. Reads only.
+    """Load, plan and render `site` in memory, with the keys `own` or else the site's. Reads only.
 
-    Raises InputError for what the user wrote wrong, with file and line.
+    Raises InputError with file and line for mistakes of the user.
     """
     cluster = plan(load(*site.configs))
     own = own or pair.ensure(site.output)
@@ -94,7 +94,7 @@ def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
 
 
 def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
-    """The cluster as the manifest records it, for the commands that talk to Docker."""
+    """Return the cluster as the manifest records it, for the commands that talk to Docker."""
     groups = tuple(
         Group(
             name=each.name,
@@ -125,9 +125,9 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
 
 
 def _check_stack(file: File, cluster: Cluster) -> list[str]:
-    """What a site's own stack.yml has undone of what MPI and security need.
+    """Return a sentence per requirement of MPI or security that the site's stack.yml breaks.
 
-    Raises InputError where `docker stack deploy` would refuse it. mpigen's own is right.
+    Raises InputError if `docker stack deploy` would refuse it. mpigen's own is not checked.
     """
     if file.template.startswith(BUILTIN) and not cluster.additions:
         return []

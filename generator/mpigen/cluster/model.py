@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpigen.cluster.variants import Variant
-from mpigen.distros import Unloaded
+from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
@@ -82,7 +82,7 @@ class Cluster:
     tag: str
     runtime_packages: tuple[str, ...]
     first_packages: tuple[str, ...]
-    unloaded: tuple[Unloaded, ...]
+    unloaded: tuple[StubbedDependency, ...]
     build_packages: tuple[str, ...]
     build_env: dict[str, str]
     apt_mirror: str | None

@@ -32,7 +32,7 @@ def plan(config: Config) -> Cluster:
         base=config.image.base,
         tag=tag,
         runtime_packages=packages,
-        first_packages=release.first if release else (),
+        first_packages=release.first_packages if release else (),
         unloaded=tuple(each for each in unloaded if config.mpi.implementation in each.mpi),
         build_packages=_packages(
             mpi.build_packages,
