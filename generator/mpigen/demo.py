@@ -41,7 +41,7 @@ def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank
         hint = "Name in app.check the program that every rank is to run."
         raise CheckFailed(f"{config} has no app.check, so there is nothing to show", hint)
     engine.ensure(say)
-    base.ensure(engine.local(), cluster.base, say)
+    base.ensure(engine.local(), cluster.image.base, say)
     with tempfile.TemporaryDirectory(prefix="mpigen-demo-") as scratch:
         try:
             here = lab.up(name, nodes, say)

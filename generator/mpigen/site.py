@@ -21,9 +21,9 @@ from mpigen.config.load import load
 from mpigen.errors import InputError
 from mpigen.keys import pair
 from mpigen.render.builtin import BUILTIN
-from mpigen.render.overrides import moved
+from mpigen.render.overrides import changed_builtins
 from mpigen.render.render import render
-from mpigen.render.stack_guard import undone
+from mpigen.render.stack_guard import violated_requirements
 from mpigen.render.templates import Templates
 from mpigen.stackfile.schema import problems
 
@@ -77,7 +77,7 @@ def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
         *(
             f"mpigen has changed {now} since it was overridden here: `mpigen templates diff` "
             f"shows it before a render, git diff {site.output / MANIFEST} after one"
-            for _, now in moved(overrides, recorded.overrides)
+            for _, now in changed_builtins(overrides, recorded.overrides)
         ),
     ]
     return Rendered(
@@ -110,16 +110,16 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         name=cluster.name,
         mpi=cluster.mpi.name,
         image=cluster.tag,
-        network=cluster.network,
-        external=cluster.external,
+        network=cluster.network.name,
+        external=cluster.network.external,
         subnet=cluster.subnet,
-        port=cluster.port,
-        delivery=cluster.delivery,
-        distribute=cluster.distribute,
-        endpoints=dict(cluster.endpoints),
+        port=cluster.ssh.port,
+        delivery=cluster.ssh.delivery,
+        distribute=cluster.image.distribute,
+        endpoints=dict(cluster.image.endpoints),
         engine=".".join(map(str, cluster.engine)),
         source=cluster.app.source if cluster.app else None,
-        ca=cluster.ca,
+        ca=cluster.image.ca,
         groups=groups,
     )
 
@@ -138,4 +138,4 @@ def _check_stack(file: File, cluster: Cluster) -> list[str]:
     ]
     if wrong:
         raise InputError("\n".join(wrong))
-    return undone(document, cluster)
+    return violated_requirements(document, cluster)

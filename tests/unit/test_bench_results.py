@@ -13,7 +13,8 @@ from mpigen.bench import compare, page, results, words
 from mpigen.bench import measure as measuring
 from mpigen.errors import InputError
 from mpigen.job.hosts import Hosts
-from mpigen.mpi.base import IMPLEMENTATIONS, Implementation
+from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.mpi.base import Implementation
 from tests import benches, sites
 from tests.conftest import Mpigen
 

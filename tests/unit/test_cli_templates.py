@@ -10,9 +10,9 @@ import pytest
 
 from mpigen import __version__
 from mpigen.render import builtin, templates
-from mpigen.render.blocks import find
 from mpigen.render.builtin import compiler
 from mpigen.render.files import artifact, is_template
+from mpigen.render.overrides import find
 from mpigen.render.templates import Templates
 from tests import sites
 from tests.conftest import Mpigen

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import InputError
-from mpigen.render import limits
+from mpigen.render import sandbox
 from tests import sites
 
 
@@ -34,7 +34,7 @@ def told(folder: Path, text: str) -> str:
 def test_an_endless_template_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(limits, "SECONDS", 1)
+    monkeypatch.setattr(sandbox, "SECONDS", 1)
     before = signal.getsignal(signal.SIGVTALRM)
     assert told(tmp_path, text).startswith("a.txt.j2:2: ran for 1 seconds: does a loop or a macro")
     assert signal.getsignal(signal.SIGVTALRM) == before

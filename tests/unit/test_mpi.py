@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.distros import RELEASES, Release, release_of
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 from tests.conftest import Mpigen
 
 

@@ -97,11 +97,25 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n\n{{ nope }}\n", "new.txt.j2:3: 'nope' is undefined"),
         (
             "a\n{{ cluster.nope }}\n",
-            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, apt_mirror",
+            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, build_packages",
         ),
+        (
+            "a\n{{ cluster.port }}\n",
+            "new.txt.j2:2: cluster has no 'port'; did you mean cluster.ssh.port?",
+        ),
+        ("a\n{{ cluster.ssh.prt }}\n", "new.txt.j2:2: ssh has no 'prt'; did you mean port?"),
+        (
+            "a\n{{ cluster.user }}\n",
+            "new.txt.j2:2: a User cannot be printed: write one of its fields, name, uid, gid",
+        ),
+        # pydantic's own methods read files and load pickles
+        ("{{ cluster.ssh.parse_file('/etc/hostname') }}\n", "new.txt.j2:1: access to attribute"),
+        ("{{ cluster.ssh.parse_raw('', proto='pickle') }}\n", "new.txt.j2:1: access to attr"),
+        ("{{ cluster.ssh | attr('model_dump_json') }}\n", "new.txt.j2:1: access to attribute"),
+        ("{{ cluster['image'].model_copy() }}\n", "new.txt.j2:1: access to attribute"),
         ("a\n{{ 1 / 0 }}\n", "new.txt.j2:2: division by zero"),
         ("a\n{{ 'b\\nc' }}\n", "new.txt.j2:2: 'b\\nc' must be one line here"),
-        ("a\n{{ cluster.mtu }}\n", "new.txt.j2:2: there is no value for this"),
+        ("a\n{{ cluster.network.mtu }}\n", "new.txt.j2:2: there is no value for this"),
         ("a\n{{ ().__class__.__mro__ }}\n", "new.txt.j2:2: access to attribute '__class__'"),
         ('a\n{% include "other.j2" %}\n', "new.txt.j2:2: no template other.j2"),
         ('{% include "new.txt.j2" %}\n', "new.txt.j2:1: includes itself"),

@@ -93,7 +93,7 @@ def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
 
     own = site.at(config, output)
     scripts = own.output / "scripts"
-    if _replace(own, pair.new()).cluster.delivery == "image":
+    if _replace(own, pair.new()).cluster.ssh.delivery == "image":
         typer.echo(f"next: sh {scripts}/build.sh, the image to every node, sh {scripts}/deploy.sh")
     else:
         typer.echo(f"next: sh {scripts}/deploy.sh")
@@ -117,7 +117,7 @@ def import_(
         files = ", ".join(map(str, lost))
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
         raise InputError(f"other private keys are there already: {files}", hint)
-    delivery = _replace(own, given).cluster.delivery
+    delivery = _replace(own, given).cluster.ssh.delivery
     script = "build.sh" if delivery == "image" else "deploy.sh"
     typer.echo(f"next: sh {own.output}/scripts/{script}")
 

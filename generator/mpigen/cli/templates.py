@@ -148,7 +148,7 @@ def diff(
     from mpigen import site
     from mpigen.artifacts import manifest
     from mpigen.cli import show as look
-    from mpigen.render.overrides import moved
+    from mpigen.render.overrides import changed_builtins
 
     folder = site.at([config], output).output
     found = [
@@ -164,7 +164,9 @@ def diff(
                 )
             ),
         }
-        for then, now in moved(_templates(config).overrides(), manifest.read(folder).overrides)
+        for then, now in changed_builtins(
+            _templates(config).overrides(), manifest.read(folder).overrides
+        )
     ]
     if as_json:
         typer.echo(json.dumps(found, indent=2))

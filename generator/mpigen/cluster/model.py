@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mpigen.cluster.variants import Variant
+from mpigen.config.models import Network, Ssh, User
+from mpigen.config.models_image import Image
 from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
-# from so many containers on, mpirun starts all of their daemons itself: by a tree of logins, 120
-# containers took twice as long, and said so in a page of warnings (measured, Open MPI 5.0.7); and
-# no login is left open, which would be 3 MiB of the job's own container for each
-_MANY = 64
+# containers: docs/architecture.md, "Large clusters are started without a tree"
+_LARGEST_TREE = 64
 VENV = "/opt/venv"
 """Where the image has the Python packages of `app.python`."""
 
@@ -75,38 +75,29 @@ class Program:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Everything that the templates may say."""
+    """Everything that templates may use: sections of mpigen.yaml, and values derived from them.
+
+    `tag` is the image's, `engine` the oldest Docker version as numbers, `params` the parameters of
+    each file that MPI reads, by its name, and `additions` the site's own keys for stack.yml.
+    """
 
     name: str
-    base: str
+    image: Image
+    network: Network
+    user: User
+    ssh: Ssh
     tag: str
     runtime_packages: tuple[str, ...]
     first_packages: tuple[str, ...]
     unloaded: tuple[StubbedDependency, ...]
     build_packages: tuple[str, ...]
-    build_env: dict[str, str]
-    apt_mirror: str | None
-    ca: str | None
     app: Program | None
-    bench: bool
     mpi: Implementation
     params: dict[str, dict[str, str]]
-    user: str
-    uid: int
-    gid: int
-    network: str
     subnet: str
-    mtu: int | None
-    internal: bool
-    encrypted: bool
-    external: bool
     groups: tuple[Group, ...]
     launcher: Group | None
     mounts: tuple[Mount, ...]
-    port: int
-    delivery: str
-    distribute: str
-    endpoints: dict[str, str]
     engine: tuple[int, ...]
     additions: tuple[Addition, ...]
 
@@ -114,11 +105,6 @@ class Cluster:
     def services(self) -> tuple[Group, ...]:
         """The groups, and the launcher if there is one."""
         return (*self.groups, *([self.launcher] if self.launcher else []))
-
-    @property
-    def many(self) -> bool:
-        """Whether there are so many containers that mpirun goes about them in another way."""
-        return are_many(self.groups)
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -167,6 +153,6 @@ class Cluster:
         return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
 
 
-def are_many(groups: tuple[Group, ...]) -> bool:
-    """Whether there are so many containers that mpirun goes about them in another way."""
-    return sum(group.replicas for group in groups) > _MANY
+def starts_daemons_flat(groups: tuple[Group, ...]) -> bool:
+    """Whether mpirun starts every daemon itself instead of through a tree (over 64 containers)."""
+    return sum(group.replicas for group in groups) > _LARGEST_TREE

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from mpigen.cluster import shm
-from mpigen.cluster.model import Cluster, Group, Mount, Program, are_many
+from mpigen.cluster.model import Cluster, Group, Mount, Program, starts_daemons_flat
 from mpigen.cluster.variants import Variant, of_groups
 from mpigen.config.models import Config
 from mpigen.config.models_image import App
 from mpigen.config.models_workers import Launcher, Storage, Workers
 from mpigen.distros import release_of
-from mpigen.mpi.base import IMPLEMENTATIONS, Implementation
+from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
 
@@ -29,7 +30,10 @@ def plan(config: Config) -> Cluster:
     unloaded = release.unloaded if release and not config.image.gpu_runtimes else ()
     return Cluster(
         name=config.name,
-        base=config.image.base,
+        image=config.image,
+        network=config.network,
+        user=config.user,
+        ssh=config.ssh,
         tag=tag,
         runtime_packages=packages,
         first_packages=release.first_packages if release else (),
@@ -39,29 +43,13 @@ def plan(config: Config) -> Cluster:
             ("python3-dev", "python3-venv") if config.app and config.app.python else (),
             config.image.build_packages,
         ),
-        build_env=dict(config.image.build_env),
-        apt_mirror=config.image.apt_mirror,
-        ca=config.image.ca,
         app=_program(config.app),
-        bench=config.image.bench,
         mpi=mpi,
         params=_params(mpi, groups, config.mpi.params),
-        user=config.user.name,
-        uid=config.user.uid,
-        gid=config.user.gid,
-        network=config.network.name,
         subnet=str(config.subnet),
-        mtu=config.network.mtu,
-        internal=config.network.internal,
-        encrypted=config.network.encrypted,
-        external=config.network.external,
         groups=groups,
         launcher=_launcher(config.launcher) if config.launcher else None,
         mounts=tuple(_mount(storage) for storage in config.storage),
-        port=config.ssh.port,
-        delivery=config.ssh.delivery,
-        distribute=config.image.distribute,
-        endpoints=config.image.endpoints,
         engine=tuple(map(int, config.engine.minimum.split("."))),
         additions=_additions(config),
     )
@@ -152,7 +140,7 @@ def _params(
         file.name: {
             **file.params,
             **({} if alone else file.unbound),
-            **(file.many if are_many(groups) else {}),
+            **(file.flat if starts_daemons_flat(groups) else {}),
             **own,
         }
         for file in mpi.params_files

@@ -9,7 +9,7 @@ from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
 from mpigen.distros import release_of
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for

@@ -6,7 +6,7 @@ rejects one that `values.py` accepts. The patterns mean the same in Python and J
 
 from pydantic import WithJsonSchema
 
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 LABEL_LIMIT = 63
@@ -56,22 +56,8 @@ SERVER = r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?"
 RESOURCE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
 PARAM = r"[a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*"
-# The entrypoint sets these when a container starts; given a second value, Open MPI uses both.
-RESERVED_PARAMS = (
-    "btl_tcp_if_include",
-    "btl_tcp_if_exclude",
-    "oob_tcp_if_include",
-    "oob_tcp_if_exclude",
-    "prte_if_include",
-    "prte_if_exclude",
-    "orte_default_hostfile",
-    "prte_default_hostfile",
-    "FI_TCP_IFACE",
-    "HYDRA_HOST_FILE",
-    "HYDRA_IFACE",
-    "HYDRA_LAUNCHER",
-    "UCX_NET_DEVICES",
-)
+# the entrypoint sets these when a container starts
+RESERVED_PARAMS = tuple(name for mpi in IMPLEMENTATIONS.values() for name in mpi.reserved_params)
 ENGINE_VERSION = r"[0-9]{2,3}\.[0-9]{1,2}(\.[0-9]{1,3})?"
 CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 

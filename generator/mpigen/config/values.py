@@ -9,7 +9,7 @@ import re
 from ipaddress import IPv4Network
 
 from mpigen.config import patterns
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01

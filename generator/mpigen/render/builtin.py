@@ -16,7 +16,7 @@ from types import CodeType
 import jinja2
 
 from mpigen.render import files, quote, sandbox
-from mpigen.render.blocks import Block, find
+from mpigen.render.overrides import Block, find
 
 BUILTIN = "builtin/"
 

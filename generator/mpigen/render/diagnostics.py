@@ -34,6 +34,8 @@ class Undefined(jinja2.StrictUndefined):
         if isinstance(of, (list, tuple)) and isinstance(name, int):
             return f"there is no item {name} in a list of {len(of)}"
         kind = "keys" if type(of).__name__ == "PublicKeys" else type(of).__name__.lower()
+        if homes := [each for each in _names(of) if name in _fields(getattr(of, each))]:
+            return f"{kind} has no {str(name)!r}; did you mean {kind}.{homes[0]}.{name}?"
         return f"{kind} has no {str(name)!r}; {nearest(str(name), _names(of))}"
 
 
@@ -85,11 +87,18 @@ def copied(name: str, path: str) -> tuple[str, str]:
 
 
 def _names(of: Any) -> list[str]:
-    """What `of` has; the methods only of what is not mpigen's own."""
+    """The names that `of` has; methods only where it is not mpigen's own."""
     if isinstance(of, dict):
         return [str(key) for key in of]
+    if fields := _fields(of):
+        return fields
     names = [name for name in dir(of) if not name.startswith("_")]
     return [name for name in names if not (is_dataclass(of) and callable(getattr(of, name)))]
+
+
+def _fields(of: Any) -> list[str]:
+    """The fields of a section of mpigen.yaml; none of anything else."""
+    return [*getattr(type(of), "model_fields", ())]
 
 
 def _excerpt(source: str, line: int) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import jinja2
 from jinja2 import nodes
@@ -10,7 +11,9 @@ from mpigen.artifacts.manifest import Override
 from mpigen.errors import InputError
 
 
-def moved(now: Iterable[Override], recorded: Iterable[Override]) -> list[tuple[Override, Override]]:
+def changed_builtins(
+    now: Iterable[Override], recorded: Iterable[Override]
+) -> list[tuple[Override, Override]]:
     """Each override under which the built-in is not as it was recorded: then, and now."""
     then = {(each.path, each.block): each for each in recorded}
     pairs = ((then.get((each.path, each.block)), each) for each in now)
@@ -106,3 +109,38 @@ def _first_line(output: nodes.Output) -> int:
     node = next(node for node in output.nodes if not _is_blank(node))
     text = node.data if isinstance(node, nodes.TemplateData) else ""
     return node.lineno + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+class Block(NamedTuple):
+    """A block: its first and last line, counted from 1, and the text between its two tags."""
+
+    name: str
+    first: int
+    last: int
+    text: str
+
+
+def find(environment: jinja2.Environment, source: str) -> list[Block]:
+    """Every block of a template that Jinja can read, nested ones too, in the order they begin.
+
+    The text of a block is as it is in `source`, tags of nested blocks included.
+    """
+    found: list[Block] = []
+    # of each block that is open: name, first line, where in `source` its text begins
+    open_blocks: list[tuple[str, int, int]] = []
+    words: list[str] = []
+    begins = position = 0
+    for line, token, text in environment.lex(source):
+        # what the lexer leaves out is white space, which no other token begins with by chance
+        start = source.index(text, position)
+        position = start + len(text)
+        if token == "block_begin":
+            words, begins = [], start
+        elif token == "name":
+            words.append(text)
+        elif token == "block_end" and words[:1] == ["block"]:
+            open_blocks.append((words[1], line, position))
+        elif token == "block_end" and words[:1] == ["endblock"]:
+            name, first, inside = open_blocks.pop()
+            found.append(Block(name, first, line, source[inside:begins]))
+    return sorted(found, key=lambda block: (block.first, -block.last))

@@ -81,6 +81,8 @@ def _plain(value: object) -> object:
     elif value is not None and not isinstance(value, (str, int, float)):
         str(value)  # raises where it is a name that is not there
         hint = ": write | list" if isinstance(value, Iterator) else ""
+        if fields := getattr(type(value), "model_fields", ()):
+            hint = f": write one of its fields, {', '.join(fields)}"
         raise ValueError(f"a {type(value).__name__} cannot be printed{hint}")
     return value
 

@@ -19,7 +19,7 @@ from mpigen.artifacts.paths import (
 from mpigen.cluster.model import Cluster
 from mpigen.errors import InputError
 from mpigen.keys.pair import PublicKeys
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.render.diagnostics import together
 from mpigen.render.files import artifact, is_template
 from mpigen.render.lint import check
@@ -99,7 +99,7 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
 def _wanted(path: str, cluster: Cluster) -> bool:
     """Whether this cluster has the artifact: some programs are for one MPI, or for the bench."""
     if path in _BENCH:
-        return cluster.bench
+        return cluster.image.bench
     return path not in _OF_AN_MPI or path.removeprefix(_PROGRAMS) in cluster.mpi.programs
 
 

@@ -14,7 +14,7 @@ class _Need(NamedTuple):
     why: str
 
 
-def undone(document: Any, cluster: Cluster) -> list[str]:
+def violated_requirements(document: Any, cluster: Cluster) -> list[str]:
     """A sentence for each thing in the parsed stack.yml that breaks what `cluster` relies on."""
     services = _mapping(document, "services")
     found = []
@@ -24,14 +24,16 @@ def undone(document: Any, cluster: Cluster) -> list[str]:
             found += list(_unmet(services[group.name], at, _service(group, cluster)))
         else:
             found.append(f"{at} is gone: jobs wait for its {group.replicas} containers")
-    at = f"networks.{cluster.network}"
-    found += list(_unmet(_mapping(document, "networks", cluster.network), at, _network(cluster)))
+    at = f"networks.{cluster.network.name}"
+    found += list(
+        _unmet(_mapping(document, "networks", cluster.network.name), at, _network(cluster))
+    )
     return [f"stack.yml: {sentence}" for sentence in found]
 
 
 def _service(group: Group, cluster: Cluster) -> list[_Need]:
     image = group.variant.tag if group.variant else cluster.tag
-    user = f"{cluster.uid}:{cluster.gid}"
+    user = f"{cluster.user.uid}:{cluster.user.gid}"
     capability = "no process needs a capability"
     login = "DNS names a worker only when others can log in to it"
     start = "the image's own starts sshd"
@@ -49,7 +51,7 @@ def _service(group: Group, cluster: Cluster) -> list[_Need]:
         _Need("healthcheck.test", _is(["CMD", "/usr/local/bin/mpi-health"]), login),
         _Need("healthcheck.disable", _is(None, False), login),
         *_keys(cluster),
-        _Need("networks", lambda it: cluster.network in (it or ()), "MPI talks over it"),
+        _Need("networks", lambda it: cluster.network.name in (it or ()), "MPI talks over it"),
         _Need("volumes", _has_shm, "ranks of a container talk over /dev/shm"),
         _Need("deploy.mode", _is(group.mode), "hosts are named by it: set the group's mode"),
         _Need(
@@ -61,7 +63,7 @@ def _service(group: Group, cluster: Cluster) -> list[_Need]:
 
 def _keys(cluster: Cluster) -> list[_Need]:
     """Where the containers find their keys, if the image has none."""
-    if cluster.delivery == "image":
+    if cluster.ssh.delivery == "image":
         return []
     private = {"/etc/mpi/id_ed25519", "/etc/mpi/ssh_host_ed25519_key"}
     public = {"/etc/mpi/authorized_keys", "/etc/ssh/ssh_known_hosts"}
@@ -73,7 +75,7 @@ def _keys(cluster: Cluster) -> list[_Need]:
 
 def _network(cluster: Cluster) -> list[_Need]:
     subnet = "the interface of MPI is found by its subnet"
-    if cluster.external:
+    if cluster.network.external:
         return [_Need("external", _is(True), "network.external says that others make it")]
     return [
         _Need("driver", _is("overlay"), "the workers are on several servers"),

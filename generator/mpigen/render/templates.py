@@ -16,10 +16,10 @@ from jinja2 import nodes
 
 from mpigen.artifacts.manifest import Override
 from mpigen.errors import InputError
-from mpigen.render import builtin, diagnostics, files, limits, overrides, quote, sandbox
-from mpigen.render.blocks import Block
+from mpigen.render import builtin, diagnostics, files, overrides, quote, sandbox
 from mpigen.render.builtin import BUILTIN
 from mpigen.render.files import artifact, is_template
+from mpigen.render.overrides import Block
 
 # what a template's own expressions may raise
 _AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
@@ -122,14 +122,14 @@ class Templates:
         if not is_template(name):
             return self._site[name] if own else self._builtin[name]
         try:
-            with limits.limited() if own else nullcontext():
+            with sandbox.limited() if own else nullcontext():
                 template = self._environment(name).get_template(name)
                 return sandbox.bounded(template.generate(context))
         except jinja2.TemplateNotFound as error:
             message, hint = self.missing(str(error.name))
             raise self._error(name, error, message, hint) from error
         except MemoryError as error:
-            message = f"needs more than {limits.MEBIBYTES} MiB of memory"
+            message = f"needs more than {sandbox.MEBIBYTES} MiB of memory"
             raise self._error(name, error, message) from error
         except RecursionError as error:
             message = "extends, includes or calls itself without end"

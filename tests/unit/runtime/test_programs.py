@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from mpigen.mpi.base import IMPLEMENTATIONS
+from mpigen.mpi import IMPLEMENTATIONS
 from tests import sites
 from tests.unit.runtime.conftest import BIN, ROOTFS, MakeRoot, Root
 

@@ -1,0 +1,43 @@
+"""MPICH, as Debian and Ubuntu package it."""
+
+from mpigen.mpi.base import (
+    HOSTFILE,
+    INTERFACE,
+    Implementation,
+    ParamsFile,
+)
+
+MPICH = Implementation(
+    name="mpich",
+    runtime_packages=("mpich",),
+    build_packages=("g++", "libmpich-dev", "make"),
+    params_files=(
+        # environment variables, which mpirun reads here and hands to every rank
+        ParamsFile(
+            "/run/mpi/mpich-params.conf",
+            {
+                "HYDRA_HOST_FILE": HOSTFILE,
+                "HYDRA_LAUNCHER": "ssh",
+                # Both, or a job on several nodes hangs: the launcher's interface, and UCX's,
+                # which Debian's MPICH is built on.
+                "HYDRA_IFACE": INTERFACE,
+                "UCX_NET_DEVICES": INTERFACE,
+            },
+        ),
+    ),
+    param_kind="environment variable of MPICH, UCX or Hydra",
+    param_names="[A-Z][A-Z0-9_]*",
+    slots_sign=":",
+    # Hydra starts what a program spawns without our words
+    rank_variables=("", "PMI_RANK", "PMI_SIZE"),
+    one_a_host=("-ppn", "1"),
+    wraps=True,
+    carrying="(out|err)file-pattern|prepend-(rank|pattern)",
+    reserved_params=(
+        "FI_TCP_IFACE",
+        "HYDRA_HOST_FILE",
+        "HYDRA_IFACE",
+        "HYDRA_LAUNCHER",
+        "UCX_NET_DEVICES",
+    ),
+)
