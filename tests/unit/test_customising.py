@@ -19,7 +19,7 @@ ssh: {delivery: secret}
 def test_a_template_is_given_every_name_that_the_page_lists(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     rows = re.findall(r"(?m)^\| (an item of )?`(cluster\S*|keys|held)` \| (.*) \|$", PAGE)
-    assert len(rows) == 6
+    assert len(rows) == 10
     used = []
     for item, name, names in rows:
         of = f"{name}[0]" if item else name
