@@ -1,4 +1,4 @@
-"""The whole way of a site, on a lab of this machine: from mpigen.yaml to a checked cluster."""
+"""Take a site from mpigen.yaml to a verified cluster on a lab, with the user's own commands."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mpigen.artifacts.paths import BUILD_SCRIPT, DEPLOY_SCRIPT, RUN_SCRIPT
 from mpigen.cluster.model import Cluster
 from mpigen.cluster.plan import plan
 from mpigen.config.load import load
@@ -22,7 +23,7 @@ _RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
 
 @dataclass(frozen=True)
 class Rank:
-    """Where a rank ran: its host is a container, its node a server of the Swarm."""
+    """A rank of the job: its host is a container, its node a server of the Swarm."""
 
     size: int
     rank: int
@@ -31,10 +32,10 @@ class Rank:
 
 
 def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank]:
-    """Render, build, deploy, run and check the site of `config` on a lab of `nodes` nodes.
+    """Render, build, deploy, run and verify the site of `config` on a lab of `nodes` nodes.
 
-    Returns where each rank ran. The lab is taken down at the end, however it ends, unless
-    `keep`. Raises MpigenError for the first step that fails.
+    Returns the job's ranks with their places. Takes the lab down at the end, even after an error,
+    unless `keep`. Raises MpigenError for the first step that fails.
     """
     cluster = plan(load(config))
     if not (cluster.app and cluster.app.check):
@@ -52,19 +53,18 @@ def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank
 
 
 def _walk(cluster: Cluster, config: Path, here: lab.Lab, scratch: Path, say: Say) -> list[Rank]:
-    """The commands that a user would type, one by one; where the ranks ran."""
+    """Run the commands that a user would type; return the job's ranks."""
     output = scratch / "output"
-    scripts = output / "scripts"
     mpigen = [sys.executable, "-m", "mpigen"]
     docker = {"DOCKER_CONTEXT": here.context}
     _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say, scratch / "log")
     site = {"SITE": str(config.parent.resolve())}
-    _run(["sh", str(scripts / "build.sh")], site, say, scratch / "log")
+    _run(["sh", str(output / BUILD_SCRIPT)], site, say, scratch / "log")
     say(f"mpigen lab load {cluster.tag} --name {here.name}")
     lab.load(here, cluster.tag, say)
-    _run(["sh", str(scripts / "deploy.sh")], docker, say, scratch / "log")
-    assert cluster.app and cluster.app.check  # demo() has seen to it
-    command = ["sh", str(scripts / "run.sh"), *shlex.split(cluster.app.check)]
+    _run(["sh", str(output / DEPLOY_SCRIPT)], docker, say, scratch / "log")
+    assert cluster.app and cluster.app.check  # demo() refuses a site without
+    command = ["sh", str(output / RUN_SCRIPT), *shlex.split(cluster.app.check)]
     printed = _run(command, docker, say, None)
     _run([*mpigen, "verify", "-o", str(output)], docker, say, None)
     ranks = _ranks(printed, cluster, docker)
@@ -77,14 +77,14 @@ def _walk(cluster: Cluster, config: Path, here: lab.Lab, scratch: Path, say: Say
 
 
 def _run(command: list[str], environment: Mapping[str, str], say: Say, log: Path | None) -> str:
-    """Run a command; what it prints goes to `log`, else to the terminal as it comes.
+    """Run a command; without `log`, print its output line by line.
 
-    Returns what it printed. Raises ClusterError, with the end of the log, if it fails.
+    Returns the output. Raises ClusterError if it fails, with the end of the output if `log`.
     """
     settings = "".join(f"{key}={shlex.quote(value)} " for key, value in environment.items())
     words = ["mpigen", *command[3:]] if command[0] == sys.executable else command
     say(f"$ {settings}{shlex.join(words)}")
-    # an engine named by DOCKER_HOST would win over the lab's context
+    # DOCKER_HOST would take precedence over the lab's context
     inherited = {key: value for key, value in os.environ.items() if key != "DOCKER_HOST"}
     lines: list[str] = []
     with subprocess.Popen(
@@ -108,7 +108,7 @@ def _run(command: list[str], environment: Mapping[str, str], say: Say, log: Path
 
 
 def _ranks(printed: str, cluster: Cluster, docker: Mapping[str, str]) -> list[Rank]:
-    """Each rank that said where it is, and the node that Swarm says its host is on."""
+    """Each rank that printed its place, with its host's node in the Swarm."""
     nodes = {}
     for group in cluster.groups:
         service = f"{cluster.name}_{group.name}"

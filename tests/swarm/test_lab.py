@@ -18,7 +18,7 @@ import pytest
 
 import mpigen
 from mpigen.errors import ClusterError
-from mpigen.lab import base, dockerd, engine, lab, nodes
+from mpigen.lab import base, dockerd, engine, lab, nodes, record
 from tests.interrupts import until_it_ends
 
 # What this run makes has this in its names: other labs may live on the same engine.
@@ -83,7 +83,7 @@ def assert_nothing_is_left(client: docker.DockerClient, name: str, made: Made) -
     assert made_by(client, name) == Made((), ())
     assert f"mpigen-{name}" not in {network.name for network in client.networks.list()}
     assert f"mpigen-{name}" not in docker_cli("context", "ls", "-q").split()
-    assert not lab._folder(name).exists()
+    assert not record.folder(name).exists()
     groups = {path.name for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()}
     assert not groups & set(made.containers)
 

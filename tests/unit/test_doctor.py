@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from mpigen.doctor import checks_cluster, doctor, facts, survey
-from mpigen.doctor.facts import Attached, Facts, Host, Node, Worker
-from mpigen.swarm import probe
+from mpigen.doctor import checks_engine, doctor, facts, survey
+from mpigen.doctor.facts import Attached, Facts, Host, Worker
+from mpigen.notation.timestamps import parse_timestamp
+from mpigen.swarm import nodes, placement, probe
+from mpigen.swarm.nodes import Node
 
 GB = 10**9
 HOST = facts.host(
@@ -39,7 +41,6 @@ def host(number: int, **changes: Any) -> Host:
 
 def attached(**changes: Any) -> Attached:
     seen = Attached(
-        mtu=1450,
         names={"worker": frozenset({"10.77.0.2", "10.77.0.3"})},
         peers={"10.77.0.2": "yes", "10.77.0.3": "yes"},
         images={"10.77.0.2": "abc", "10.77.0.3": "abc"},
@@ -51,6 +52,7 @@ def node(number: int, **changes: Any) -> Node:
     plain = Node(
         id=f"id{number}",
         name=f"node-{number}",
+        role="manager" if number == 1 else "worker",
         state="ready",
         availability="active",
         engine="26.1.5+dfsg1",
@@ -279,7 +281,7 @@ def test_a_node_that_is_down_is_blamed_once() -> None:
 def test_an_image_that_a_node_without_workers_lacks() -> None:
     known = replace(
         WELL,
-        nodes=(node(1), node(2, takes_workers=False)),
+        spare=frozenset({"id2"}),
         hosts={"id1": host(1)},
         hosts_errors={"id2": "No such image: mpi:1"},
     )
@@ -345,11 +347,11 @@ def test_what_cannot_be_told_is_no_fault() -> None:
     ],
 )
 def test_versions(version: str, numbers: tuple[int, ...]) -> None:
-    assert checks_cluster.parsed(version) == numbers
+    assert checks_engine.parsed(version) == numbers
 
 
 def test_every_need_has_a_version_and_a_source() -> None:
-    assert all(need.source and checks_cluster.parsed(need.version) for need in checks_cluster.NEEDS)
+    assert all(need.source and checks_engine.parsed(need.version) for need in checks_engine.NEEDS)
 
 
 def test_what_a_node_says() -> None:
@@ -369,7 +371,6 @@ def test_what_a_node_says() -> None:
 def test_what_a_node_says_of_the_overlay() -> None:
     seen = facts.attached(
         [
-            "mtu=1450",
             "dns=worker 10.77.0.2",
             "dns=worker 10.77.0.3",
             "dns=thin 10.77.0.4",
@@ -379,7 +380,6 @@ def test_what_a_node_says_of_the_overlay() -> None:
             "end=yes",
         ]
     )
-    assert seen.mtu == 1450
     assert seen.names == {
         "worker": frozenset({"10.77.0.2", "10.77.0.3"}),
         "thin": frozenset({"10.77.0.4"}),
@@ -407,7 +407,7 @@ def test_what_a_node_says_of_the_overlay() -> None:
     ],
 )
 def test_where_workers_may_be(constraint: str, allowed: bool) -> None:
-    node = {
+    entry = {
         "ID": "id1",
         "Spec": {"Role": "manager", "Availability": "active", "Labels": {"kind": "mpi"}},
         "Status": {"State": "ready", "Addr": "0.0.0.0"},
@@ -418,12 +418,26 @@ def test_where_workers_may_be(constraint: str, allowed: bool) -> None:
         },
         "ManagerStatus": {"Leader": True, "Addr": "192.0.2.1:2377", "Reachability": "reachable"},
     }
-    made = survey._node(node, [[constraint]])
-    assert made == Node(
-        "id1", "node-1", "ready", "active", "26.1.5", "192.0.2.1", "leader", allowed
+    parsed = nodes.parse(entry)
+    assert parsed == Node(
+        "id1", "node-1", "manager", "ready", "active", "26.1.5", "192.0.2.1", "leader"
     )
+    assert survey.spare([parsed], [[constraint]]) == (frozenset() if allowed else {"id1"})
     # one group is enough
-    assert survey._node(node, [[constraint], []]).takes_workers
+    assert not survey.spare([parsed], [[constraint], []])
+
+
+def test_a_node_that_is_joining_is_called_by_its_id() -> None:
+    entry = {
+        "ID": "id1",
+        "Spec": {"Role": "worker", "Availability": "active"},
+        "Status": {"State": "unknown"},
+    }
+    joining = nodes.parse(entry)
+    assert (joining.name, joining.address, joining.manager) == ("id1", "", "")
+    assert not joining.is_ready
+    # its host name is not known yet
+    assert not placement.allows(joining, ["node.hostname == id1"])
 
 
 def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
@@ -436,7 +450,6 @@ def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
         # nobody listens there
         "PORT": "1",
         "NAMES": "",
-        "SUBNET": "127.0.0.0/8",
         "FINGERPRINT": "true",
     }
     done = subprocess.run(["sh", script], env=environment, capture_output=True, text=True)
@@ -448,6 +461,7 @@ def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
 
 
 def test_times_as_docker_writes_them() -> None:
-    assert probe.seconds_of("1970-01-01T00:01:00Z") == 60
+    assert parse_timestamp("1970-01-01T00:01:00Z").timestamp() == 60
     earlier, later = "2026-11-24T00:49:38.64474013Z", "2026-11-24T00:49:38.71000798Z"
-    assert round(probe.seconds_of(later) - probe.seconds_of(earlier), 3) == 0.065
+    between = parse_timestamp(later) - parse_timestamp(earlier)
+    assert round(between.total_seconds(), 3) == 0.065

@@ -1,11 +1,13 @@
 """What an image's tag depends on, and what a build's output says."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from mpigen.artifacts import folder
+from mpigen.artifacts.paths import BUILD_SCRIPT
 from mpigen.errors import InputError
 from mpigen.image import content
 from mpigen.image.buildlog import BuildLog
@@ -65,6 +67,32 @@ def test_the_context_changes_with_names_and_executable_bits(site: Path) -> None:
     (site / "app/empty").mkdir()
     seen.add(context(site))
     assert len(seen) == 5 and None not in seen
+
+
+# keeps the context that it is given
+DOCKER = '#!/bin/sh\nfor context; do :; done\ncp -R "$context" "$KEPT"\n'
+
+
+@pytest.mark.parametrize("delivery", ["image", "secret"])
+def test_the_context_has_what_build_sh_assembles(site: Path, mpigen: Mpigen, delivery: str) -> None:
+    (site / "app/deep").mkdir()
+    (site / "app/deep/link").symlink_to("../hello.c")
+    (site / "ca.crt").write_text("a certificate\n")
+    settings = f"image: {{ca: ca.crt}}\nssh: {{delivery: {delivery}}}\n"
+    (site / "mpigen.yaml").write_text(f"name: x\napp: {{source: app}}\n{settings}")
+    assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
+    (site / "docker").write_text(DOCKER)
+    (site / "docker").chmod(0o755)
+    kept = site / "kept"
+    environment = {**os.environ, "PATH": f"{site}:{os.environ['PATH']}", "KEPT": str(kept)}
+    subprocess.run(["sh", site / "output" / BUILD_SCRIPT], env=environment, check=True)
+    assembled = {path.relative_to(kept).as_posix() for path in kept.rglob("*") if not path.is_dir()}
+    parts = dict(content.context(folder.read(site / "output"), site))
+    assert parts.keys() == assembled
+    assert {"ca.pem", "app/deep/link", "Dockerfile"} <= assembled
+    assert ("keys/id_ed25519" in assembled) == (delivery == "image")
+    for name, file in parts.items():
+        assert (kept / name).read_bytes() == file.read_bytes()
 
 
 def test_a_build_script_of_the_sites_own_is_a_part_of_it(site: Path, mpigen: Mpigen) -> None:
@@ -178,14 +206,14 @@ def test_the_registry_that_an_image_names(image: str, host: str) -> None:
 
 
 def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
-    assert placement.rendered(folder.read(site / "output")) == [()]
+    assert placement.constraint_sets(folder.read(site / "output")) == [()]
     workers = (
         "workers: [{name: a, constraints: [node.role==worker]}, {name: b}, "
         "{name: c, constraints: [node.role==worker]}]\n"
     )
     (site / "mpigen.yaml").write_text((site / "mpigen.yaml").read_text() + workers)
     assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
-    asked = placement.rendered(folder.read(site / "output"))
+    asked = placement.constraint_sets(folder.read(site / "output"))
     assert asked == [("node.role==worker",), ()]
 
 

@@ -13,6 +13,7 @@ import pytest
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import attach, batch, hosts, logs, push, spec
 from mpigen.job.hosts import Hosts
+from mpigen.notation.timestamps import parse_timestamp
 from mpigen.swarm.state import Task
 from tests.conftest import Mpigen
 
@@ -21,7 +22,7 @@ TWO = Hosts(
 )
 
 
-def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> spec.Work:
+def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> spec.JobSpec:
     return spec.mpirun(name, ("hello",), ranks, groups, (), (), None)
 
 
@@ -41,11 +42,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_the_words_of_a_job() -> None:
     asked = spec.mpirun("", ("--map-by", "node", "./a.out"), 4, (), ("A=b c", "D="), (), None)
-    assert asked.words == (
+    assert asked.argv == (
         *("mpirun", "-x", "A", "-x", "D", "-n", "4"),
         *("--map-by", "node", "./a.out"),
     )
-    assert asked.shown == "-n 4 --map-by node ./a.out"
+    assert asked.display == "-n 4 --map-by node ./a.out"
 
 
 def test_a_made_up_name_tells_the_program_and_is_never_twice_the_same() -> None:
@@ -105,16 +106,16 @@ def test_groups_are_chosen_in_the_order_given() -> None:
 
 
 def test_a_job_is_ended_by_its_signal_then_in_a_hurry_by_a_second_and_then_by_force() -> None:
-    def steps(*hurry: bool) -> list[int]:
-        step, taken = 0, []
+    def steps(*hurry: bool) -> list[str | None]:
+        step, taken = None, []
         for each in hurry:
             taken.append(step := attach._next_step(step, each))
         return taken
 
-    assert steps(True, True, True, True) == [1, 2, 3, 3]
-    assert steps(True, False, False) == [1, 3, 4]
-    assert steps(True, True, False, False) == [1, 2, 3, 4]
-    assert steps(False, False, True, False) == [1, 3, 3, 4]
+    assert steps(True, True, True, True) == ["first", "SIGTERM", "SIGKILL", "SIGKILL"]
+    assert steps(True, False, False) == ["first", "SIGKILL", None]
+    assert steps(True, True, False, False) == ["first", "SIGTERM", "SIGKILL", None]
+    assert steps(False, False, True, False) == ["first", "SIGKILL", "SIGKILL", None]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_job_is_ended_by_its_signal_then_in_a_hurry_by_a_second_and_then_by_fo
     ],
 )
 def test_moments_of_docker(text: str, moment: datetime) -> None:
-    assert batch.moment(text) == moment
+    assert parse_timestamp(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_moments_of_docker(text: str, moment: datetime) -> None:
 def test_a_task_that_swarm_wants_down_and_that_says_nothing_is_lost(
     state: str, desired: str, lost: bool
 ) -> None:
-    task = Task("i", 1, "n", state, desired, "", "c", None, "x", "")
+    task = Task("i", 1, "n", state, desired, "", "c", None, "x")
     assert batch.lost(task) == lost
 
 

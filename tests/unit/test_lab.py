@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.lab import base, dockerd, engine, lab, machine, nodes
+from mpigen.lab import base, dockerd, engine, lab, machine, nodes, record
 from mpigen.swarm import engine as swarm_engine
 from mpigen.swarm import processes
 
@@ -112,9 +112,9 @@ def test_a_lab_is_found_by_its_record(state: Path) -> None:
 
 def test_only_one_mpigen_works_on_a_lab(state: Path) -> None:
     with (
-        lab._alone("lab"),
+        record.alone("lab"),
         pytest.raises(ClusterError, match="another mpigen is at work on the lab lab"),
-        lab._alone("lab"),
+        record.alone("lab"),
     ):
         pass
     assert not state.exists()

@@ -7,17 +7,18 @@ import yaml
 
 from mpigen.artifacts import folder
 from mpigen.stack.preflight import misplaced, unplaced
+from mpigen.swarm.nodes import Node, parse
 from tests.conftest import Mpigen
 
 
-def node(name: str, **labels: str) -> dict[str, Any]:
-    """A node as a manager describes it."""
-    return {
+def node(name: str, **labels: str) -> Node:
+    entry: dict[str, Any] = {
         "ID": f"id-of-{name}",
         "Description": {"Hostname": name},
         "Spec": {"Role": "worker", "Availability": "active", "Labels": labels},
         "Status": {"State": "ready"},
     }
+    return parse(entry)
 
 
 NODES = [node("a", rack="1"), node("b", rack="1"), node("c", rack="2")]

@@ -117,13 +117,16 @@ def test_a_variant_is_looked_for_where_its_groups_may_be(tmp_path: Path, mpigen:
     (tmp_path / "mpigen.yaml").write_text(TEXT)
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
     read = folder.read(tmp_path / "output")
-    assert placement.rendered(read, "gpu-a") == [("node.labels.gpu==a",), ("node.labels.gpu==b",)]
-    assert placement.rendered(read, "doc") == [()]
+    assert placement.constraint_sets(read, "gpu-a") == [
+        ("node.labels.gpu==a",),
+        ("node.labels.gpu==b",),
+    ]
+    assert placement.constraint_sets(read, "doc") == [()]
     # a job may be started wherever a worker may be
-    assert len(placement.rendered(read)) == 3
+    assert len(placement.constraint_sets(read)) == 3
     (tmp_path / "mpigen.yaml").write_text(
         f"{TEXT}launcher: {{constraints: [node.role==manager]}}\n"
     )
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
     # where the launcher is, it is needed too
-    assert ("node.role==manager",) in placement.rendered(folder.read(tmp_path / "output"))
+    assert ("node.role==manager",) in placement.constraint_sets(folder.read(tmp_path / "output"))

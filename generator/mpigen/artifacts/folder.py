@@ -65,10 +65,6 @@ class Artifacts(NamedTuple):
         """Return the name of the overlay of `stack` on the Swarm."""
         return self.network if self.external else f"{stack}_{self.network}"
 
-    def script(self, name: str) -> Path:
-        """Return the path of a rendered script, such as build.sh."""
-        return self.folder / "scripts" / name
-
 
 def record(artifacts: Artifacts) -> dict[str, Any]:
     """Return the cluster as the manifest stores it; `read` is the inverse."""

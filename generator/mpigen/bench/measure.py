@@ -1,4 +1,4 @@
-"""Runs mpi-bench on a deployed cluster: a job like any other, whose output is kept."""
+"""Run mpi-bench on a deployed cluster: a job like any other, with its output recorded."""
 
 import subprocess
 import tempfile
@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 
 from mpigen import __version__
 from mpigen.artifacts.folder import Artifacts
+from mpigen.artifacts.paths import MPI_IN_IMAGE, PROGRAMS_IN_IMAGE, ROOTFS
 from mpigen.bench import results
 from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
 from mpigen.job.attach import Events
 from mpigen.job.hosts import Hosts
-from mpigen.job.spec import Work
+from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams
 from mpigen.swarm import state
-from mpigen.swarm.engine import Engine
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.processes import Say
 
 _PROGRAM = "mpi-bench"
@@ -23,8 +24,8 @@ _NOT_FOUND = 127
 
 
 def refuse(artifacts: Artifacts, hosts: Hosts) -> None:
-    """Raise InputError where there is nothing to measure, or nothing to do it with."""
-    if not (artifacts.folder / "rootfs/usr/local/bin" / _PROGRAM).exists():
+    """Raise InputError if the image has no mpi-bench, or there are fewer than two hosts."""
+    if not (artifacts.folder / f"{ROOTFS}{PROGRAMS_IN_IMAGE}" / _PROGRAM).exists():
         raise InputError(
             f"{artifacts.folder} has no {_PROGRAM}: its image was not asked to have it",
             "Write into mpigen.yaml:\n  image: {bench: true}\n"
@@ -38,71 +39,64 @@ def refuse(artifacts: Artifacts, hosts: Hosts) -> None:
 
 
 def run(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
-    hosts: Hosts,
-    at_once: bool,
-    events: Events,
-    say: Say,
+    deployment: Deployment, hosts: Hosts, at_once: bool, events: Events, say: Say
 ) -> tuple[int, Results | None]:
-    """Measure all pairs of `hosts`, and the collectives; the job's exit code and what it told.
+    """Measure all pairs of `hosts` and the collectives; return the job's exit code and results.
 
-    There are results where a pair could not be measured, too; none where it was interrupted.
-    Raises ClusterError where the job failed without any.
+    A pair that could not be measured is part of the results; an interrupted job has none.
+    Raises ClusterError if the job failed without results.
     """
-    where = _nodes(engine, artifacts, stack, hosts)
-    placed = [f"{host}={node}" for host, node in where.items()]
-    asked = Work(
+    placed = [f"{host}={node}" for host, node in _nodes(deployment, hosts).items()]
+    job = JobSpec(
         name=spec.checked_name("", "bench"),
-        words=(_PROGRAM, *(["--at-once"] if at_once else []), *placed),
-        shown="mpigen bench",
+        argv=(_PROGRAM, *(["--at-once"] if at_once else []), *placed),
+        display="mpigen bench",
         groups=tuple(hosts.counts),
     )
     with tempfile.TemporaryFile() as printed:
         streams = Streams(subprocess.DEVNULL, printed)
-        code = foreground.run(engine, artifacts, stack, hosts, asked, events, streams, say)
+        code = foreground.run(deployment, hosts, job, events, streams, say)
         printed.seek(0)
-        said = printed.read().decode(errors="replace")
-    if code == _NOT_FOUND and not said:
+        text = printed.read().decode(errors="replace")
+    if code == _NOT_FOUND and not text:
         raise ClusterError(
-            f"the image {hosts.image} of the stack {stack} has no {_PROGRAM}",
+            f"the image {hosts.image} of the stack {deployment.stack} has no {_PROGRAM}",
             "It was deployed before image.bench was set: mpigen build, mpigen deploy.",
         )
     if code > 128:
         return code, None
     about = {
-        "cluster": artifacts.name,
-        "stack": stack,
+        "cluster": deployment.artifacts.name,
+        "stack": deployment.stack,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "mpigen": __version__,
         "image": hosts.image,
-        "settings": _settings(artifacts),
+        "settings": _settings(deployment.artifacts),
     }
     try:
-        return code, results.parse(said, about)
+        return code, results.parse(text, about)
     except ValueError:
         raise ClusterError(
             f"the bench has ended with {code} and without results", "See what it says above."
         ) from None
 
 
-def _nodes(engine: Engine, artifacts: Artifacts, stack: str, hosts: Hosts) -> dict[str, str]:
-    """The node of each host; empty where no manager can be asked."""
+def _nodes(deployment: Deployment, hosts: Hosts) -> dict[str, str]:
+    """The node of each host; empty if no manager can be asked."""
     if not hosts.known:
         return {}
     return {
         f"{group.name}-{task.place}": task.node
-        for group in state.deployed(engine, artifacts, stack)
+        for group in state.deployed(deployment)
         if group.name in hosts.counts
         for task in group.tasks
     }
 
 
 def _settings(artifacts: Artifacts) -> dict[str, str]:
-    """What may matter of what was rendered: the network, and what MPI is told."""
+    """The rendered settings that may explain a difference: the subnet, and MPI's parameters."""
     found = {"subnet": artifacts.subnet}
-    for file in sorted((artifacts.folder / "rootfs/etc/mpi").glob("*-params.conf")):
+    for file in sorted((artifacts.folder / f"{ROOTFS}{MPI_IN_IMAGE}").glob("*-params.conf")):
         for line in file.read_text(encoding="utf-8").splitlines():
             name, sign, value = line.partition("=")
             if sign and not line.startswith("#"):

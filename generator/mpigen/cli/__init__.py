@@ -1,7 +1,7 @@
-"""The verbs: the only place that prints or exits. One small file a family.
+"""The verbs, one module per family: the only package that prints or exits.
 
-A verb imports what it needs inside its function, so that `mpigen render` stays quick and
-never loads the Docker SDK.
+A verb imports its modules inside its function, so that `mpigen render` never loads the Docker SDK,
+and `mpigen status` neither pydantic nor Jinja.
 """
 
 import sys
@@ -12,7 +12,7 @@ import typer
 
 from mpigen.errors import MpigenError
 
-# where each verb is, in the order of the help, and how its words are read
+# the module of each verb, in the order of the help, and click's settings for its arguments
 _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "init": ("start", {}),
     "validate": ("start", {}),
@@ -39,16 +39,16 @@ _FAMILIES = ("templates", "keys", "lab")
 
 
 def command_line(word: str = "") -> typer.Typer:
-    """The command line: the verb `word` alone if it is one, and all of them if not.
+    """The command line with only the verb `word`, or with all of them if it is no verb.
 
-    To import and to read all of them is a thirtieth of a render.
+    Importing all of them takes a thirtieth of a render's time.
     """
     known = word in _VERBS or word in _FAMILIES
     app = typer.Typer(
         name="mpigen",
         help=_root.__doc__,
         no_args_is_help=True,
-        add_completion=not known,  # those options stand before a verb
+        add_completion=not known,  # the completion options come before a verb
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

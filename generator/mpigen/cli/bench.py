@@ -1,4 +1,4 @@
-"""`mpigen bench`: what the network between the hosts can do, and which pair of them is slow."""
+"""`mpigen bench`: measure the network between the hosts, and find slow pairs."""
 
 import io
 import sys
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+from mpigen.cli import options
+from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK
 from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mpigen.bench.results import Results
 
 _REPORT = Path("report.html")
+_GROUPS = options.workers("This group's hosts alone; may be repeated.")
 
 
 def bench(
@@ -30,13 +32,11 @@ def bench(
     at_once: bool = typer.Option(
         False, "--at-once", help="Measure pairs that share no host at the same time: many hosts."
     ),
-    groups: list[str] = typer.Option(
-        [], "--workers", "-w", help="This group's hosts alone; may be repeated."
-    ),
+    groups: list[str] = _GROUPS,
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    as_json: bool = JSON,
+    as_json: bool = JSON_FOR_TABLE,
 ) -> None:
     """Measure every pair of hosts, and the collectives; name what is slow.
 
@@ -71,24 +71,22 @@ def bench(
 def _measure(
     output: Path, stack: str, context: str | None, groups: list[str], at_once: bool
 ) -> "Results":
-    from mpigen.artifacts import folder
     from mpigen.bench import measure as measuring
-    from mpigen.job import attach, hosts
-    from mpigen.swarm import engine
+    from mpigen.job import attach
+    from mpigen.job.hosts import discover_hosts
 
-    made = folder.read(output)
-    reached = engine.reach(context)
-    there = hosts.there_are(reached, made, stack or made.name).choose(tuple(groups))
-    measuring.refuse(made, there)
+    cluster = options.deployment(output, stack, context)
+    hosts = discover_hosts(cluster).choose(tuple(groups))
+    measuring.refuse(cluster.artifacts, hosts)
     with attach.caught() as events:
-        code, found = measuring.run(reached, made, stack or made.name, there, at_once, events, say)
+        code, found = measuring.run(cluster, hosts, at_once, events, say)
     if found is None:
         raise typer.Exit(code)
     return found
 
 
 def _refuse(report: Path) -> None:
-    """Raise InputError, before anything is measured, where the report cannot be put."""
+    """Raise InputError, before anything is measured, if the report cannot be written there."""
     from mpigen.errors import InputError
 
     if report.suffix == ".json":
@@ -110,7 +108,7 @@ def _print(found: "Results", old: "Results | None") -> None:
     from mpigen.bench import compare, judge, words
     from mpigen.cli import show
 
-    # a locale that has no ✗ gets its own sign for what it cannot say
+    # a locale without ✗ gets its own replacement character
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     slow = {one.pair for one in judge.slow_pairs(found)}

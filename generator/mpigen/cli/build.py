@@ -1,4 +1,4 @@
-"""`mpigen build`: the image, built by content and brought to where it is needed."""
+"""`mpigen build`: build the images by content, and bring them to the nodes or a registry."""
 
 import shlex
 from itertools import chain
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.options import CONTEXT, OUTPUT
+from mpigen.cli.options import CONTEXT, OUTPUT, RENDERED
 from mpigen.cli.progress import sending
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(
 
 
 def _next(output: Path, context: str | None) -> str:
-    words = ["-o", str(output)] if output != Path("output") else []
+    words = ["-o", str(output)] if output != RENDERED else []
     words += ["--context", context] if context else []
     return f"next: {shlex.join(['mpigen', 'deploy', *words])}"
 
@@ -89,7 +89,7 @@ def _load(
     say: "Say",
     sent: "Sent",
 ) -> list[str]:
-    """Bring them to the nodes of `targets`; what to say if that may not be all of them."""
+    """Copy the images to `targets`; return a note if other nodes may lack them."""
     from mpigen.image import distribute
 
     for each in built:
@@ -118,10 +118,10 @@ def _targets(engine: "Engine", rendered: "Artifacts", lab: str | None) -> "list[
 
 
 def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":
-    """An engine that can ask the whole Swarm: the one that built, or a node's."""
+    """The first engine that is a manager: one of the targets, or the one that built."""
     from mpigen.swarm.engine import Engine
 
-    # the machine that builds may have a Swarm of its own: it comes last
+    # the build machine comes last: it may have a Swarm of its own
     known = (Engine(target.connect(), target.where) for target in targets)
     return next((each for each in chain(known, [engine]) if each.is_manager), None)
 

@@ -1,4 +1,4 @@
-"""`mpigen doctor`: what ails the cluster, the Swarm under it and the servers, and what to do."""
+"""`mpigen doctor`: diagnose the cluster, its Swarm and its servers."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK
 from mpigen.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def doctor(
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    as_json: bool = JSON,
+    as_json: bool = JSON_FOR_TABLE,
 ) -> None:
     """Look for what ails the cluster, before it is deployed or after: engines, Swarm, network.
 
@@ -65,6 +65,6 @@ def _print(found: "list[Finding]") -> None:
         lines += [" " * (width + 4) + line for line in more]
         if finding.todo:
             lines.append(" " * (width + 4) + f"→ {finding.todo}")
-        # a locale that has no ✓ gets its own sign for what it cannot say
+        # a locale without ✓ gets its own replacement character
         encoding = sys.stdout.encoding or "utf-8"
         typer.echo("\n".join(lines).encode(encoding, "replace").decode(encoding))

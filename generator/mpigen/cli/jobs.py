@@ -1,4 +1,4 @@
-"""`mpigen jobs`, `logs`, `wait` and `cancel`: the jobs that there are."""
+"""`mpigen jobs`, `logs`, `wait` and `cancel`: jobs that were started before."""
 
 import contextlib
 import json
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import show
-from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+from mpigen.cli import options, show
+from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 
 if TYPE_CHECKING:
     from mpigen.job.listing import Job
-    from mpigen.swarm.engine import Engine
 
 _JOB = typer.Argument(metavar="JOB", help="The job's name, as mpigen jobs has it.")
 
 
 def jobs(
-    as_json: bool = JSON,
+    as_json: bool = JSON_FOR_TABLE,
     clear: bool = typer.Option(False, "--clear", help="Forget the batch jobs that are over."),
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -32,22 +31,22 @@ def jobs(
     """
     from mpigen.job import listing
 
-    engine, stack, network = _at(output, stack, context)
+    cluster = deployment(output, stack, context)
     if clear:
-        for name in listing.clear(engine, stack):
+        for name in listing.clear(cluster):
             typer.echo(f"forgot {name}")
         return
-    found = listing.every(engine, stack)
+    found = listing.every(cluster)
     if as_json:
         rows = [{**asdict(job), "created": job.created.isoformat()} for job in found]
         typer.echo(json.dumps(rows, indent=2))
         return
-    if not engine.is_manager:
+    if not cluster.engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
-    for each in listing.unknown(engine, network, found):
+    for each in listing.unknown(cluster, found):
         show.note(f"{each} may be a job too, which only its own engine can tell")
     if not found:
-        typer.echo(f"{stack} has no jobs", err=True)
+        typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
     titles = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
     show.table(titles, [_row(job) for job in found])
@@ -67,16 +66,16 @@ def logs(
     from mpigen.job import listing
     from mpigen.job import logs as copying
 
-    engine, stack, _ = _at(output, stack, context)
-    job = listing.find(engine, stack, name)
-    # who has read enough closes the pipe
+    cluster = deployment(output, stack, context)
+    job = listing.find(cluster, name)
+    # a reader such as head closes the pipe
     with contextlib.suppress(BrokenPipeError):
-        copying.copy(engine, job, follow, lambda line: typer.echo(line, err=True))
+        copying.copy(cluster.engine, job, follow, lambda line: typer.echo(line, err=True))
 
 
 def wait(
     name: str = _JOB,
-    timeout: str = typer.Option("", "--timeout", help="Wait 90s, 10m, 2h at most: code 124."),
+    timeout: str = options.timeout("Wait 90s, 10m, 2h at most: code 124."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
@@ -85,8 +84,8 @@ def wait(
     from mpigen.job import attach, listing, spec
 
     limit = spec.seconds(timeout) if timeout else None
-    engine, stack, _ = _at(output, stack, context)
-    code = listing.wait(engine, listing.find(engine, stack, name), limit)
+    cluster = deployment(output, stack, context)
+    code = listing.wait(cluster.engine, listing.find(cluster, name), limit)
     if code is None:
         typer.echo(f"the job {name} still runs after {timeout}", err=True)
         raise typer.Exit(attach.TIMED_OUT)
@@ -102,21 +101,11 @@ def cancel(
     """End jobs on all of their hosts, and forget them."""
     from mpigen.job import listing
 
-    engine, stack, _ = _at(output, stack, context)
-    found = [listing.find(engine, stack, name) for name in names]
+    cluster = deployment(output, stack, context)
+    found = [listing.find(cluster, name) for name in names]
     for job in found:
-        listing.cancel(engine, job)
+        listing.cancel(cluster.engine, job)
         typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
-
-
-def _at(output: Path, stack: str, context: str | None) -> "tuple[Engine, str, str]":
-    """The engine, the stack and its network."""
-    from mpigen.artifacts import folder
-    from mpigen.swarm import engine
-
-    made = folder.read(output)
-    stack = stack or made.name
-    return engine.reach(context), stack, made.network_of(stack)
 
 
 def _row(job: "Job") -> tuple[str, ...]:
@@ -134,7 +123,7 @@ def _row(job: "Job") -> tuple[str, ...]:
 
 
 def _age(seconds: float) -> str:
-    """Seconds as one reads an age: 5s, 12m, 3h, 2d."""
+    """An age in one unit: 5s, 12m, 3h, 2d."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * size:
             return f"{int(seconds // size)}{unit}"

@@ -1,4 +1,4 @@
-"""`mpigen keys`: whose SSH keys the cluster has, and how they change."""
+"""`mpigen keys`: show, rotate, import and export the cluster's SSH keys."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.artifacts.paths import BUILD_SCRIPT, DEPLOY_SCRIPT, HOST_KEY, USER_KEY
+from mpigen.cli.options import CONFIG_FILES, JSON, SITE_OUTPUT
 from mpigen.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,21 +21,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_CONFIG = typer.Option(
-    [Path("mpigen.yaml")],
-    *("--config", "-c"),
-    help="The site's file; again for a layer over it.",
-)
-_OUTPUT = typer.Option(
-    None, "--output", "-o", help="The rendered folder; default output/ beside the site's file."
-)
-
 
 @app.command("status")
 def status(
-    config: list[Path] = _CONFIG,
-    output: Path | None = _OUTPUT,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    config: list[Path] = CONFIG_FILES,
+    output: Path | None = SITE_OUTPUT,
+    as_json: bool = JSON,
 ) -> None:
     """Tell both keys, whether their private halves are here and right, and output/ has them.
 
@@ -83,7 +76,7 @@ def _say_next(rows: "list[Status]", wants: str) -> None:
 
 
 @app.command("rotate")
-def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
+def rotate(config: list[Path] = CONFIG_FILES, output: Path | None = SITE_OUTPUT) -> None:
     """Make new keys, and render what holds their public halves.
 
     The old ones are gone then. A running cluster keeps its own until it is deployed anew.
@@ -92,18 +85,18 @@ def rotate(config: list[Path] = _CONFIG, output: Path | None = _OUTPUT) -> None:
     from mpigen.keys import pair
 
     own = site.at(config, output)
-    scripts = own.output / "scripts"
+    build, deploy = own.output / BUILD_SCRIPT, own.output / DEPLOY_SCRIPT
     if _replace(own, pair.new()).cluster.ssh.delivery == "image":
-        typer.echo(f"next: sh {scripts}/build.sh, the image to every node, sh {scripts}/deploy.sh")
+        typer.echo(f"next: sh {build}, the image to every node, sh {deploy}")
     else:
-        typer.echo(f"next: sh {scripts}/deploy.sh")
+        typer.echo(f"next: sh {deploy}")
 
 
 @app.command("import")
 def import_(
-    folder: Path = typer.Argument(metavar="DIR", help="Holds id_ed25519, ssh_host_ed25519_key."),
-    config: list[Path] = _CONFIG,
-    output: Path | None = _OUTPUT,
+    folder: Path = typer.Argument(metavar="DIR", help=f"Holds {USER_KEY}, {HOST_KEY}."),
+    config: list[Path] = CONFIG_FILES,
+    output: Path | None = SITE_OUTPUT,
     force: bool = typer.Option(False, "--force", help="Overwrite the cluster's private keys."),
 ) -> None:
     """Take keys from DIR, once they are found right, and render what holds their public halves."""
@@ -118,15 +111,15 @@ def import_(
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
         raise InputError(f"other private keys are there already: {files}", hint)
     delivery = _replace(own, given).cluster.ssh.delivery
-    script = "build.sh" if delivery == "image" else "deploy.sh"
-    typer.echo(f"next: sh {own.output}/scripts/{script}")
+    script = BUILD_SCRIPT if delivery == "image" else DEPLOY_SCRIPT
+    typer.echo(f"next: sh {own.output}/{script}")
 
 
 @app.command("export")
 def export(
     folder: Path = typer.Argument(metavar="DIR", help="Made for you alone, if it is not there."),
-    config: list[Path] = _CONFIG,
-    output: Path | None = _OUTPUT,
+    config: list[Path] = CONFIG_FILES,
+    output: Path | None = SITE_OUTPUT,
 ) -> None:
     """Copy both pairs to DIR, for another machine or a safe. Nothing is overwritten."""
     from mpigen import site
@@ -139,7 +132,7 @@ def export(
 
 
 def _replace(own: "Site", given: "Keys") -> "Rendered":
-    """Render `own` with other keys, all or nothing; what was rendered."""
+    """Render the site `own` with other keys, all or nothing; return the rendered files."""
     from mpigen import site
     from mpigen.cli import show
     from mpigen.cli.render import refuse_edited

@@ -1,4 +1,4 @@
-"""`mpigen lab`: a Swarm of several nodes on one machine, and what it needs."""
+"""`mpigen lab`: a Swarm of several nodes on one machine, its engine and base images."""
 
 import json
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from mpigen.cli import options
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
@@ -13,12 +14,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_NAME = typer.Option("lab", "--name", help="The lab's name: two can live side by side.")
+_NAME = options.name("lab", "The lab's name: two can live side by side.")
+_CONFIG = options.config_file("The site's file.")
+_NODES = typer.Option(3, "--nodes", help="How many nodes.")
 
 
 @app.command()
 def up(
-    nodes: int = typer.Option(3, "--nodes", help="How many nodes."),
+    nodes: int = _NODES,
     managers: int = typer.Option(
         1, "--managers", help="How many of them, the first ones, are managers: 1, 3 or 5."
     ),
@@ -50,7 +53,7 @@ def up(
 @app.command()
 def status(
     name: str = _NAME,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON in place of a table."),
+    as_json: bool = options.JSON_FOR_TABLE,
 ) -> None:
     """List a lab's nodes as its managers see them: the first of those that answers."""
     from mpigen.cli import show
@@ -68,14 +71,9 @@ def status(
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = [
-        [title.upper() for title in rows[0]],
-        *([str(v) for v in row.values()] for row in rows),
-    ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+    show.table(
+        tuple(title.upper() for title in rows[0]), [tuple(map(str, row.values())) for row in rows]
+    )
 
 
 @app.command()
@@ -143,9 +141,9 @@ def engine(
 
 @app.command()
 def demo(
-    config: Path = typer.Option(Path("mpigen.yaml"), "--config", "-c", help="The site's file."),
-    nodes: int = typer.Option(3, "--nodes", help="How many nodes."),
-    name: str = typer.Option("demo", "--name", help="The lab's name."),
+    config: Path = _CONFIG,
+    nodes: int = _NODES,
+    name: str = options.name("demo", "The lab's name."),
     keep: bool = typer.Option(False, "--keep", help="Leave the lab and the cluster up."),
 ) -> None:
     """Take a site all the way on a lab, and remove it all.

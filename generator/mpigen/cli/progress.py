@@ -1,4 +1,4 @@
-"""Progress on standard error: a spinner with ticks on a terminal, plain lines off one."""
+"""Progress on standard error: a spinner with ticks on a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ _Seen = TypeVar("_Seen")
 
 
 def say(line: str) -> None:
-    """A line on standard error, which may have gone away with its terminal."""
+    """Print a line on standard error, which may have vanished with its terminal."""
     with suppress(OSError):
         typer.echo(line, err=True)
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Give a callback that takes one line for each step, as it begins, from any thread."""
+    """Yield a callback that takes a line for each step as it begins, from any thread."""
     if not sys.stderr.isatty():
         yield say
         return
@@ -40,7 +40,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], None]]:
-    """Give a callback that shows the step that begins in `steps`, and ticks the one before."""
+    """Yield a callback that shows the new step in `steps`, and ticks off the previous one."""
     from rich.markup import escape
 
     step = steps.add_task("")
@@ -65,9 +65,9 @@ def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], No
 
 @contextmanager
 def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], None]]]:
-    """Give a callback as `progress` does, and one that is told how far things are.
+    """Yield the callback of `progress`, and one for transfers, each a bar on a terminal.
 
-    It takes a name, how many bytes of it are sent and how many it has. On a terminal each is a bar.
+    The second takes a name, the bytes sent to it, and the total.
     """
     if not sys.stderr.isatty():
         yield say, lambda *_: None
@@ -97,25 +97,23 @@ def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int],
 def following(
     rows: Callable[[_Seen], list[tuple[str, ...]]],
 ) -> Iterator[tuple[Callable[[str], None], Callable[[_Seen], None]]]:
-    """Give a callback as `progress` does, and one that is shown containers while one waits.
+    """Yield the callback of `progress`, and one that shows containers while the user waits.
 
-    On a terminal what it is shown is a table that stays below the lines; `rows` makes its rows.
+    On a terminal a table of their `rows` stays below the lines.
     """
     if not sys.stderr.isatty():
         yield say, lambda _seen: None
         return
 
     from rich.live import Live
-    from rich.table import Table
+
+    from mpigen.cli.show import rich_table
 
     console = _console()
     with Live(console=console, transient=True, refresh_per_second=4) as screen:
 
         def see(seen: _Seen) -> None:
-            table = Table("container", "node", "state", "error", box=None, pad_edge=False)
-            for row in rows(seen):
-                table.add_row(*row)
-            screen.update(table)
+            screen.update(rich_table(("container", "node", "state", "error"), rows(seen)))
 
         def show(line: str) -> None:
             with suppress(OSError):

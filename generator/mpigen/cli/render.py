@@ -1,4 +1,4 @@
-"""`mpigen render`: mpigen.yaml in, artifacts out; or what is not as it would write it."""
+"""`mpigen render`: write the artifacts of mpigen.yaml, or report how output/ differs from them."""
 
 import json
 import shlex
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.artifacts.paths import BUILD_SCRIPT
+from mpigen.cli import options
+from mpigen.cli.options import SITE_FILE
+
 if TYPE_CHECKING:
     from mpigen.output.compare import Change
     from mpigen.site import Rendered, Site
 
-# what a check calls a file that a render would make, write, or remove
+_CONFIG = options.config_files("The site's file; several lie over one another, the last on top.")
+_OUTPUT = options.site_output("Where to write; default output/ beside the site's file.")
+# the words of --check for a file that a render would create, write, or remove
 _FOUND = {"new": "missing", "changed": "changed", "mode": "mode", "removed": "extra"}
 
 
 def render(
-    config: list[Path] = typer.Option(
-        [Path("mpigen.yaml")],
-        *("--config", "-c"),
-        help="The site's file; several lie over one another, the last on top.",
-    ),
-    output: Path | None = typer.Option(
-        None, "--output", "-o", help="Where to write; default output/ beside the site's file."
-    ),
+    config: list[Path] = _CONFIG,
+    output: Path | None = _OUTPUT,
     force: bool = typer.Option(False, "--force", help="Overwrite files that were edited by hand."),
     check: bool = typer.Option(
         False, "--check", help="Write nothing; exit 1 if a render would change anything."
@@ -31,7 +31,7 @@ def render(
     diff: bool = typer.Option(
         False, "--diff", help="Write nothing; show what a render would change."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Say what changes as JSON."),
+    as_json: bool = options.json_output("Say what changes as JSON."),
 ) -> None:
     """Write the cluster's Docker artifacts: all of them, or nothing.
 
@@ -70,7 +70,7 @@ def render(
 
 
 def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
-    """Raise CheckFailed, after their diff, if artifacts were edited by hand."""
+    """If artifacts were edited by hand, print their diff and raise CheckFailed."""
     from mpigen.cli import show
     from mpigen.errors import CheckFailed
     from mpigen.output.diff import unified
@@ -87,8 +87,8 @@ def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") ->
 
 
 def _ways_out(own: "Site", rendered: "Rendered", edited: "list[Change]") -> str:
-    """The three things to do about files that were edited by hand."""
-    site = [] if own.configs[0] == Path("mpigen.yaml") else ["-c", str(own.configs[0])]
+    """The three options for files that were edited by hand."""
+    site = [] if own.configs[0] == SITE_FILE else ["-c", str(own.configs[0])]
     move = []
     for path in (change.path for change in edited):
         origin = rendered.files[path].template if path in rendered.files else ""
@@ -112,7 +112,7 @@ def _ways_out(own: "Site", rendered: "Rendered", edited: "list[Change]") -> str:
 def _command(own: "Site") -> str:
     """The command that renders this site to this folder."""
     words = ["mpigen", "render"]
-    if own.configs != (Path("mpigen.yaml"),):
+    if own.configs != (SITE_FILE,):
         words += [word for config in own.configs for word in ("-c", str(config))]
     if own.output != own.folder / "output":
         words += ["-o", str(own.output)]
@@ -190,4 +190,4 @@ def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
         f"{rendered.cluster.name}: {rendered.cluster.replicas} containers, "
         f"{rendered.cluster.slots} slots; {len(changes)} files changed, {same} unchanged"
     )
-    typer.echo(f"next: sh {own.output}/scripts/build.sh")
+    typer.echo(f"next: sh {own.output}/{BUILD_SCRIPT}")

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.cli import options
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
-    from mpigen.artifacts.folder import Artifacts
     from mpigen.job.attach import Events
     from mpigen.job.hosts import Hosts
-    from mpigen.job.spec import Work
-    from mpigen.swarm.engine import Engine
+    from mpigen.job.spec import JobSpec
+    from mpigen.swarm.deployment import Deployment
 
-_GROUPS = typer.Option(
-    [], "--workers", "-w", help="Use this group's hosts alone; several in the order given."
-)
+_GROUPS = options.workers("Use this group's hosts alone; several in the order given.")
 _ENV = typer.Option([], "--env", "-e", help="NAME=VALUE for every rank; may be repeated.")
 _MOUNT = typer.Option(
     [],
@@ -28,7 +26,7 @@ _MOUNT = typer.Option(
     help="A mount of the job's own container, where mpirun is, as in docker run --mount. "
     "Ranks run in the workers, whose mounts are in mpigen.yaml.",
 )
-_MADE_UP = "The job's name; default one that is made up."
+_NAME = options.name("", "The job's name; default one that is made up.")
 
 
 def run(
@@ -37,13 +35,13 @@ def run(
     ),
     ranks: int | None = typer.Option(None, "-n", "--ranks", help="How many; default every slot."),
     groups: list[str] = _GROUPS,
-    timeout: str = typer.Option("", "--timeout", help="End the job after 90s, 10m, 2h: code 124."),
+    timeout: str = options.timeout("End the job after 90s, 10m, 2h: code 124."),
     env: list[str] = _ENV,
     mount: list[str] = _MOUNT,
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Hand the job to the Swarm, on a node of its choice."
     ),
-    name: str = typer.Option("", "--name", help=_MADE_UP),
+    name: str = _NAME,
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
@@ -57,14 +55,14 @@ def run(
     from mpigen.job import spec
 
     limit = spec.seconds(timeout) if timeout else None
-    asked = spec.mpirun(
+    job = spec.mpirun(
         name, tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit
     )
-    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
+    with _ready(job, output, stack, context) as (cluster, hosts, events):
         if detach:
-            _submit(engine, artifacts, stack, hosts, asked)
+            _submit(cluster, hosts, job)
             return
-        code = _foreground(engine, artifacts, stack, hosts, asked, events)
+        code = _foreground(cluster, hosts, job, events)
     raise typer.Exit(code)
 
 
@@ -72,7 +70,7 @@ def shell(
     groups: list[str] = _GROUPS,
     env: list[str] = _ENV,
     mount: list[str] = _MOUNT,
-    name: str = typer.Option("", "--name", help=_MADE_UP),
+    name: str = _NAME,
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
@@ -83,11 +81,11 @@ def shell(
     """
     from mpigen.job import spec
 
-    asked = spec.mpirun(name, ("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
-    asked = replace(asked, words=("sh", "-c", "mpi-hostfile && exec bash"), shown="mpigen shell")
-    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
-        # an interactive shell does not end by SIGTERM
-        code = _foreground(engine, artifacts, stack, hosts, asked, events, first="SIGHUP")
+    job = spec.mpirun(name, ("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
+    job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
+    with _ready(job, output, stack, context) as (cluster, hosts, events):
+        # an interactive shell ignores SIGTERM
+        code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
 
 
@@ -108,9 +106,9 @@ def push(
     from mpigen.job import push as pushing
     from mpigen.job import spec
 
-    asked = spec.Work("", (), "", groups=tuple(groups))
-    with _ready(asked, output, stack, context) as (engine, artifacts, stack, hosts, events):
-        done = pushing.push(engine, artifacts, stack, hosts, tuple(files), to, events, say)
+    job = spec.JobSpec("", (), "", groups=tuple(groups))
+    with _ready(job, output, stack, context) as (cluster, hosts, events):
+        done = pushing.push(cluster, hosts, tuple(files), to, events, say)
     if done.code >= 128:
         typer.echo("interrupted: a worker has a file whole, or as it was before", err=True)
         raise typer.Exit(done.code)
@@ -127,44 +125,37 @@ def push(
 
 @contextlib.contextmanager
 def _ready(
-    asked: "Work", output: Path, stack: str, context: str | None
-) -> "Iterator[tuple[Engine, Artifacts, str, Hosts, Events]]":
-    """What a job needs, asked for; signals are caught for as long as the block."""
-    from mpigen.artifacts import folder
-    from mpigen.job import attach, hosts
-    from mpigen.swarm import engine
+    job: "JobSpec", output: Path, stack: str, context: str | None
+) -> "Iterator[tuple[Deployment, Hosts, Events]]":
+    """The deployment and the hosts of a job; its signals become events while the block runs."""
+    from mpigen.job import attach
+    from mpigen.job import hosts as finding
 
-    made = folder.read(output)
-    stack = stack or made.name
-    reached = engine.reach(context)
-    there = hosts.there_are(reached, made, stack).choose(asked.groups)
-    hosts.refuse_too_many(asked, there)
+    cluster = options.deployment(output, stack, context)
+    hosts = finding.discover_hosts(cluster).choose(job.groups)
+    finding.refuse_too_many(job, hosts)
     with attach.caught() as events:
-        yield reached, made, stack, there, events
+        yield cluster, hosts, events
 
 
 def _foreground(
-    engine: "Engine",
-    artifacts: "Artifacts",
-    stack: str,
+    cluster: "Deployment",
     hosts: "Hosts",
-    asked: "Work",
+    job: "JobSpec",
     events: "Events",
     first: str = "SIGTERM",
 ) -> int:
     from mpigen.job import attach, foreground, streams
 
-    code = foreground.run(engine, artifacts, stack, hosts, asked, events, streams.own(), say, first)
-    if code == attach.TIMED_OUT and asked.timeout:
-        say(f"mpigen: the job {asked.name} was ended after {asked.timeout} s (--timeout)")
+    code = foreground.run(cluster, hosts, job, events, streams.own(), say, first)
+    if code == attach.TIMED_OUT and job.timeout:
+        say(f"mpigen: the job {job.name} was ended after {job.timeout} s (--timeout)")
     return code
 
 
-def _submit(
-    engine: "Engine", artifacts: "Artifacts", stack: str, hosts: "Hosts", asked: "Work"
-) -> None:
+def _submit(cluster: "Deployment", hosts: "Hosts", job: "JobSpec") -> None:
     from mpigen.job import batch
 
-    batch.submit(engine, artifacts, stack, hosts, asked)
-    typer.echo(asked.name)
-    say(f"next: mpigen logs {asked.name} -f")
+    batch.submit(cluster, hosts, job)
+    typer.echo(job.name)
+    say(f"next: mpigen logs {job.name} -f")

@@ -1,16 +1,20 @@
-"""How things look: warnings, diffs, tables; a terminal gets colours, and nothing else does."""
+"""Print warnings, diffs and tables, with colours on a terminal only."""
 
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _COLOURS = {"+": typer.colors.GREEN, "-": typer.colors.RED}
 
 
 def warn(sentence: str) -> None:
-    """A warning, on standard error."""
+    """Print a warning on standard error."""
     mark = "warning: "
     if wants_colour(err=True):
         mark = typer.style(mark, fg=typer.colors.YELLOW)
@@ -18,21 +22,21 @@ def warn(sentence: str) -> None:
 
 
 def note(sentence: str) -> None:
-    """What one should know about what is printed, on standard error."""
+    """Print a note on standard error, such as a limit of the printed results."""
     typer.echo(f"note: {sentence}", err=True)
 
 
 def diff(text: str, err: bool = False) -> None:
-    """A unified diff, on standard output unless it explains an error.
+    """Print a unified diff on standard output, or on standard error if it explains an error.
 
-    It is printed as the bytes that it is, whatever the locale can say.
+    It is written as UTF-8, whatever the locale.
     """
     text = _coloured(text) if wants_colour(err) else text
     typer.echo(text.encode(errors="surrogateescape"), nl=False, err=err)
 
 
 def _coloured(text: str) -> str:
-    """A unified diff with the colours that git gives it."""
+    """A unified diff in git's colours."""
     lines = []
     in_hunk = False
     for line in text.split("\n"):
@@ -48,21 +52,17 @@ def _coloured(text: str) -> str:
 
 
 def wants_colour(err: bool = False) -> bool:
-    """Whether standard output, or standard error, is a terminal that wants colours."""
+    """Whether standard output, or standard error, is a terminal and NO_COLOR is not set."""
     # https://no-color.org
     return (sys.stderr if err else sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 
 
 def table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table on a terminal, columns of plain text off one."""
+    """Print a table that fits the terminal, or columns of plain text elsewhere."""
     if sys.stdout.isatty():
         from rich.console import Console
-        from rich.table import Table
 
-        table = Table(*titles, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*row)
-        Console().print(table)
+        Console().print(rich_table(titles, rows))
         return
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
@@ -70,8 +70,18 @@ def table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+def rich_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "Table":
+    """A table for a terminal."""
+    from rich.table import Table
+
+    made = Table(*titles, box=None, pad_edge=False)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
 def clear() -> None:
-    """An empty screen, on a terminal."""
+    """Clear the screen of a terminal."""
     from rich.console import Console
 
     Console().clear()

@@ -1,4 +1,4 @@
-"""`mpigen deploy`, `scale`, `down`: the cluster on the Swarm."""
+"""`mpigen deploy`, `scale` and `down`: the cluster on the Swarm."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+from mpigen.cli import options
+from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
 
 if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
-    from mpigen.swarm.engine import Engine
     from mpigen.swarm.state import LiveGroup
 
 
@@ -20,7 +20,7 @@ def deploy(
     stack: str = STACK,
     context: str | None = CONTEXT,
     image: str | None = typer.Option(None, help="Another image than the one that was built."),
-    wait: float = typer.Option(120, help="Seconds to wait at most until it is up."),
+    wait: float = options.wait(120, "it is up"),
     force: bool = typer.Option(False, "--force", help="Deploy although jobs run that it ends."),
 ) -> None:
     """Deploy the cluster, and wait until every container is healthy.
@@ -29,30 +29,25 @@ def deploy(
     second deploy of the same changes nothing. Exits 3, with each container's own error and last
     lines, if it is not up in time.
     """
-    from mpigen.artifacts import folder
     from mpigen.errors import CheckFailed
     from mpigen.image import select as images
     from mpigen.job import listing
     from mpigen.stack import deploy as stacks
-    from mpigen.swarm import engine as engines
     from mpigen.swarm import state
 
-    rendered = folder.read(output)
-    name = stack or rendered.name
-    engine = engines.reach(context)
-    engine.need_manager()
-    wanted = images.every(engine, rendered, image)
-    there = state.groups(engine, rendered, name)
-    changes = [each for each in there if each.image != wanted[each.variant]]
-    running = listing.running(engine, rendered.network_of(name), name) if changes else []
+    cluster = deployment(output, stack, context)
+    cluster.engine.need_manager()
+    wanted = images.every(cluster.engine, cluster.artifacts, image)
+    changes = [each for each in state.groups(cluster) if each.image != wanted[each.variant]]
+    running = listing.running(cluster) if changes else []
     if running and not force:
         raise CheckFailed(
-            f"jobs run on {name}, and another image ends them: {', '.join(running)}",
+            f"jobs run on {cluster.stack}, and another image ends them: {', '.join(running)}",
             "Wait for them, or cancel them (mpigen jobs), or deploy with --force.",
         )
     with following(_rows) as (say, see):
-        stacks.deploy(engine, rendered, name, wanted, wait, say, see)
-    _say_up(state.groups(engine, rendered, name))
+        stacks.deploy(cluster, wanted, wait, say, see)
+    _say_up(state.groups(cluster))
     typer.echo("next: mpigen run -- hostname")
 
 
@@ -61,21 +56,18 @@ def scale(
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    wait: float = typer.Option(120, help="Seconds to wait at most until they are healthy."),
+    wait: float = options.wait(120, "they are healthy"),
 ) -> None:
     """Give groups of workers more containers, or fewer, within what the subnet holds."""
-    from mpigen.artifacts import folder
     from mpigen.stack import deploy as stacks
-    from mpigen.swarm import engine as engines
     from mpigen.swarm import state
 
-    rendered = folder.read(output)
-    name = stack or rendered.name
-    engine = engines.reach(context)
-    wanted = _sizes(sizes, rendered, state.deployed(engine, rendered, name), _nodes(engine))
+    cluster = deployment(output, stack, context)
+    rendered = cluster.artifacts
+    wanted = _sizes(sizes, rendered, state.deployed(cluster), len(cluster.nodes()))
     with following(_rows) as (say, see):
         say(f"scaling {', '.join(f'{group} to {count}' for group, count in wanted.items())}")
-        now = stacks.scale(engine, rendered, name, wanted, wait, say, see)
+        now = stacks.scale(cluster, wanted, wait, say, see)
     _say_up(now)
     for group in rendered.groups:
         if wanted.get(group.name, group.replicas) != group.replicas:
@@ -89,32 +81,22 @@ def down(
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    wait: float = typer.Option(60, help="Seconds to wait at most until the network is gone."),
+    wait: float = options.wait(60, "the network is gone"),
 ) -> None:
     """Remove the cluster: its jobs, services, secrets, and its network, which takes longest."""
-    from mpigen.artifacts import folder
     from mpigen.stack import deploy as stacks
-    from mpigen.swarm import engine as engines
 
-    rendered = folder.read(output)
-    name = stack or rendered.name
-    engine = engines.reach(context)
+    cluster = deployment(output, stack, context)
     with progress() as say:
-        found = stacks.down(engine, rendered, name, wait, say)
+        found = stacks.down(cluster, wait, say)
+    name = cluster.stack
     typer.echo(f"the stack {name} is gone" if found else f"there is no stack {name}")
-
-
-def _nodes(engine: "Engine") -> int:
-    from mpigen.swarm.engine import blame
-
-    with blame("asking for the nodes"):
-        return len(engine.client.api.nodes())
 
 
 def _sizes(
     words: Sequence[str], rendered: "Artifacts", groups: "Sequence[LiveGroup]", nodes: int
 ) -> dict[str, int]:
-    """What GROUP=N says; raises InputError with all that is wrong."""
+    """Parse GROUP=N. Raises InputError with every mistake."""
     from ipaddress import IPv4Network
 
     from mpigen.errors import InputError
@@ -148,7 +130,7 @@ def _sizes(
 
 
 def _rows(groups: "Sequence[LiveGroup]") -> list[tuple[str, ...]]:
-    """What is shown while one waits: a row a container."""
+    """The rows that are shown while waiting, one per container."""
     return [
         (f"{group.name}-{task.place}", task.node or "-", task.state, task.error)
         for group in groups

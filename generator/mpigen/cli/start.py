@@ -1,4 +1,4 @@
-"""`mpigen init`, `validate` and `schema`: a new site, and what is right in mpigen.yaml."""
+"""`mpigen init`, `validate` and `schema`: a new site, and the rules of mpigen.yaml."""
 
 import json
 import shlex
@@ -8,6 +8,7 @@ from typing import Literal
 
 import typer
 
+from mpigen.cli.options import CONFIG_FILES, JSON, SITE_OUTPUT
 from mpigen.errors import InputError
 
 
@@ -33,16 +34,9 @@ def init(
 
 
 def validate(
-    config: list[Path] = typer.Option(
-        [Path("mpigen.yaml")],
-        "--config",
-        "-c",
-        help="The site's file; again for a layer over it.",
-    ),
-    output: Path | None = typer.Option(
-        None, "--output", "-o", help="The rendered folder; default output/ beside the site's file."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    config: list[Path] = CONFIG_FILES,
+    output: Path | None = SITE_OUTPUT,
+    as_json: bool = JSON,
 ) -> None:
     """Say everything that is wrong with a site, and write nothing.
 
@@ -70,12 +64,12 @@ def validate(
         return
     for warning in rendered.warnings:
         show.warn(warning)
-    said = ", ".join(f"{count} {what}" for what, count in counts.items())
-    typer.echo(f"{cluster.name}: {said}; valid")
+    summary = ", ".join(f"{count} {what}" for what, count in counts.items())
+    typer.echo(f"{cluster.name}: {summary}; valid")
 
 
 def _as_rows(error: InputError) -> list[dict[str, object]]:
-    """What is wrong, one by one; an error that has no place of its own is one row without."""
+    """One row per mistake; an error without a place in a file is one row without one."""
     if error.faults:
         return [fault._asdict() for fault in error.faults]
     return [dict.fromkeys(("file", "line", "column")) | {"path": "", "message": error.message}]

@@ -1,4 +1,4 @@
-"""`mpigen status`: what of the cluster runs now, and where."""
+"""`mpigen status`: the cluster's nodes, containers and jobs."""
 
 import json
 import time
@@ -8,31 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mpigen.cli.options import CONTEXT, JSON, OUTPUT, STACK
+from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 
 if TYPE_CHECKING:
-    from mpigen.artifacts.folder import Artifacts
-    from mpigen.swarm.engine import Engine
+    from mpigen.swarm.deployment import Deployment
 
 
 def status(
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    as_json: bool = JSON,
+    as_json: bool = JSON_FOR_TABLE,
     watch: bool = typer.Option(False, "--watch", help="Go on, once a second, until Ctrl-C."),
 ) -> None:
     """Show nodes, containers, slots, images and running jobs."""
-    from mpigen.artifacts import folder
     from mpigen.cli import show
-    from mpigen.swarm import engine as engines
 
-    rendered = folder.read(output)
-    engine = engines.reach(context)
-    engine.need_manager()
-    name = stack or rendered.name
+    cluster = deployment(output, stack, context)
+    cluster.engine.need_manager()
     while True:
-        report = _report(engine, rendered, name)
+        report = _report(cluster)
         if watch and not as_json:
             show.clear()
         _show(report, as_json)
@@ -41,33 +36,31 @@ def status(
         time.sleep(1)
 
 
-def _report(engine: "Engine", rendered: "Artifacts", name: str) -> dict[str, Any]:
+def _report(cluster: "Deployment") -> dict[str, Any]:
     from mpigen.job import listing
     from mpigen.swarm import state
-    from mpigen.swarm.engine import blame
 
-    groups = state.groups(engine, rendered, name)
-    with blame("asking for the nodes"):
-        nodes = [
+    groups = state.groups(cluster)
+    nodes: list[dict[str, Any]] = []
+    for node in sorted(cluster.nodes(), key=lambda node: node.name):
+        here = [task for group in groups for task in group.tasks if task.node == node.name]
+        nodes.append(
             {
-                "name": node.get("Description", {}).get("Hostname", node["ID"]),
-                "role": node["Spec"]["Role"],
-                "state": node["Status"]["State"],
-                "availability": node["Spec"]["Availability"],
+                "name": node.name,
+                "role": node.role,
+                "state": node.state,
+                "availability": node.availability,
+                "containers": sum(task.state == "running" for task in here),
+                "images": sorted({task.image for task in here}),
             }
-            for node in engine.client.api.nodes()
-        ]
-    for node in nodes:
-        here = [task for group in groups for task in group.tasks if task.node == node["name"]]
-        node["containers"] = sum(task.state == "running" for task in here)
-        node["images"] = sorted({task.image for task in here})
+        )
     return {
-        "stack": name,
+        "stack": cluster.stack,
         "deployed": bool(groups),
         "slots": sum(group.running * group.slots for group in groups),
-        "nodes": sorted(nodes, key=lambda node: str(node["name"])),
+        "nodes": nodes,
         "groups": [asdict(group) for group in groups],
-        "jobs": listing.running(engine, rendered.network_of(name), name),
+        "jobs": listing.running(cluster),
     }
 
 
@@ -111,7 +104,7 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
             f"{running * group['slots']} slots, {group['image']}"
         )
     images = {task["image"] for group in report["groups"] for task in group["tasks"]}
-    # each variant has one
+    # each variant has its own image
     if len(images) > len({group["variant"] for group in report["groups"]}):
         show.warn(f"the containers are of {len(images)} images: {', '.join(sorted(images))}")
     typer.echo(f"jobs: {', '.join(report['jobs']) or 'none'}")

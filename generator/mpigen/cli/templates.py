@@ -1,4 +1,4 @@
-"""`mpigen templates`: where each artifact comes from, and how a site makes it its own."""
+"""`mpigen templates`: the source of each artifact, and how a site overrides it."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.cli import options
+from mpigen.cli.options import JSON, SITE_OUTPUT
 from mpigen.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,15 +19,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_CONFIG = typer.Option(
-    Path("mpigen.yaml"), "--config", "-c", help="The site's file; its templates lie beside it."
-)
-_JSON = typer.Option(False, "--json", help="Print JSON.")
+_CONFIG = options.config_file("The site's file; its templates lie beside it.")
 _PATH = typer.Argument(help="The artifact's path below output/, as in scripts/run.sh.")
 
 
 @app.command("list")
-def list_(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
+def list_(config: Path = _CONFIG, as_json: bool = JSON) -> None:
     """List the artifacts: rendered from a template or a file copied; built in or the site's."""
     from mpigen.cli import show as look
     from mpigen.render.files import artifact, is_template
@@ -137,10 +136,8 @@ def eject(
 @app.command("diff")
 def diff(
     config: Path = _CONFIG,
-    output: Path | None = typer.Option(
-        None, "--output", "-o", help="The rendered folder; default output/ beside the site's file."
-    ),
-    as_json: bool = _JSON,
+    output: Path | None = SITE_OUTPUT,
+    as_json: bool = JSON,
 ) -> None:
     """Show what an upgrade of mpigen has changed under the site's overrides."""
     import difflib

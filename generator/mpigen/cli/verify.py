@@ -1,4 +1,4 @@
-"""`mpigen verify`: the rendered checks against the live cluster."""
+"""`mpigen verify`: run the rendered checks against the live cluster."""
 
 from pathlib import Path
 

@@ -1,85 +1,14 @@
-"""The doctor's checks of the engines, the Swarm, its nodes, and the image on them."""
-
-import re
-from dataclasses import dataclass
+"""The doctor's checks of the Swarm, its nodes, and the image on them."""
 
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding, grouped, together, unseen
 
 _CLOCK_SECONDS = 5.0
-_IMAGES = 2  # a new image beside the old one
-
-
-@dataclass(frozen=True)
-class Need:
-    """Something that the artifacts use, the version of Docker that brought it, and who says so.
-
-    What is newer than engine.minimum is left out of them.
-    """
-
-    version: str
-    what: str
-    source: str
-
-
-NEEDS = (
-    Need("25.0", "start_interval of health checks", "docs.docker.com, compose file versions: 3.12"),
-    Need("20.10", "host names such as worker-1 that resolve", "measured; moby/moby#39204"),
-    Need("20.10", "cap_drop in services", "docs.docker.com/reference/api/engine/version-history"),
-    Need("19.03", "stack files of version 3.8", "docs.docker.com, compose file versions"),
-    Need("18.06", "init in services", "docs.docker.com, compose file versions: 3.7"),
-    Need("17.09", "start_period of health checks", "docs.docker.com, compose file versions: 3.4"),
-    Need("1.13", "attachable overlays", "github.com/moby/moby/releases/tag/v1.13.0"),
-)
-_SHARED_MEMORY = "23.0"
-"""From here on an engine lets MPI copy between processes: moby/moby#42083, and measured."""
-
-
-def parsed(version: str) -> tuple[int, ...]:
-    """The numbers that a version begins with; () if it begins with none."""
-    numbers = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, numbers[0].split("."))) if numbers else ()
-
-
-def client(facts: Facts) -> list[Finding]:
-    """Whether the docker command can deploy the artifacts."""
-    if not facts.client:
-        todo = "Install it: https://docs.docker.com/engine/install/"
-        return [Finding("client", "bad", facts.client_error, todo)]
-    return _version("client", {"the docker command": facts.client}, facts.minimum)
-
-
-def engine(facts: Facts) -> list[Finding]:
-    """Whether the engine answers, and all of the Swarm's are new enough."""
-    if not facts.engine:
-        return [Finding("engine", "bad", facts.engine_error, facts.engine_hint)]
-    known = {node.name: node.engine for node in facts.nodes if node.engine}
-    return _version("engine", known or {facts.where: facts.engine}, facts.minimum)
-
-
-def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding]:
-    found = []
-    for version, names in grouped((name, version) for name, version in versions.items()).items():
-        numbers = parsed(version)
-        if not numbers:
-            what = f"{version} of {names} is no version that can be compared with {minimum}"
-            found.append(Finding(check, "unknown", what))
-        elif numbers < parsed(minimum):
-            lacks = [
-                need.what for need in NEEDS if numbers < parsed(need.version) <= parsed(minimum)
-            ]
-            what = f"{names}: {version} is older than {minimum}, without {', '.join(lacks)}"
-            found.append(Finding(check, "bad", what, f"Install Docker {minimum} or newer."))
-        else:
-            what = f"{version}: {names} ({minimum} is needed)"
-            if check == "engine" and numbers < parsed(_SHARED_MEMORY):
-                what += f"; from {_SHARED_MEMORY} on, MPI is quicker between ranks of a container"
-            found.append(Finding(check, "ok", what))
-    return found
+_IMAGES = 2  # a new image next to the old one
 
 
 def swarm(facts: Facts) -> list[Finding]:
-    """Whether there is a Swarm that can be asked."""
+    """Check that the engine is a manager of a Swarm that answers."""
     if facts.swarm == "active" and facts.is_manager and facts.nodes:
         return [Finding("swarm", "ok", f"active, {len(facts.nodes)} nodes")]
     if facts.swarm == "active" and facts.is_manager:
@@ -99,13 +28,13 @@ def swarm(facts: Facts) -> list[Finding]:
 
 
 def worker(facts: Facts) -> str:
-    """That this engine is a worker, and where a manager is."""
+    """A sentence for an engine that is a worker, with the addresses of the managers."""
     there = f"; its managers: {together(facts.managers)}" if facts.managers else ""
     return f"the engine at {facts.where} is a worker of its Swarm{there}: name one by --context"
 
 
 def managers(facts: Facts) -> list[Finding]:
-    """Whether the managers reach each other, and how many may be lost."""
+    """Check that the managers reach each other; report how many failures they tolerate."""
     all_ = [node for node in facts.nodes if node.manager]
     lost = [node.name for node in all_ if node.manager == "unreachable"]
     bears = (len(all_) - 1) // 2
@@ -120,7 +49,7 @@ def managers(facts: Facts) -> list[Finding]:
 
 
 def nodes(facts: Facts) -> list[Finding]:
-    """Whether Swarm may start containers on every node."""
+    """Check that Swarm may start containers on every node."""
     found = []
     for node in facts.nodes:
         if node.state != "ready":
@@ -134,7 +63,7 @@ def nodes(facts: Facts) -> list[Finding]:
 
 
 def look(facts: Facts) -> list[Finding]:
-    """Whether a container that looks could be run on every node; all that follows needs it."""
+    """Check that the probe ran on every node; all checks after this one need it."""
     if facts.swarm_error:
         return [Finding("look", "bad", facts.swarm_error, facts.swarm_hint)]
     names = {node.id: node.name for node in facts.nodes if node.is_ready}
@@ -143,31 +72,31 @@ def look(facts: Facts) -> list[Finding]:
         **facts.hosts_errors,
     }
     failed = grouped(
-        (names[id], why) for id, why in errors.items() if id in names and not _lacks(why)
+        (names[id], why) for id, why in errors.items() if id in names and not _lacks_image(why)
     )
     todo = "Look at that node's engine; then again: mpigen doctor"
-    bad = [Finding("look", "bad", f"{those}: {why}", todo) for why, those in failed.items()]
+    bad = [Finding("look", "bad", f"{where}: {why}", todo) for why, where in failed.items()]
     ran = f"a container that looks ran on {len(facts.hosts)} of {len(facts.nodes)} nodes"
     return bad or [Finding("look", "ok" if facts.hosts else "unknown", ran)]
 
 
-def _lacks(error: str) -> bool:
+def _lacks_image(error: str) -> bool:
     return "no such image" in error.lower()
 
 
 def image(facts: Facts) -> list[Finding]:
-    """Whether every node has the image, and the same one; and so with what runs."""
+    """Check that all nodes have the same image, and that all containers run it."""
     found = []
     lacking = [
         node
         for node in facts.nodes
-        if node.is_ready and _lacks(facts.hosts_errors.get(node.id, ""))
+        if node.is_ready and _lacks_image(facts.hosts_errors.get(node.id, ""))
     ]
-    needed = [node.name for node in lacking if node.takes_workers]
+    needed = [node.name for node in lacking if node.id not in facts.spare]
     if needed:
         what = f"{together(needed)}: no image {facts.image}"
         found.append(Finding("image", "bad", what, "Bring it there: mpigen build"))
-    if spare := [node.name for node in lacking if not node.takes_workers]:
+    if spare := [node.name for node in lacking if node.id in facts.spare]:
         what = f"{together(spare)}: no image {facts.image}, and no group is placed there"
         found.append(Finding("image", "ok", what))
     names = {node.id: node.name for node in facts.nodes}
@@ -180,8 +109,8 @@ def image(facts: Facts) -> list[Finding]:
         if address in hosts
     )
     if len({*have, *runs}) > 1:
-        parts = [f"{print_} on {those}" for print_, those in have.items()]
-        parts += [f"{print_} in {those}" for print_, those in runs.items()]
+        parts = [f"{fingerprint} on {where}" for fingerprint, where in have.items()]
+        parts += [f"{fingerprint} in {where}" for fingerprint, where in runs.items()]
         todo = "Bring one to all, and roll it out: mpigen build, mpigen deploy"
         what = f"{facts.image} is not the same everywhere: {'; '.join(parts)}"
         found.append(Finding("image", "bad", what, todo))
@@ -189,13 +118,13 @@ def image(facts: Facts) -> list[Finding]:
         where = f"{len(facts.hosts)} nodes"
         where += f" and in {', '.join(runs.values())}" if runs else ""
         found.append(Finding("image", "ok", f"the same {facts.image} on {where}"))
-    rest = {id: why for id, why in facts.hosts_errors.items() if not _lacks(why)}
-    seen_ = {*facts.hosts, *(node.id for node in lacking)}
-    return found + unseen("image", facts, seen_, rest)
+    rest = {id: why for id, why in facts.hosts_errors.items() if not _lacks_image(why)}
+    seen = {*facts.hosts, *(node.id for node in lacking)}
+    return found + unseen("image", facts, seen, rest)
 
 
 def workers(facts: Facts) -> list[Finding]:
-    """Whether Swarm runs as many workers as it should, healthy ones."""
+    """Check that Swarm runs as many healthy workers as deployed."""
     if not facts.deployed:
         return [Finding("workers", "unknown", f"the stack {facts.stack} is not deployed")]
     found, run = [], []
@@ -212,7 +141,7 @@ def workers(facts: Facts) -> list[Finding]:
 
 
 def disk(facts: Facts) -> list[Finding]:
-    """Whether a new image fits beside the old one on every node."""
+    """Check that a new image fits next to the old one on every node's disk."""
     if facts.image_size is None:
         what = f"this engine has no {facts.image}, so what it needs is not known"
         return [Finding("disk", "unknown", what)]
@@ -233,7 +162,7 @@ def disk(facts: Facts) -> list[Finding]:
 
 
 def clock(facts: Facts) -> list[Finding]:
-    """Whether the nodes' clocks agree with the leader's, to some seconds."""
+    """Check that the nodes' clocks differ from the leader's by at most _CLOCK_SECONDS."""
     names = {node.id: node.name for node in facts.nodes}
     found = []
     for id, ahead in facts.clocks.items():

@@ -1,16 +1,17 @@
-"""The doctor's checks of what lies between the nodes: ports, overlay, addresses, names."""
+"""The doctor's checks of the network between the nodes: ports, overlay, addresses, DNS."""
 
-from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host, Node
+from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host
 from mpigen.doctor.findings import Finding, grouped, together, unseen
+from mpigen.swarm.nodes import Node
 
 _AGAIN = "mpigen render, mpigen down, mpigen deploy"
 
 
 def ports(facts: Facts) -> list[Finding]:
-    """Whether the ports of Swarm itself answer, from every node on every other."""
+    """Check that every node reaches Swarm's own TCP ports on all others."""
     names = {node.id: node.name for node in facts.nodes}
     owner = {node.address: node.name for node in facts.nodes}
-    # that a node is down is told elsewhere, and that its ports are silent follows from it
+    # another check reports nodes that are down, and their ports are silent of course
     down = {node.address for node in facts.nodes if node.state != "ready"}
     silent: dict[tuple[str, str], list[str]] = {}
     for id, host in facts.hosts.items():
@@ -32,9 +33,9 @@ def ports(facts: Facts) -> list[Finding]:
 
 
 def path(facts: Facts) -> list[Finding]:
-    """Whether the overlay carries packets, small and large, between the nodes.
+    """Check that the overlay carries small and large packets between the nodes.
 
-    A connection cannot prove that a UDP port is open; a login over the overlay does.
+    No probe of a UDP port can prove that it is open; a login over the overlay does.
     """
     if not facts.workers:
         why = "no worker runs" if facts.deployed else f"the stack {facts.stack} is not deployed"
@@ -44,14 +45,14 @@ def path(facts: Facts) -> list[Finding]:
     workers = {worker.address: worker for worker in facts.workers}
     askers: dict[tuple[str, str], list[str]] = {}
     for id, seen in facts.attached.items():
-        for address, said in seen.peers.items():
-            if said != "yes" and address in workers:
-                askers.setdefault((address, said), []).append(names[id])
+        for address, result in seen.peers.items():
+            if result != "yes" and address in workers:
+                askers.setdefault((address, result), []).append(names[id])
     found = []
-    for (address, said), those in askers.items():
+    for (address, result), nodes in askers.items():
         worker = workers[address]
         where = f"{worker.host} ({address}) on {names.get(worker.node, worker.node)}"
-        found.append(_blocked(where, said, together(those)))
+        found.append(_blocked(where, result, together(nodes)))
     if facts.attached and not found:
         reached = {names[workers[peer].node] for peer in workers if workers[peer].node in names}
         what = f"{len(facts.attached)} nodes log in to workers on {together(reached)}, with 64 KiB"
@@ -59,21 +60,21 @@ def path(facts: Facts) -> list[Finding]:
     return found + unseen("overlay", facts, facts.attached, facts.attached_errors)
 
 
-def _blocked(where: str, said: str, askers: str) -> Finding:
-    if said == "silent":
+def _blocked(where: str, result: str, askers: str) -> Finding:
+    if result == "silent":
         todo = f"Open {VXLAN_PORT}/udp and {GOSSIP_PORT}/tcp and udp between all nodes."
         return Finding("overlay", "bad", f"nothing gets from {askers} to {where}", todo)
-    if said == "large":
+    if result == "large":
         todo = f"The path's MTU is too small: a smaller network.mtu in mpigen.yaml, then {_AGAIN}"
         return Finding("overlay", "bad", f"small packets alone get from {askers} to {where}", todo)
-    what = f"{where} refuses {askers}: {said.removeprefix('refused ')}"
+    what = f"{where} refuses {askers}: {result.removeprefix('refused ')}"
     return Finding("overlay", "bad", what, "Bring the same image to all: mpigen build, deploy")
 
 
 def mtu(facts: Facts) -> list[Finding]:
-    """Whether every node's link takes the packets that the overlay makes."""
+    """Check that the MTU of every node's link fits the overlay's packets."""
     found, fits, unknown = [], [], []
-    for node, host in _looked_at(facts):
+    for node, host in _probed(facts):
         link = host.link_of(node.address)
         if link not in host.links:
             unknown.append(node.name)
@@ -96,7 +97,7 @@ def mtu(facts: Facts) -> list[Finding]:
 
 
 def subnet(facts: Facts) -> list[Finding]:
-    """Whether the overlay's addresses are its own: in the Swarm, and on every node."""
+    """Check that the overlay's subnet overlaps no other network, in the Swarm or on a node."""
     todo = f"Another network.subnet in mpigen.yaml, then {_AGAIN}; or remove the other one."
     found = [
         Finding("subnet", "bad", f"{facts.subnet} overlaps {pool} of the network {name}", todo)
@@ -106,7 +107,7 @@ def subnet(facts: Facts) -> list[Finding]:
     ]
     routes = grouped(
         (node.name, f"{route}, which goes to {link}")
-        for node, host in _looked_at(facts)
+        for node, host in _probed(facts)
         for route, link in host.routes
         if route.overlaps(facts.subnet)
     )
@@ -122,23 +123,23 @@ def subnet(facts: Facts) -> list[Finding]:
 
 
 def kernel(facts: Facts) -> list[Finding]:
-    """Whether the nodes' kernels have what the overlay needs."""
+    """Check that the nodes' kernels support the overlay."""
     needed = {"VXLAN": "overlay networks"}
     if facts.encrypted:
         needed["INET_ESP"] = "encrypted ones"
-    found, untold = [], []
-    for node, host in _looked_at(facts):
+    found, unknown = [], []
+    for node, host in _probed(facts):
         for option, what in needed.items():
             if option not in host.kernel:
-                untold.append(node.name)
+                unknown.append(node.name)
             elif not host.kernel[option]:
                 lack = f"{node.name}: a kernel without CONFIG_{option}, for {what}"
                 todo = "Another kernel" + (
                     ", or no network.encrypted." if option == "INET_ESP" else "."
                 )
                 found.append(Finding("kernel", "bad", lack, todo))
-    if untold:
-        what = f"{together(untold)}: it does not tell what it was built with"
+    if unknown:
+        what = f"{together(unknown)}: it does not tell what it was built with"
         found.append(Finding("kernel", "unknown", what))
     if facts.hosts and not found:
         what = f"{' and '.join(needed)} on {len(facts.hosts)} nodes"
@@ -148,7 +149,7 @@ def kernel(facts: Facts) -> list[Finding]:
 
 
 def names(facts: Facts) -> list[Finding]:
-    """Whether DNS names, on every node, the workers that Swarm runs, and no others."""
+    """Check that DNS returns, on every node, exactly the workers that Swarm runs."""
     if not facts.deployed:
         return [Finding("dns", "unknown", f"the stack {facts.stack} is not deployed")]
     found = []
@@ -168,22 +169,22 @@ def names(facts: Facts) -> list[Finding]:
             "The nodes tell each other within a minute. If it stays: "
             f"docker service update --force {service}"
         )
-        found += [Finding("dns", "bad", f"{those}: {text}", todo) for text, those in stale.items()]
+        found += [Finding("dns", "bad", f"{where}: {text}", todo) for text, where in stale.items()]
     if facts.attached and not found:
         what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"
         found.append(Finding("dns", "ok", what))
-    seen_ = facts.attached if facts.workers else ids
-    return found + unseen("dns", facts, seen_, facts.attached_errors)
+    probed = facts.attached if facts.workers else ids
+    return found + unseen("dns", facts, probed, facts.attached_errors)
 
 
 def _stale(group: str, runs: dict[str, str], answered: frozenset[str]) -> list[str]:
     lost = [f"{runs[address]} ({address})" for address in runs if address not in answered]
     ghosts = [address for address in answered if address not in runs]
-    said = [f"tasks.{group} does not name {together(lost)}"] if lost else []
+    found = [f"tasks.{group} does not name {together(lost)}"] if lost else []
     if ghosts:
-        said.append(f"tasks.{group} names {together(ghosts)}, where nothing runs")
-    return said
+        found.append(f"tasks.{group} names {together(ghosts)}, where nothing runs")
+    return found
 
 
-def _looked_at(facts: Facts) -> list[tuple[Node, Host]]:
+def _probed(facts: Facts) -> list[tuple[Node, Host]]:
     return [(node, facts.hosts[node.id]) for node in facts.nodes if node.id in facts.hosts]

@@ -1,11 +1,12 @@
-"""What ails a cluster: facts in, findings out, one line or more a check, in a fixed order."""
+"""Diagnose a cluster: facts in, findings out, at least one per check, in a fixed order."""
 
 from mpigen.doctor import checks_cluster as cluster
+from mpigen.doctor import checks_engine as engine
 from mpigen.doctor import checks_network as network
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding
 
-# name, check: those that need a manager, then those that need to look into nodes
+# name, check: first the checks that ask a manager, then those that need the probes
 _SWARM = (
     ("managers", cluster.managers),
     ("nodes", cluster.nodes),
@@ -24,18 +25,18 @@ _SWARM = (
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """Every check's findings. Where what a check needs is not known, it says so, and why."""
-    found = [*cluster.client(facts), *cluster.engine(facts)]
+    """The findings of all checks. A check without its facts returns `unknown` and the reason."""
+    found = [*engine.client(facts), *engine.engine(facts)]
     if not facts.engine:
-        return [*found, *_blind("no engine answers", ["swarm", *(name for name, _ in _SWARM)])]
+        return [*found, *_unknown("no engine answers", ["swarm", *(name for name, _ in _SWARM)])]
     found += cluster.swarm(facts)
     if not facts.nodes:
         why = "a worker cannot tell" if facts.swarm == "active" else "there is no Swarm"
         if facts.is_manager:
             why = "the Swarm has no leader"
-        return [*found, *_blind(why, [name for name, _ in _SWARM])]
+        return [*found, *_unknown(why, [name for name, _ in _SWARM])]
     return [*found, *(finding for _, check in _SWARM for finding in check(facts))]
 
 
-def _blind(why: str, checks: list[str]) -> list[Finding]:
+def _unknown(why: str, checks: list[str]) -> list[Finding]:
     return [Finding(check, "unknown", why) for check in checks]

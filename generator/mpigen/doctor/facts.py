@@ -1,46 +1,25 @@
-"""What the doctor knows of a Swarm: facts only, and how a probe's lines are read."""
+"""The facts that the doctor collects about a cluster, and the parser of the probes' output."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Interface, IPv4Network
 
+from mpigen.swarm.nodes import Node
+
 # https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
 MANAGER_PORT, GOSSIP_PORT, VXLAN_PORT = 2377, 7946, 4789
 
-# An overlay without com.docker.network.driver.mtu is made for servers with this one, and its
-# interfaces get so much less (measured), as its packets travel inside others.
+# Docker's default MTU of an overlay's underlay, without com.docker.network.driver.mtu, and the
+# bytes that VXLAN and ESP take from it on the overlay's interfaces (measured)
 _DEFAULT_MTU, _VXLAN_BYTES, _ESP_BYTES = 1500, 50, 26
 
 
 @dataclass(frozen=True)
-class Node:
-    """A node as the managers know it. `address` is the one that the other nodes use.
-
-    `manager` is leader, reachable or unreachable, and empty for a worker. `takes_workers`: the
-    constraints of at least one worker group allow it.
-    """
-
-    id: str
-    name: str
-    state: str
-    availability: str
-    engine: str
-    address: str
-    manager: str = ""
-    takes_workers: bool = True
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether Swarm starts containers there."""
-        return (self.state, self.availability) == ("ready", "active")
-
-
-@dataclass(frozen=True)
 class Host:
-    """A node as it looks from its own network. `free` is in bytes, on the disk of the images.
+    """A node as seen from its own network. `free` is in bytes, on the disk of the images.
 
-    `closed` says why for each ADDRESS:PORT that does not answer. `kernel` has what is known of
-    the kernel's options, `image` what tells the image from another of the same name.
+    `closed` maps each ADDRESS:PORT that does not answer to the reason. `kernel` has the known
+    options of the kernel, `image` a fingerprint of the image's content.
     """
 
     links: Mapping[str, int] = field(default_factory=dict)
@@ -52,20 +31,19 @@ class Host:
     image: str = ""
 
     def link_of(self, address: str) -> str:
-        """The interface that has this address, or ""."""
+        """The interface with this address, or ""."""
         return self.addresses.get(address, "")
 
 
 @dataclass(frozen=True)
 class Attached:
-    """A node as it looks from a container on the cluster's overlay.
+    """A node as seen from a container on the cluster's overlay.
 
-    `names` has the addresses that DNS gives for each group. `peers` has what came of a login to
-    each address: yes, silent (no packet passes), large (only small ones do), or refused, and
-    then why; `images` is what tells the image of those that were reached.
+    `names` has the addresses that DNS returns for each group. `peers` has the result of a login to
+    each address: yes, silent (no packet passes), large (only small packets pass), or refused and
+    the reason; `images` the image's fingerprint at each address that was reached.
     """
 
-    mtu: int | None = None
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     peers: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +51,7 @@ class Attached:
 
 @dataclass(frozen=True)
 class Worker:
-    """A running task of a group: its name as a host, its node's id, its overlay address."""
+    """A running task of a group: its host name, its node's id, its overlay address."""
 
     host: str
     group: str
@@ -83,13 +61,14 @@ class Worker:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was found out. What could not be asked for is empty, and `*_error` says why.
+    """All collected facts. A fact that could not be collected is empty, `*_error` has the reason.
 
-    `minimum` is the version of Docker that was rendered for. `hosts` and `attached` are by node
-    id, as are their errors; `clocks` is in seconds against the leader. `networks` are the Swarm's
-    others with their subnets. `options` are those of the stack's network. `wanted` has the replicas
-    of each group; `workers` were running both before and after the nodes were asked, `changed` are
-    addresses that came or went in between.
+    `minimum` is the version of Docker that the artifacts were rendered for. `spare` has the ids of
+    nodes where no worker group may run. `hosts` and `attached` are by node id, and so are their
+    errors and `clocks`, in seconds ahead of the leader. `networks` maps the Swarm's other networks
+    to their subnets. `options` are those of the stack's network. `wanted` has the replicas of each
+    group; `workers` ran both before and after the probes, `changed` has the addresses that came or
+    went in between.
     """
 
     stack: str
@@ -110,6 +89,7 @@ class Facts:
     swarm_error: str = ""
     swarm_hint: str = ""
     nodes: tuple[Node, ...] = ()
+    spare: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, tuple[IPv4Network, ...]] = field(default_factory=dict)
     deployed: bool = False
@@ -125,45 +105,44 @@ class Facts:
 
     @property
     def encrypted(self) -> bool:
-        """Whether the stack's network is encrypted: the option says so with no value, too."""
+        """Whether the stack's network is encrypted, which the option means even without a value."""
         return self.options.get("encrypted", "false") != "false"
 
     @property
     def mtu(self) -> int:
-        """The MTU that the servers' network must have for the overlay, in bytes."""
+        """The MTU that the overlay needs of the servers' network, in bytes."""
         return int(self.options.get("com.docker.network.driver.mtu", _DEFAULT_MTU))
 
     @property
     def inner_mtu(self) -> int:
-        """The MTU that the overlay's interfaces in the containers have, in bytes."""
+        """The MTU of the overlay's interfaces in the containers, in bytes."""
         return self.mtu - _VXLAN_BYTES - (_ESP_BYTES if self.encrypted else 0)
 
 
 def host(lines: Iterable[str]) -> Host:
-    """What the lines of probes/node.sh say."""
-    said = _by_key(lines)
-    routes = [words for words in said["route"] if len(words) == 2]
-    free = [int(words[0]) for words in said["free"] if words]
+    """Parse the output of probes/node.sh."""
+    found = _by_key(lines)
+    routes = [words for words in found["route"] if len(words) == 2]
+    free = [int(words[0]) for words in found["free"] if words]
     return Host(
-        links={words[0]: int(words[1]) for words in said["link"] if len(words) == 2},
-        addresses={address.partition("/")[0]: link for link, address in said["address"]},
+        links={words[0]: int(words[1]) for words in found["link"] if len(words) == 2},
+        addresses={address.partition("/")[0]: link for link, address in found["address"]},
         routes=tuple((IPv4Network(route, strict=False), link) for route, link in routes),
-        closed={words[0]: " ".join(words[1:]) for words in said["closed"]},
-        kernel={option: answer == "yes" for option, answer in said["kernel"]},
+        closed={words[0]: " ".join(words[1:]) for words in found["closed"]},
+        kernel={option: answer == "yes" for option, answer in found["kernel"]},
         free=free[0] if free else None,
-        image=" ".join(word for words in said["image"] for word in words),
+        image=" ".join(word for words in found["image"] for word in words),
     )
 
 
 def attached(lines: Iterable[str]) -> Attached:
-    """What the lines of probes/overlay.sh say."""
-    said = _by_key(lines)
+    """Parse the output of probes/overlay.sh."""
+    found = _by_key(lines)
     names: dict[str, set[str]] = {}
-    for name, address in said["dns"]:
+    for name, address in found["dns"]:
         names.setdefault(name, set()).add(address)
-    peers = {words[0]: words[1:] for words in said["peer"]}
+    peers = {words[0]: words[1:] for words in found["peer"]}
     return Attached(
-        mtu=int(said["mtu"][0][0]) if said["mtu"] else None,
         names={name: frozenset(addresses) for name, addresses in names.items()},
         peers={
             address: words[0] if words[0] == "yes" else " ".join(words)
@@ -178,7 +157,7 @@ def attached(lines: Iterable[str]) -> Attached:
 
 
 def subnets(*configured: str) -> tuple[IPv4Network, ...]:
-    """The IPv4 ones of subnets as Docker writes them."""
+    """The IPv4 networks among subnets as Docker writes them."""
     found = []
     for text in configured:
         try:
@@ -190,9 +169,9 @@ def subnets(*configured: str) -> tuple[IPv4Network, ...]:
 
 def _by_key(lines: Iterable[str]) -> dict[str, list[list[str]]]:
     """The words of each line KEY=WORD WORD..., by key."""
-    keys = ("link", "address", "route", "closed", "kernel", "free", "image", "dns", "mtu", "peer")
-    said: dict[str, list[list[str]]] = {key: [] for key in keys}
+    keys = ("link", "address", "route", "closed", "kernel", "free", "image", "dns", "peer")
+    found: dict[str, list[list[str]]] = {key: [] for key in keys}
     for line in lines:
         key, _, value = line.partition("=")
-        said.setdefault(key, []).append(value.split())
-    return said
+        found.setdefault(key, []).append(value.split())
+    return found

@@ -1,4 +1,4 @@
-"""What a check says: good, bad, or that it cannot be told, and what to do."""
+"""The result of a check: good, bad or unknown, and what to do."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Verdict = Literal["ok", "bad", "unknown"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's. `todo` is the next thing to do, or empty."""
+    """One line of the doctor's report. `todo` is the next step, or empty."""
 
     check: str
     verdict: Verdict
@@ -20,20 +20,20 @@ class Finding:
 
 
 def together(items: Iterable[str]) -> str:
-    """Names in one text, in their order: a, b, c."""
+    """Distinct names, sorted by length first: node-2, node-10."""
     return ", ".join(sorted(set(items), key=lambda name: (len(name), name)))
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Which names a text goes with: from (name, text) to {text: "a, b"}."""
-    names: dict[str, list[str]] = {}
+    """Group names by text: from (name, text) to {text: "a, b"}."""
+    groups: dict[str, list[str]] = {}
     for name, text in pairs:
-        names.setdefault(text, []).append(name)
-    return {text: together(those) for text, those in names.items()}
+        groups.setdefault(text, []).append(name)
+    return {text: together(names) for text, names in groups.items()}
 
 
 def unseen(check: str, facts: Facts, seen: Iterable[str], why: Mapping[str, str]) -> list[Finding]:
-    """A line on the nodes that were not seen, if there are any: ids in `seen`, reasons in `why`."""
+    """An `unknown` finding for nodes whose id is not in `seen`, if any; `why` has the reasons."""
     seen = set(seen)
     reasons = [
         (node.name, _reason(node.state, node.availability, why.get(node.id, "")))
@@ -42,8 +42,8 @@ def unseen(check: str, facts: Facts, seen: Iterable[str], why: Mapping[str, str]
     ]
     if not reasons:
         return []
-    said = "; ".join(f"{names} ({reason})" for reason, names in grouped(reasons).items())
-    return [Finding(check, "unknown", f"not looked at: {said}")]
+    text = "; ".join(f"{names} ({reason})" for reason, names in grouped(reasons).items())
+    return [Finding(check, "unknown", f"not looked at: {text}")]
 
 
 def _reason(state: str, availability: str, error: str) -> str:

@@ -1,7 +1,7 @@
-"""Collects what the doctor judges: from the client, the engine, the managers, and the nodes."""
+"""Collect the doctor's facts: from the docker command, the engine, the manager, and the nodes."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -11,21 +11,23 @@ from docker.errors import ImageNotFound, NotFound
 
 from mpigen.artifacts.folder import Artifacts
 from mpigen.doctor import facts
-from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, Facts, Node, Worker
+from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, Facts, Worker
 from mpigen.errors import ClusterError
 from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import engine as engines
-from mpigen.swarm import probe, processes
+from mpigen.swarm import nodes, probe, processes
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.placement import allows
+from mpigen.swarm.nodes import Node
+from mpigen.swarm.placement import allows, constraints_of
 from mpigen.swarm.processes import Say
 
 _SECONDS = 60.0
-# overlay.sh gives one 17 s at most, and tries 16 at a time
+# overlay.sh tries a peer for at most 17 s, and 16 of them at a time
 _SECONDS_OF_A_PEER = 17 / 16
 
-# What differs between two images of a cluster: keys, scripts, programs, packages. Private keys
-# are left out, since what a container prints is for many to read.
+# The parts that differ between two images of a cluster: keys, scripts, programs, packages. Private
+# keys are left out, since many people can read a container's output.
 _FINGERPRINT = (
     '{ find /etc/mpi /etc/ssh /opt /usr/local -type f ! -name "id_*" ! -name "*_key"'
     " -exec sha256sum {} + 2>/dev/null; cat /var/lib/dpkg/status.main 2>/dev/null"
@@ -35,7 +37,10 @@ _FINGERPRINT = (
 
 
 def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> Facts:
-    """All that can be found out from here; whatever is wrong becomes a fact, not an error."""
+    """Collect all facts that this machine can get; an error becomes a fact too.
+
+    It takes no Deployment, since the engine may be silent.
+    """
     say("asking docker")
     known = Facts(
         stack=stack,
@@ -44,7 +49,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         image=artifacts.image,
         groups=tuple(group.name for group in artifacts.groups),
         minimum=artifacts.engine,
-        options=_rendered(artifacts)[0],
+        options=_network_options(_rendered(artifacts), artifacts.network),
     )
     known = _client(known)
     try:
@@ -55,11 +60,12 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         return replace(known, engine_error=error.message, engine_hint=error.hint)
     if not known.is_manager:
         return known
+    deployment = Deployment(engine, artifacts, stack)
     try:
         with blame("asking the manager"):
-            known, peers = _swarm(known, engine, artifacts)
+            known, container = _swarm(known, deployment)
         say(f"looking into {sum(node.is_ready for node in known.nodes)} nodes")
-        return _nodes(known, engine, artifacts, peers)
+        return _nodes(known, deployment, container)
     except ClusterError as error:
         return replace(known, swarm_error=error.message, swarm_hint=error.hint)
 
@@ -67,10 +73,10 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
 def _client(known: Facts) -> Facts:
     if not shutil.which("docker"):
         return replace(known, client_error="there is no docker command here")
-    # with an engine that is silent it fails, and has said its own version before that
-    words = ["sh", "-c", "docker version --format '{{.Client.Version}}' 2>/dev/null || :"]
-    said = processes.run(words, "docker version").split()
-    return replace(known, client=said[0] if said else "", client_error="" if said else "it is mute")
+    # if the engine is silent it fails, after it has printed its own version
+    command = ["sh", "-c", "docker version --format '{{.Client.Version}}' 2>/dev/null || :"]
+    version = "".join(processes.run(command, "docker version").split()[:1])
+    return replace(known, client=version, client_error="" if version else "it is mute")
 
 
 def _engine(known: Facts, engine: Engine) -> Facts:
@@ -95,11 +101,13 @@ def _size(engine: Engine, image: str) -> int | None:
         return None
 
 
-def _swarm(known: Facts, engine: Engine, artifacts: Artifacts) -> tuple[Facts, dict[str, Any]]:
-    """What the manager says, and the container of a deployed worker, as a probe must be."""
-    constraints = _rendered(artifacts)[1]
-    nodes = tuple(_node(each, constraints) for each in engine.client.api.nodes())
-    known = replace(known, nodes=tuple(sorted(nodes, key=lambda node: node.name)))
+def _swarm(known: Facts, deployment: Deployment) -> tuple[Facts, dict[str, Any]]:
+    """The manager's facts, and the parts of a worker's ContainerSpec that the probes need too."""
+    engine, artifacts = deployment.engine, deployment.artifacts
+    services = _rendered(artifacts).get("services", {})
+    constraints = [constraints_of(services.get(group, {})) for group in known.groups]
+    found = sorted(nodes.listed(engine.client), key=lambda node: node.name)
+    known = replace(known, nodes=tuple(found), spare=spare(found, constraints))
     networks = {}
     for each in engine.client.api.networks(filters={"scope": "swarm"}):
         if each["Name"] == known.network:
@@ -112,80 +120,82 @@ def _swarm(known: Facts, engine: Engine, artifacts: Artifacts) -> tuple[Facts, d
     variant = {group.name: group.variant for group in artifacts.groups}
     for group in known.groups if known.deployed else ():
         try:
-            spec = engine.client.api.inspect_service(f"{known.stack}_{group}")  # type: ignore[no-untyped-call]
+            spec = engine.client.api.inspect_service(deployment.service(group))  # type: ignore[no-untyped-call]
         except NotFound:
             continue
         own = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
-        # every node is looked into with the cluster's own image
+        # every node is probed with the cluster's own image
         container = {**own, "Image": strip_variant(own["Image"], variant[group])}
         wanted[group] = spec["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
     known = replace(known, wanted=wanted, image=container.get("Image", known.image))
-    workers = _workers(known, engine)
+    workers = _workers(known, deployment)
     kept = {key: container[key] for key in ("Secrets", "Configs", "User") if container.get(key)}
     return replace(known, networks=networks, workers=workers), kept
 
 
-def _nodes(
-    known: Facts, engine: Engine, artifacts: Artifacts, container: Mapping[str, Any]
-) -> Facts:
-    """What the nodes themselves say."""
+def spare(found: Sequence[Node], constraints: Sequence[Sequence[str]]) -> frozenset[str]:
+    """The ids of nodes that no group may use, from the constraints of each group."""
+    return frozenset(
+        node.id
+        for node in found
+        if constraints and not any(allows(node, each) for each in constraints)
+    )
+
+
+def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -> Facts:
+    """Add the nodes' own facts, from the probes."""
+    engine = deployment.engine
     up = [node for node in known.nodes if node.state == "ready"]
     ports = [f"{node.address}:{MANAGER_PORT}" for node in up if node.manager]
     ports += [f"{node.address}:{GOSSIP_PORT}" for node in up]
     environment = {"PORTS": " ".join(ports), "FINGERPRINT": _FINGERPRINT}
-    # keys may be configs: with the workers' own, the image is compared as they see it
+    # keys may be configs, and the image's fingerprint covers them: the same ones as in workers
     configs = {key: value for key, value in container.items() if key == "Configs"}
     probes = [probe.Probe("node", "host", known.image, environment, configs)]
     seconds = _SECONDS
     if known.workers:
-        # one worker a node: each pair of nodes is tried, and no pair twice
+        # one worker per node, so that each pair of nodes is tried once
         peers = {worker.node: worker.address for worker in known.workers}
         seconds += len(peers) * _SECONDS_OF_A_PEER
         environment = {
-            "SUBNET": str(known.subnet),
             "NAMES": " ".join(known.groups),
             "PEERS": " ".join(f"{node}={address}" for node, address in peers.items()),
-            "PORT": str(artifacts.port),
+            "PORT": str(deployment.artifacts.port),
             "FINGERPRINT": _FINGERPRINT,
         }
         probes.append(probe.Probe("overlay", known.network, known.image, environment, container))
     answers = probe.run(engine, probes, seconds)
-    after = _workers(known, engine)
-    here = {node.id: node for node in map(_node, engine.client.api.nodes())}
+    after = _workers(known, deployment)
+    states = {node.id: node.state for node in nodes.listed(engine.client)}
+    on_host, *on_overlay = answers
+    overlay = {id: answer for each in on_overlay for id, answer in each.items()}
     return replace(
         known,
-        # a node may have gone while it was looked into
-        nodes=tuple(
-            replace(node, state=here[node.id].state) if node.id in here else node
-            for node in known.nodes
-        ),
+        # a node may have been lost while it was probed
+        nodes=tuple(replace(node, state=states.get(node.id, node.state)) for node in known.nodes),
         workers=tuple(worker for worker in known.workers if worker in after),
         changed=frozenset(worker.address for worker in {*known.workers} ^ {*after}),
-        hosts={id: facts.host(said.lines) for id, said in answers[0].items() if said.lines},
-        hosts_errors={id: said.error for id, said in answers[0].items() if said.error},
+        hosts={id: facts.host(answer.lines) for id, answer in on_host.items() if answer.lines},
+        hosts_errors={id: answer.error for id, answer in on_host.items() if answer.error},
         attached={
-            id: facts.attached(said.lines)
-            for each in answers[1:]
-            for id, said in each.items()
-            if said.lines
+            id: facts.attached(answer.lines) for id, answer in overlay.items() if answer.lines
         },
-        attached_errors={
-            id: said.error for each in answers[1:] for id, said in each.items() if said.error
-        },
-        clocks={id: said.clock for id, said in answers[0].items() if said.clock is not None},
+        attached_errors={id: answer.error for id, answer in overlay.items() if answer.error},
+        clocks={id: answer.clock for id, answer in on_host.items() if answer.clock is not None},
     )
 
 
-def _workers(known: Facts, engine: Engine) -> tuple[Worker, ...]:
-    """The running tasks of each group that have an address on the overlay, by host name."""
+def _workers(known: Facts, deployment: Deployment) -> tuple[Worker, ...]:
+    """The running tasks of each group with an address on the overlay, by host name."""
     found = []
-    nodes = {node.id: node.name for node in known.nodes}
+    names = {node.id: node.name for node in known.nodes}
+    api = deployment.engine.client.api
     for group in known.groups if known.deployed else ():
-        filters = {"service": f"{known.stack}_{group}", "desired-state": "running"}
-        for task in engine.client.api.tasks(filters):  # type: ignore[no-untyped-call]
+        filters = {"service": deployment.service(group), "desired-state": "running"}
+        for task in api.tasks(filters):  # type: ignore[no-untyped-call]
             address = _address(task, known.network)
             if task["Status"]["State"] == "running" and address:
-                host = f"{group}-{task.get('Slot') or nodes.get(task['NodeID'], '')}"
+                host = f"{group}-{task.get('Slot') or names.get(task['NodeID'], '')}"
                 found.append(Worker(host, group, task["NodeID"], address))
     return tuple(sorted(found, key=lambda worker: (len(worker.host), worker.host)))
 
@@ -197,32 +207,11 @@ def _address(task: Mapping[str, Any], network: str) -> str:
     return ""
 
 
-def _node(said: Mapping[str, Any], constraints: Iterable[list[str]] = ()) -> Node:
-    manager = said.get("ManagerStatus") or {}
-    # a node that joins at this moment has no description yet
-    described = said.get("Description") or {}
-    # the leader gives its own as 0.0.0.0 where it was told to listen on all
-    address = manager.get("Addr", "").rpartition(":")[0] or said["Status"].get("Addr", "")
-    groups = list(constraints)
-    return Node(
-        id=said["ID"],
-        name=described.get("Hostname", said["ID"]),
-        state=said["Status"]["State"],
-        availability=said["Spec"]["Availability"],
-        engine=described.get("Engine", {}).get("EngineVersion", ""),
-        address=address,
-        manager="leader" if manager.get("Leader") else manager.get("Reachability", ""),
-        takes_workers=not groups or any(allows(said, group) for group in groups),
-    )
+def _rendered(artifacts: Artifacts) -> dict[str, Any]:
+    return dict(yaml.safe_load(artifacts.stack_file.read_text("utf-8")))
 
 
-def _rendered(artifacts: Artifacts) -> tuple[dict[str, str], list[list[str]]]:
-    """The network's options, and each group's constraints, as stack.yml has them."""
-    stack = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
-    network = stack.get("networks", {}).get(artifacts.network) or {}
-    options = {key: str(value) for key, value in (network.get("driver_opts") or {}).items()}
-    services = stack.get("services", {})
-    return options, [
-        services.get(group.name, {}).get("deploy", {}).get("placement", {}).get("constraints") or []
-        for group in artifacts.groups
-    ]
+def _network_options(stack: Mapping[str, Any], network: str) -> dict[str, str]:
+    """The driver options of a network in stack.yml."""
+    rendered = stack.get("networks", {}).get(network) or {}
+    return {key: str(value) for key, value in (rendered.get("driver_opts") or {}).items()}

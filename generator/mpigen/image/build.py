@@ -1,4 +1,4 @@
-"""Build the cluster's image by the rendered build.sh, unless the engine has it already."""
+"""Build the cluster's images with the rendered build.sh, unless the engine has them already."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpigen.artifacts.folder import Artifacts
+from mpigen.artifacts.paths import BUILD_SCRIPT, DOCKERFILE
 from mpigen.errors import ClusterError, InputError
 from mpigen.image import content, select
 from mpigen.image.buildlog import BuildLog
@@ -21,9 +22,9 @@ _SHOWN = 25
 
 @dataclass(frozen=True)
 class Built:
-    """An image on an engine: the user's tag, the tag by its content, and whether it is new.
+    """An image on an engine. `image` has the user's tag, `reference` the tag by content.
 
-    `variant` is its name among those of the cluster, "" its own.
+    `variant` is empty for the cluster's own image. `new`: it was built just now.
     """
 
     image: str
@@ -33,16 +34,16 @@ class Built:
 
 
 def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Built]:
-    """Build the images by the rendered build.sh, unless the engine has those of the same content.
+    """Build the images with build.sh, unless the engine has images of the same content.
 
-    The cluster's own is the first. `site` is the folder that holds the sources. Raises InputError
-    where build.sh says what is missing, ClusterError, with the end of what was printed, where the
-    build fails.
+    Returns the cluster's own image first. `site` is the folder that holds the sources. Raises
+    InputError if build.sh reports something missing, ClusterError, with the end of its output, if
+    the build fails.
     """
     if "@" in artifacts.image:
         raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
     context = content.of_context(artifacts, site)
-    if context is None:  # build.sh says what is missing, unless it is one that needs no more
+    if context is None:  # build.sh reports what is missing, unless a site's own needs less
         _run(engine, artifacts, site, "", say)
         made = select.get(engine, artifacts.image)
         own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
@@ -59,11 +60,9 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Bu
 
 
 def _bases(engine: Engine, artifacts: Artifacts, say: Say) -> list[str]:
-    """The ids of the base images; the name of one that the engine cannot have."""
-    return [
-        _base(engine, each, say)
-        for each in content.bases((artifacts.folder / "Dockerfile").read_text("utf-8"))
-    ]
+    """The ids of the base images; the name of one that the engine cannot get."""
+    dockerfile = (artifacts.folder / DOCKERFILE).read_text("utf-8")
+    return [_base(engine, each, say) for each in content.bases(dockerfile)]
 
 
 def _base(engine: Engine, name: str, say: Say) -> str:
@@ -71,23 +70,23 @@ def _base(engine: Engine, name: str, say: Say) -> str:
         return name
     try:
         return str(select.get(engine, name).id)
-    except ClusterError:  # or a name that no image can have
+    except ClusterError:  # missing, or an invalid name
         pass
-    # BuildKit would pull it for itself alone, and its id would never be known
+    # BuildKit would pull it into its own cache, and its id would stay unknown
     say(f"pulling {name}")
     try:
         engine.docker("pull", name)
         return str(select.get(engine, name).id)
-    except ClusterError:  # the build fails as well, or knows where to get it
+    except ClusterError:  # the build fails too, or gets it elsewhere
         return name
 
 
 def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
-    # what has failed leaves no container of the classic builder's
-    command = ["sh", str(artifacts.script("build.sh")), "--force-rm"]
+    # a failed step of the classic builder leaves no container behind
+    command = ["sh", str(artifacts.folder / BUILD_SCRIPT), "--force-rm"]
     if context:
         command += ["--label", f"{content.LABEL}={context}"]
-    # BuildKit's other progress is for terminals
+    # BuildKit's default progress is for terminals
     environment = {**os.environ, **engine.environment, "BUILDKIT_PROGRESS": "plain"}
     log, began = BuildLog(), time.monotonic()
     with subprocess.Popen(
@@ -106,14 +105,14 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
                 if step := log.take(line.rstrip("\n")):
                     say(f"{time.monotonic() - began:6.1f} s  {step}")
         except BaseException:
-            # the script alone would wait for docker build; then it removes its context
+            # the whole session: the script alone would wait for docker build to end
             os.killpg(process.pid, signal.SIGTERM)
             process.communicate()
             raise
     if not process.returncode:
         return
     end = log.lines[-_SHOWN:]
-    # docker build passes on a failed command's own exit code, which may be 2 as well
+    # the exit code alone is not enough: docker build passes on a failed command's, perhaps 2
     if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
         raise InputError("\n".join(end))
     with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
@@ -125,7 +124,7 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
 
 
 def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[Built]:
-    """Give each image both tags, the user's and `own`, by its content; new ones have the user's."""
+    """Give each image the user's tag and `own`, the tag by content; new ones have the user's."""
     found = []
     for variant, name in artifacts.images.items():
         reference = image_names.add_variant(image_names.with_tag(artifacts.image, own), variant)

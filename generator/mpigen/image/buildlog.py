@@ -1,4 +1,4 @@
-"""What `docker build` prints, as steps: of the classic builder and of BuildKit's plain progress."""
+"""The steps in the output of `docker build`: classic builder, or BuildKit's plain progress."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ _WIDTH = 70
 
 @dataclass
 class BuildLog:
-    """The lines of a build, and what has begun so far."""
+    """The lines of a build so far."""
 
     lines: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
     def take(self, line: str) -> str | None:
-        """Take the next line; the name of the step that it begins, if it begins one."""
+        """Take the next line; return the name of the step that it begins, if it begins one."""
         self.lines.append(line)
         if found := _CLASSIC.match(line):
             return _short(f"[{found[1]}] {found[2]}")

@@ -1,55 +1,53 @@
-"""What an image is made of, as a hash: the same context and base give the same tag."""
+"""The content of an image as a hash: the same context and base images give the same tag."""
 
 import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mpigen.artifacts import manifest
 from mpigen.artifacts.folder import Artifacts
-from mpigen.artifacts.paths import BUILD_SCRIPT, DOCKERFILE, PRIVATE_KEYS
+from mpigen.artifacts.paths import (
+    BUILD_SCRIPT,
+    CONTEXT,
+    CONTEXT_CA,
+    CONTEXT_SOURCE,
+    PRIVATE_KEYS,
+)
 from mpigen.errors import InputError
 
 PREFIX = "sha-"
 LABEL = "mpigen.context"
-"""The image's label that holds the hash of the context that it was built from."""
+"""The image's label with the hash of its build context."""
 VARIANT_LABEL = "mpigen.group"
-"""The label of a variant, which the Dockerfile gives it: its name."""
+"""A variant's label with its name, which the Dockerfile sets."""
 
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
 
 
 def site_of(artifacts: Artifacts) -> Path:
-    """The folder that holds the sources, as build.sh has it: SITE, or that of the artifacts."""
+    """The folder that holds the sources, as in build.sh: SITE, or the artifacts' parent."""
     return Path(os.environ.get("SITE") or artifacts.folder / "..").resolve()
 
 
 def of_context(artifacts: Artifacts, site: Path) -> str | None:
-    """The sha256 of what scripts/build.sh gives to docker build: paths, executable bits, bytes.
+    """The sha256 of the context that scripts/build.sh gives to docker build.
 
-    `site` is the folder that holds the sources. None where sources or private keys are not here.
-    Raises InputError for what cannot be read.
+    It covers paths, executable bits and bytes. `site` is the folder that holds the sources. None
+    if sources or private keys are missing here. Raises InputError if a file cannot be read.
     """
-    # a script of the site's own may build in another way, which the built-in one does not
-    own = manifest.read(artifacts.folder).templates.get(BUILD_SCRIPT, "").startswith("templates/")
-    parts = [
-        *(Path(name) for name in (DOCKERFILE, ".dockerignore", *([BUILD_SCRIPT] if own else []))),
-        *_below(artifacts.folder, Path("rootfs")),
-        *(Path(name) for name in PRIVATE_KEYS if artifacts.delivery == "image"),
-    ]
+    if artifacts.source is not None and not (site / artifacts.source).is_dir():
+        return None
     digest = hashlib.sha256()
+    # a site's own script may build in another way
+    own = manifest.read(artifacts.folder).templates.get(BUILD_SCRIPT, "").startswith("templates/")
     try:
-        for part in parts:
-            _add(digest, part.as_posix(), artifacts.folder / part)
-        if artifacts.source is not None:
-            if not (site / artifacts.source).is_dir():
-                return None
-            for part in _below(site / artifacts.source, Path()):
-                _add(digest, f"app/{part.as_posix()}", site / artifacts.source / part)
-        if artifacts.ca is not None:
-            _add(digest, "ca.pem", site / artifacts.ca)
+        if own:
+            _add(digest, BUILD_SCRIPT, artifacts.folder / BUILD_SCRIPT)
+        for name, file in context(artifacts, site):
+            _add(digest, name, file)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -57,34 +55,49 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
     return digest.hexdigest()
 
 
+def context(artifacts: Artifacts, site: Path) -> Iterator[tuple[str, Path]]:
+    """The files of the build context: the path in it, and the file that build.sh copies there.
+
+    A folder is among them only if it is empty. Raises OSError if a folder cannot be read.
+    """
+    for name in CONTEXT:
+        yield from _tree(name, artifacts.folder / name)
+    for name in PRIVATE_KEYS if artifacts.delivery == "image" else ():
+        yield name, artifacts.folder / name
+    if artifacts.source is not None:
+        yield from _tree(CONTEXT_SOURCE, site / artifacts.source)
+    if artifacts.ca is not None:
+        yield CONTEXT_CA, site / artifacts.ca
+
+
 def tag(context: str, bases: list[str]) -> str:
-    """The tag of an image of that context on base images of those ids."""
+    """The tag of an image with that context hash on base images with those ids."""
     return PREFIX + hashlib.sha256(" ".join([context, *bases]).encode()).hexdigest()[:12]
 
 
 def bases(dockerfile: str) -> list[str]:
-    """The images that a Dockerfile starts from, stages of its own left out."""
+    """The base images of a Dockerfile, without its own stages."""
     found = _FROM.findall(dockerfile)
     stages = {stage for _, stage in found}
     return sorted({image for image, _ in found if image not in stages})
 
 
-def _below(folder: Path, inside: Path) -> Iterator[Path]:
-    """What is below `folder`/`inside`, relative to `folder`, in a fixed order.
-
-    Of folders the empty ones alone: the others show in their files' paths.
-    """
-    for where, folders, names in os.walk(folder / inside, onerror=_refuse):
+def _tree(name: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """A file, or the files and empty folders below a folder, in a fixed order, `name` before."""
+    if not path.is_dir():
+        yield name, path
+        return
+    for where, folders, names in os.walk(path, onerror=_refuse):
         folders.sort()
-        links = [name for name in folders if (Path(where) / name).is_symlink()]
-        for name in sorted([*names, *links]):
-            yield (Path(where) / name).relative_to(folder)
-        if not folders and not names:
-            yield Path(where).relative_to(folder)
+        here = Path(where)
+        links = [each for each in folders if (here / each).is_symlink()]
+        files = [here / each for each in sorted([*names, *links])]
+        for file in files if folders or names else [here]:
+            yield (PurePosixPath(name) / file.relative_to(path)).as_posix(), file
 
 
 def _refuse(error: OSError) -> None:
-    """os.walk would pass over a folder that cannot be read."""
+    """Raise the error of a folder that cannot be read, which os.walk would skip."""
     raise error
 
 
@@ -95,6 +108,6 @@ def _add(digest: "hashlib._Hash", name: str, file: Path) -> None:
         kind, data = "l", os.fsencode(file.readlink())
     elif stat.S_ISREG(mode):
         kind, data = "x" if mode & 0o100 else "f", file.read_bytes()
-    else:  # an empty folder; of a pipe or a socket nobody can read an end
+    else:  # an empty folder; a pipe or a socket is not read, as it may never end
         kind = "d"
     digest.update(f"{kind} {len(data)} ".encode() + os.fsencode(name) + b"\0" + data)

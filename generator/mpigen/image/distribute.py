@@ -1,4 +1,4 @@
-"""Get an image to where it is needed: into the nodes' engines, or to a registry."""
+"""Copy an image to the nodes' engines, or push it to a registry."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ _LOAD_SECONDS = 600
 _CHUNK = 1 << 20
 
 Sent = Callable[[str, int, int], None]
-"""Is told how far a node is: its name, bytes sent to it, and bytes in all; from any thread."""
+"""A progress callback: a node's name, the bytes sent to it, and the total; from any thread."""
 
 
 class Target(Protocol):
@@ -31,7 +31,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """How the node is called."""
+        """The node's name."""
 
     def connect(self, timeout: float = 60) -> docker.DockerClient:
         """A client of its engine. Raises ClusterError if it is silent."""
@@ -49,13 +49,13 @@ class Remote:
         return client_of(self.where, timeout)
 
 
-def remotes(endpoints: dict[str, str], said_by: str) -> list[Remote]:
-    """The nodes of those names and URLs; `said_by` tells the user who has said so."""
-    return [Remote(name, Endpoint(url, f"{said_by} {name}")) for name, url in endpoints.items()]
+def remotes(endpoints: dict[str, str], source: str) -> list[Remote]:
+    """Nodes from names and URLs. Error messages name `source`, which gave the URLs."""
+    return [Remote(name, Endpoint(url, f"{source} {name}")) for name, url in endpoints.items()]
 
 
 def _unseen(node: str, sent: int, size: int) -> None:
-    """Nobody looks."""
+    """Ignore the progress."""
 
 
 def copy(
@@ -66,13 +66,13 @@ def copy(
     also: str = "",
     sent: Sent = _unseen,
 ) -> None:
-    """Copy an image to the nodes that have another one under that name, or none.
+    """Copy an image to the nodes that have no image of that name, or a different one.
 
-    It is called `also` there too, if that is given. It is saved once, to a temporary file, and
-    loaded by all nodes at the same time; an interrupt stops them.
+    It also gets the name `also` there, if given. It is saved once, to a temporary file, and loaded
+    by all nodes in parallel; an interrupt stops them.
 
-    Raises ClusterError if `source` lacks it, or, once all others have it, naming each node that
-    is silent or cannot load it.
+    Raises ClusterError if `source` lacks it, or, after all other nodes have it, naming each node
+    that is silent or cannot load it.
     """
     with blame(f"looking for {image}"):
         try:
@@ -108,7 +108,7 @@ def copy(
 
 
 def push(engine: Engine, images: Sequence[str], say: Say) -> str:
-    """Push names of one image to their registry; the image as REPOSITORY@sha256:...
+    """Push an image under several names; return it as REPOSITORY@sha256:...
 
     Raises ClusterError if the registry refuses.
     """
@@ -128,13 +128,13 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
 
 @dataclass
 class _Crew:
-    """Nodes that are worked on at the same time: one that fails does not keep others from it."""
+    """Work on several nodes in parallel; one that fails does not stop the others."""
 
     faults: dict[str, ClusterError] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def every(self, work: Callable[[Target], bool], nodes: Sequence[Target]) -> list[Target]:
-        """Those of the nodes for which `work` is true; what fails is noted, and left out."""
+        """The nodes for which `work` returns true; failures go to `faults`."""
         with ThreadPoolExecutor(max(1, len(nodes))) as pool:
             try:
                 answers = list(pool.map(lambda node: self._one(work, node), nodes))
@@ -158,7 +158,7 @@ def _has(node: Target, image: str, wanted: Image) -> bool:
             there = client.images.get(image)
         except ImageNotFound:
             return False
-    # engines with the containerd image store (the default of Docker 29) have other ids
+    # ids differ in engines with the containerd image store (the default of Docker 29)
     return there.id == wanted.id or _made_of(there) == _made_of(wanted)
 
 
@@ -170,7 +170,7 @@ def _load(node: Target, tar: Path, image: str, say: Say, sent: Sent, stop: threa
     started = time.monotonic()
     api = node.connect(timeout=_LOAD_SECONDS).api
     with blame(f"{node.name} could not load {image}"):
-        # Errors come in the stream, after an answer of 200 OK.
+        # errors are part of the stream, after a status of 200 OK
         for line in api.load_image(_parts(node, tar, sent, stop), quiet=True):  # type: ignore[no-untyped-call]
             if "error" in line:
                 raise ClusterError(f"{node.name} could not load {image}: {line['error']}")

@@ -1,4 +1,4 @@
-"""The cluster's image: which one is to be deployed, and which nodes cannot start it."""
+"""Select the image to deploy, and find the nodes that cannot start it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +10,9 @@ from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.image import content
 from mpigen.notation import image_names
-from mpigen.swarm import probe
+from mpigen.swarm import nodes, probe
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.placement import allows, rendered
+from mpigen.swarm.placement import allows, constraint_sets
 from mpigen.swarm.probe import Probe
 
 _START_SECONDS = 60.0
@@ -24,7 +24,7 @@ class Missing(ClusterError):
 
 
 def get(engine: Engine, name: str, hint: str = "") -> Image:
-    """An image of an engine. Raises Missing, with that hint, if the engine lacks it."""
+    """An image of an engine. Raises Missing, with `hint`, if the engine lacks it."""
     with blame(f"looking for {name}"):
         try:
             return engine.client.images.get(name)
@@ -34,7 +34,7 @@ def get(engine: Engine, name: str, hint: str = "") -> Image:
 
 
 def every(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, str]:
-    """The references to deploy, the cluster's by "", variants by name: `given`, or `current`."""
+    """The references to deploy by variant: `given`, the user's choice, or `current`."""
     if given and "@" in given and len(artifacts.images) > 1:
         raise InputError(
             f"{given} is one image by its digest, and groups with packages have others",
@@ -47,10 +47,10 @@ def every(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, 
 
 
 def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
-    """The reference to deploy: the tag by content, or, from a registry, the digest.
+    """The reference to deploy: the tag by content, or with a registry the digest.
 
-    Raises ClusterError if nothing was built, or something else than the folder now holds: told
-    where the sources and private keys are here, as on the machine that builds.
+    Raises ClusterError if nothing was built, or if the folder changed after the build. The latter
+    needs sources and private keys, so it is found only where they are, as on the build machine.
     """
     own = "" if artifacts.folder == Path("output") else f" -o {artifacts.folder}"
     hint = f"Build it: mpigen build{own}"
@@ -69,20 +69,18 @@ def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
 
 
 def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> dict[str, str]:
-    """The nodes that cannot start an image, host name to reason, found without their endpoints.
+    """The nodes that cannot start an image, host name to reason, without their endpoints.
 
-    A container of it is started on each node that is ready and that `constraints` allow; from a
-    registry it is pulled by that. Raises ClusterError if the engine is no manager, or silent.
+    Starts a container of it on each ready node that meets `constraints`, which pulls it from a
+    registry if need be. Raises ClusterError if the engine is no manager, or silent.
     """
     engine.need_manager()
     with blame("asking for the nodes"):
         names = {
-            node["ID"]: node.get("Description", {}).get("Hostname", node["ID"])
-            for node in engine.client.api.nodes()
-            if allows(node, constraints)
+            node.id: node.name for node in nodes.listed(engine.client) if allows(node, constraints)
         }
     start = Probe("start", "host", reference, {}, constraints=constraints, output=False)
-    # a node that has to pull it needs longer than one that has only to start it
+    # pulling takes longer than starting
     seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
     (answers,) = probe.run(engine, [start], seconds)
     return {names.get(node, node): answer.error for node, answer in answers.items() if answer.error}
@@ -91,15 +89,15 @@ def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> 
 def lacking_for(
     engine: Engine, reference: str, artifacts: Artifacts, variant: str = ""
 ) -> dict[str, str]:
-    """As `lacking`, of the nodes that need the image, or that variant of it, sorted."""
+    """The same as `lacking` for the nodes that may run the image, or that variant, sorted."""
     found: dict[str, str] = {}
-    for constraints in rendered(artifacts, variant):
+    for constraints in constraint_sets(artifacts, variant):
         found |= lacking(engine, reference, constraints)
     return dict(sorted(found.items()))
 
 
 def digest_of(image: Image, name: str) -> str | None:
-    """The image as the registry of `name` has it, REPOSITORY@sha256:..., once it was pushed."""
+    """REPOSITORY@sha256:... of an image in the registry of `name`; None if it was not pushed."""
     repository = image_names.familiar(name)
     pushed = image.attrs.get("RepoDigests") or []
     found = [each for each in pushed if each.partition("@")[0] == repository]
@@ -107,7 +105,7 @@ def digest_of(image: Image, name: str) -> str | None:
 
 
 def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:
-    """The images built from that context, also where the user's tag has moved on since."""
+    """The images built from a context, even if the user's tag has since moved to another."""
     filters = {"label": f"{content.LABEL}={context}"}
     with blame(f"looking for {name}"):
         found = engine.client.images.list(name=image_names.familiar(name), filters=filters)
@@ -115,7 +113,10 @@ def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[I
 
 
 def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str) -> str:
-    """What the registry has under the user's tag, by digest, if it is of that context."""
+    """The digest of the user's tag in the registry.
+
+    Raises ClusterError if it was built from a context other than `context`.
+    """
     with blame(f"asking the registry for {artifacts.image}", hint):
         data = engine.client.images.get_registry_data(artifacts.image)
     reference = f"{image_names.repository(artifacts.image)}@{data.id}"
@@ -134,7 +135,7 @@ def _refuse_changed(
     image: Image, name: str, artifacts: Artifacts, context: str | None, hint: str
 ) -> None:
     built_from = (image.labels or {}).get(content.LABEL)
-    # build.sh alone writes no label: nothing is known of such an image
+    # build.sh without mpigen writes no label, so such an image cannot be compared
     if context and built_from and context != built_from:
         raise ClusterError(
             f"what {artifacts.folder} builds has changed since {name} was built", hint
@@ -142,10 +143,10 @@ def _refuse_changed(
 
 
 def _by_content(image: Image, name: str) -> str:
-    """The tag by content of an image, or, if it was built without mpigen, `name`."""
+    """The image's tag by content; `name` if it was built without mpigen."""
     prefix = f"{image_names.familiar(name)}:{content.PREFIX}"
     found = next((tag for tag in image.tags if tag.startswith(prefix)), None)
-    return image_names.with_tag(name, found.rpartition(":")[2]) if found else name
+    return image_names.with_tag(name, image_names.tag(found)) if found else name
 
 
 def _is_called(image: Image, name: str) -> bool:

@@ -1,1 +1,1 @@
-"""MPI jobs: what to run and where, in the foreground or as a batch job."""
+"""MPI jobs, in the foreground and as batch jobs: start, follow, list and end them."""

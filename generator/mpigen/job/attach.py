@@ -1,8 +1,8 @@
-"""Follow a job's container from its start to its end, whatever happens to this side.
+"""Follow a job's container from its start to its end, whatever happens to this process.
 
-`docker start --attach` copies the streams and nothing else. It leaves, with status 0, when it gets
-a signal, and the job runs on (measured: docker 20.10 to 28.2). So signals are caught here and go
-to the container by the engine's API, and the exit code is what the engine says.
+`docker start --attach` only copies the streams. On a signal it exits with status 0, and the job
+runs on (measured: docker 20.10 to 28.2). So signals are caught here and sent to the container
+through the engine's API, and the exit code comes from the engine.
 """
 
 import contextlib
@@ -22,16 +22,24 @@ from mpigen.job.streams import Streams
 from mpigen.swarm.engine import Engine
 
 PATIENCE = 10.0
-"""Seconds that a job has to end before it is ended by force."""
+"""Seconds that a job has to end before it is killed."""
 TIMED_OUT = 124
-"""The exit code of a job that took too long, as of timeout(1)."""
-# a detach sequence that nobody types: docker's own begins with Ctrl-P, a shell's history
+"""The exit code of a job that exceeded its timeout, as of timeout(1)."""
+ESCALATION = ("first", "SIGTERM", "SIGKILL")
+"""The steps that end a job. `first` is SIGTERM too, or for a shell, which ignores that, SIGHUP.
+
+Open MPI takes two signals within 5 s as: end at once. That is the second step, taken only when the
+user sends another signal, such as a second Ctrl-C. When the job just does not end, no second polite
+signal is sent: after 5 s Open MPI takes it for a first one again, and may hang, as it does while it
+still starts its daemons. So SIGKILL follows.
+"""
+# nobody types this detach sequence; docker's default begins with Ctrl-P, a shell's history key
 _DETACH_KEYS = "ctrl-^,ctrl-@,ctrl-^"
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """The container is gone: its exit code, or why that is not known."""
+    """The container is gone: its exit code, or the error that hides it."""
 
     code: int | None
     error: Exception | None = None
@@ -49,19 +57,19 @@ Events = SimpleQueue[signal.Signals | _Ended | _Left]
 
 @contextlib.contextmanager
 def caught() -> Iterator[Events]:
-    """Catch the signals that are to end a job; those that are ignored (nohup) stay so.
+    """Turn the signals that end a job into events; ignored signals (nohup) stay ignored.
 
-    Once one has come, later ones are ignored after the block: the job is over, and this process
-    is to end with its code rather than by a second Ctrl-C.
+    After one has arrived, they are all ignored when the block ends: the job is over, and this
+    process should exit with the job's code, not by a second Ctrl-C.
     """
     events: Events = SimpleQueue()
     before = {}
-    came = False
+    arrived = False
 
     def note(number: int, _frame: object) -> None:
-        nonlocal came
-        came = True
-        # may be called while the same thread is in get or put
+        nonlocal arrived
+        arrived = True
+        # a SimpleQueue allows this while the same thread is in get or put
         events.put(signal.Signals(number))
 
     try:
@@ -72,7 +80,7 @@ def caught() -> Iterator[Events]:
         yield events
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if came else handler)
+            signal.signal(number, signal.SIG_IGN if arrived else handler)
 
 
 def follow(
@@ -83,12 +91,11 @@ def follow(
     timeout: float | None = None,
     first: str = "SIGTERM",
 ) -> int:
-    """Start a container that was made with --rm, and return its exit code when it is gone.
+    """Start a container that was created with --rm, and return its exit code when it is gone.
 
-    A signal among `events`, or `timeout` seconds, end it: by the signal `first`, a second one by
-    SIGTERM, and a third or PATIENCE by force. The code is then 128 + the signal,
-    or TIMED_OUT, unless the job had ended by itself before.
-    Raises ClusterError if it does not start, or the engine is lost.
+    A signal among `events`, or `timeout` seconds, ends it by the steps of ESCALATION, with the
+    signal `first`. The code is then 128 + the signal, or TIMED_OUT, unless the job had ended by
+    itself before. Raises ClusterError if it does not start, or the engine is lost.
     """
     settings = termios.tcgetattr(0) if streams.terminal else None
     _in_thread(events, lambda: _wait(engine, container))
@@ -96,8 +103,8 @@ def follow(
         engine.command("start", "--attach", "--interactive", *_keys(streams), container),
         stdin=streams.stdin,
         stdout=streams.stdout,
-        # a signal from the terminal is for us alone; but docker follows a terminal's size, and
-        # there Ctrl-C is a byte, which it hands on
+        # only this process may get the terminal's signals; but with a terminal docker must follow
+        # its size, and Ctrl-C is a byte, which docker passes on
         start_new_session=not streams.terminal,
     )
     _in_thread(events, lambda: _Left(child.wait()))
@@ -123,7 +130,7 @@ def _wait(engine: Engine, container: str) -> _Ended:
         code = engine.client.api.wait(container, condition="removed")["StatusCode"]
         return _Ended(int(code))
     except NotFound:
-        return _Ended(None)  # it was gone before this was asked
+        return _Ended(None)  # it was gone before the request
     except (DockerException, OSError) as error:
         return _Ended(None, error)
 
@@ -136,13 +143,12 @@ def _until_gone(
     timeout: float | None,
     first: str,
 ) -> int:
-    ways = ("", first, "SIGTERM", "SIGKILL")
-    step = 0  # how it was last told to end
+    step: str | None = None  # the last step of ESCALATION that was taken
     began = time.monotonic()
     ended: _Ended | None = None
     left: int | None = None
-    told: int | None = None  # the exit code of a job that is told to end
-    forced = False  # it was removed, perhaps before it ran: its own code says nothing then
+    stopped: int | None = None  # the exit code of a job that is being ended
+    forced = False  # it was removed, perhaps before it ran: its own code means nothing then
     next_at = time.monotonic() + timeout if timeout else None
     while ended is None or left is None:
         try:
@@ -151,13 +157,13 @@ def _until_gone(
             event = None
         if isinstance(event, _Ended):
             ended = event
-            # a reader that is slow may take its time; one of a job that was told to end, not
-            next_at = time.monotonic() + PATIENCE if told else None
+            # a slow reader may take its time, unless the job was told to end
+            next_at = time.monotonic() + PATIENCE if stopped else None
             continue
         if isinstance(event, _Left):
             left = event.code
-            # it goes when the job does, or with what it writes to: that ends the job as well
-            if ended is None and told is None:
+            # docker exits when the job ends, or when its output is closed, which ends the job too
+            if ended is None and stopped is None:
                 next_at = time.monotonic() + 2
             continue
         if ended is not None:
@@ -166,29 +172,32 @@ def _until_gone(
             if event is not None:
                 return 128 + event
             continue
-        if told is None:
-            told = _told_by(event, left)
-        # a container that is still being started may miss a signal, and has no ranks yet
+        if stopped is None:
+            stopped = _stop_code(event, left)
+        # a container that is still starting may miss a signal, and has no ranks yet
         young = time.monotonic() - began < 1
-        step = 3 if young else _next_step(step, hurry=event is not None)
-        if step == len(ways):
+        step = "SIGKILL" if young else _next_step(step, hurry=event is not None)
+        if step is None:
             raise _left_behind(engine, container)
-        forced |= _tell(engine, container, ways[step])
+        forced |= _send(engine, container, first if step == "first" else step)
         next_at = time.monotonic() + PATIENCE
-    return _code(engine, ended, left, told, forced)
+    return _code(engine, ended, left, stopped, forced)
 
 
-def _next_step(step: int, hurry: bool) -> int:
-    """Which of the ways to end a job comes next; one more than there are, if none does."""
-    # Two signals within 5 s mean to Open MPI: at once. Later ones it takes as the first once more,
-    # and its end may hang, as it does where it is still starting its daemons: so no second one
-    # without hurry.
+def _next_step(step: str | None, hurry: bool) -> str | None:
+    """The step of ESCALATION after `step` (None: the first); None if SIGKILL did not help.
+
+    `hurry`: the user has sent another signal.
+    """
+    if step is None:
+        return ESCALATION[0]
     if hurry:
-        return min(step + 1, 3)
-    return 1 if step == 0 else 3 if step < 3 else 4
+        return ESCALATION[min(ESCALATION.index(step) + 1, len(ESCALATION) - 1)]
+    return None if step == ESCALATION[-1] else ESCALATION[-1]
 
 
-def _told_by(event: signal.Signals | None, left: int | None) -> int:
+def _stop_code(event: signal.Signals | None, left: int | None) -> int:
+    """The exit code of a job ended by a signal, by its timeout, or by the end of `docker start`."""
     if event is not None:
         return 128 + event
     if left is None:
@@ -196,32 +205,32 @@ def _told_by(event: signal.Signals | None, left: int | None) -> int:
     return 128 + abs(left) if left < 0 else 128 + signal.SIGPIPE
 
 
-def _code(engine: Engine, ended: _Ended, left: int, told: int | None, forced: bool) -> int:
+def _code(engine: Engine, ended: _Ended, left: int, stopped: int | None, forced: bool) -> int:
     if ended.error:
         raise ClusterError(
             f"the engine at {engine.where.url} was lost: {ended.error}",
             "The job may run on there; see mpigen jobs, and end it with mpigen cancel JOB.",
         )
-    if told is not None and forced:
-        return told
+    if stopped is not None and forced:
+        return stopped
     code = left if ended.code is None else ended.code
     if code == 128 and left == 1:
-        # the engine's code for what it could not start; docker has said why
+        # the engine's code for a container that it could not start; docker has printed the reason
         raise ClusterError("the job did not start", "See what Docker says above; mpigen doctor.")
-    return told if told is not None and code >= 128 else code
+    return stopped if stopped is not None and code >= 128 else code
 
 
-def _tell(engine: Engine, container: str, way: str) -> bool:
-    """Whether this has removed the container."""
+def _send(engine: Engine, container: str, name: str) -> bool:
+    """Send a signal to the container, or remove it for SIGKILL; return whether it was removed."""
     with contextlib.suppress(DockerException, OSError):
-        if way != "SIGKILL":
+        if name != "SIGKILL":
             try:
-                engine.client.api.kill(container, way)
+                engine.client.api.kill(container, name)
                 return False
             except NotFound:
                 return False
             except APIError:
-                pass  # it does not run yet, and must not begin
+                pass  # it does not run yet, and must not start
         engine.client.api.remove_container(container, force=True)
         return True
     return False

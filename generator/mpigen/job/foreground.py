@@ -4,31 +4,40 @@ import io
 import signal
 import tarfile
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import Any
 
 from docker.errors import DockerException, ImageNotFound
 
 from mpigen.artifacts.folder import Artifacts
-from mpigen.artifacts.paths import KEYS, USER_KEY
+from mpigen.artifacts.paths import (
+    KEYS,
+    KNOWN_HOSTS_IN_IMAGE,
+    MPI_IN_IMAGE,
+    ROOTFS,
+    USER_KEY,
+)
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import attach
 from mpigen.job.attach import Events
-from mpigen.job.hosts import Hosts, options
-from mpigen.job.spec import Work
+from mpigen.job.hosts import Hosts, create_options
+from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams
 from mpigen.keys import openssh, pair
 from mpigen.swarm import processes
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
 
-def image_config(engine: Engine, artifacts: Artifacts, image: str, say: Say) -> dict[str, Any]:
-    """The configuration of the image, which this engine has or pulls.
+def image_config(deployment: Deployment, image: str, say: Say) -> dict[str, Any]:
+    """The configuration of an image on this engine, pulled first if it comes from a registry.
 
-    Raises ClusterError, with the way to get it here, if there is none.
+    Raises ClusterError, with a hint, if the engine does not have it.
     """
+    engine = deployment.engine
     found = _inspect(engine, image)
-    if found is None and artifacts.distribute == "registry":
+    if found is None and deployment.artifacts.distribute == "registry":
         say(f"pulling {image}")
         processes.run(engine.command("pull", "--quiet", image), f"docker pull {image}")
         found = _inspect(engine, image)
@@ -50,33 +59,31 @@ def _inspect(engine: Engine, image: str) -> dict[str, Any] | None:
 
 
 def run(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
+    deployment: Deployment,
     hosts: Hosts,
-    work: Work,
+    job: JobSpec,
     events: Events,
     streams: Streams,
     say: Say,
     first: str = "SIGTERM",
 ) -> int:
-    """Run a job to its end, and return its exit code; nothing of it is left then.
+    """Run a job to its end, remove its container, and return its exit code.
 
     See `attach.follow` for `events` (of `attach.caught`) and `first`.
-    Raises InputError for a name that is taken or a key that is missing, ClusterError for what
-    Docker cannot do.
+    Raises InputError if the name is taken or a key is missing, ClusterError if Docker fails.
     """
-    config = image_config(engine, artifacts, hosts.image, say)
-    files = _keys_for(artifacts, config) if artifacts.delivery == "secret" else {}
-    container = _create(engine, artifacts, stack, hosts, work, streams)
+    engine, artifacts = deployment.engine, deployment.artifacts
+    config = image_config(deployment, hosts.image, say)
+    files = _key_files(artifacts, config) if artifacts.delivery == "secret" else {}
+    container = _create(deployment, hosts, job, streams)
     try:
         for folder, archive in files.items():
-            with blame(f"giving the job {work.name} its keys"):
+            with blame(f"giving the job {job.name} its keys"):
                 engine.client.api.put_archive(container, folder, archive)
         if events.empty():
-            return attach.follow(engine, container, events, streams, work.timeout, first)
+            return attach.follow(engine, container, events, streams, job.timeout, first)
         event = events.get()
-        assert isinstance(event, signal.Signals)  # nothing else happens before the start
+        assert isinstance(event, signal.Signals)  # only signals arrive before the start
     except BaseException:
         _remove(engine, container)
         raise
@@ -89,38 +96,31 @@ def _remove(engine: Engine, container: str) -> None:
         engine.client.api.remove_container(container, force=True)
 
 
-def _create(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
-    hosts: Hosts,
-    work: Work,
-    streams: Streams,
-) -> str:
+def _create(deployment: Deployment, hosts: Hosts, job: JobSpec, streams: Streams) -> str:
+    """Create the job's container; return its id."""
     words = [
         *("create", "--rm", "--interactive", "--pull", "never"),
-        # its output is for whoever attaches: a copy would fill the server's disk
-        *("--log-driver", "none", "--name", f"{stack}-job-{work.name}"),
+        # the output goes to the attached client: a copy would fill the server's disk
+        *("--log-driver", "none", "--name", f"{deployment.stack}-job-{job.name}"),
         *(["--tty"] if streams.terminal else []),
-        *options(work, hosts, artifacts, stack),
+        *create_options(job, hosts, deployment),
     ]
+    command = deployment.engine.command(*words, hosts.image, *job.argv)
     try:
-        made = processes.run(
-            engine.command(*words, hosts.image, *work.words), "docker create", apart=True
-        )
+        printed = processes.run(command, "docker create", apart=True)
     except ClusterError as error:
         if "is already in use by container" in error.message:
             raise InputError(
-                f"there is a job {work.name} already", f"End it: mpigen cancel {work.name}"
+                f"there is a job {job.name} already", f"End it: mpigen cancel {job.name}"
             ) from None
         raise
-    return made.split()[-1]
+    return printed.split()[-1]
 
 
-def _keys_for(artifacts: Artifacts, config: dict[str, Any]) -> dict[str, bytes]:
-    """What a container of one's own needs to log in, since it gets no Swarm secrets.
+def _key_files(artifacts: Artifacts, config: dict[str, Any]) -> dict[str, bytes]:
+    """The user key and known hosts for a plain container, which gets no Swarm secrets.
 
-    Maps folders in the container to archives for the user of the image.
+    Maps folders in the container to archives that belong to the image's user.
     """
     private = artifacts.folder / KEYS / USER_KEY
     if not private.exists():
@@ -129,16 +129,17 @@ def _keys_for(artifacts: Artifacts, config: dict[str, Any]) -> dict[str, bytes]:
             "Bring it: mpigen keys import DIR; or use the Swarm's own: mpigen run --detach",
         )
     openssh.check_private(private, pair.read_public(private.with_name(f"{private.name}.pub")))
-    known = artifacts.folder / "rootfs/etc/ssh/ssh_known_hosts"
+    known = PurePosixPath(KNOWN_HOSTS_IN_IMAGE)
+    known_hosts = (artifacts.folder / f"{ROOTFS}{known}").read_bytes()
     owner = _owner(config)
     return {
-        "/etc/mpi": _archive(private.name, private.read_bytes(), 0o400, owner),
-        "/etc/ssh": _archive(known.name, known.read_bytes(), 0o644, owner),
+        MPI_IN_IMAGE: _archive(private.name, private.read_bytes(), 0o400, owner),
+        str(known.parent): _archive(known.name, known_hosts, 0o644, owner),
     }
 
 
 def _owner(config: dict[str, Any]) -> tuple[int, int]:
-    """Numbers of the image's user and group, which the Dockerfile writes as UID:GID."""
+    """The UID and GID of the image's user, from USER UID:GID in the Dockerfile."""
     uid, _, gid = str(config.get("User", "")).partition(":")
     if not (uid.isdigit() and gid.isdigit()):
         raise ClusterError(

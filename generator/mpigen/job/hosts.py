@@ -1,22 +1,23 @@
-"""The hosts that a job can use, and what Docker is told of a job on them."""
+"""The hosts that a job can use, and the options of Docker that start a job on them."""
 
 import math
 from dataclasses import dataclass
 
-from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import spec
-from mpigen.job.spec import Work
+from mpigen.job.spec import JobSpec
 from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import state
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.state import LiveGroup
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """The containers that jobs can use: how many each group has, and the slots of one of each.
+    """The worker containers that jobs can use: the count of each group, and slots per container.
 
-    `known` is false where no manager could be asked, and the counts are as rendered.
+    `known` is false where no manager could be asked; the counts are then as rendered.
     """
 
     image: str
@@ -26,9 +27,9 @@ class Hosts:
     known: bool
 
     def choose(self, groups: tuple[str, ...]) -> "Hosts":
-        """Those of these groups, in this order; all of them where none is named.
+        """The hosts of these groups, in this order; all hosts if no group is named.
 
-        Raises InputError for a group that there is not.
+        Raises InputError for an unknown group.
         """
         for group in groups:
             if group not in self.counts:
@@ -45,56 +46,58 @@ class Hosts:
 
     @property
     def total(self) -> int:
-        """Slots of all of them."""
+        """The slots of all hosts."""
         return sum(count * self.slots[group] for group, count in self.counts.items())
 
 
-def there_are(engine: Engine, artifacts: Artifacts, stack: str) -> Hosts:
-    """What there is for jobs of the stack; on a plain worker node, as was rendered.
+def discover_hosts(deployment: Deployment) -> Hosts:
+    """Hosts that can run the stack's jobs, from the Swarm; as rendered if this node is no manager.
 
-    Raises ClusterError if the stack is not deployed, or the engine is in no Swarm.
+    Raises ClusterError if the stack is not deployed, or the engine is not part of a Swarm.
     """
+    engine, artifacts = deployment.engine, deployment.artifacts
     slots = {group.name: group.slots for group in artifacts.groups}
     with blame(f"asking the engine at {engine.where.url} for its Swarm"):
         manager = engine.is_manager
     if manager:
-        found = state.deployed(engine, artifacts, stack)
+        found = state.deployed(deployment)
         counts = {group.name: group.wanted for group in found}
-        # jobs are of the cluster's own image
+        # jobs run from the cluster's own image, never from a variant
         one = min(found, key=lambda group: group.variant != "")
         image = strip_variant(one.image, one.variant)
         return Hosts(image, counts, slots, _constraints(engine, found), known=True)
     counts = {group.name: group.replicas for group in artifacts.groups}
-    return Hosts(_local_image(engine, artifacts, stack), counts, slots, {}, known=False)
+    return Hosts(_local_image(deployment), counts, slots, {}, known=False)
 
 
-def _constraints(engine: Engine, found: list[state.LiveGroup]) -> dict[str, tuple[str, ...]]:
+def _constraints(engine: Engine, found: list[LiveGroup]) -> dict[str, tuple[str, ...]]:
     placed = {}
     with blame("asking for the placement of services"):
         for group in found:
-            spec = engine.client.api.inspect_service(group.service)  # type: ignore[no-untyped-call]
-            placement = spec["Spec"]["TaskTemplate"].get("Placement") or {}
+            service = engine.client.api.inspect_service(group.service)  # type: ignore[no-untyped-call]
+            placement = service["Spec"]["TaskTemplate"].get("Placement") or {}
             placed[group.name] = tuple(placement.get("Constraints") or ())
     return placed
 
 
-def _local_image(engine: Engine, artifacts: Artifacts, stack: str) -> str:
-    """The image of a worker on this node, else the one of the artifacts."""
+def _local_image(deployment: Deployment) -> str:
+    """The image of a worker on this node; without one, that of the artifacts."""
+    engine = deployment.engine
     with blame(f"asking the engine at {engine.where.url} for its containers"):
-        state = engine.client.info()["Swarm"].get("LocalNodeState")
-        for group in artifacts.groups:
-            label = f"com.docker.swarm.service.name={stack}_{group.name}"
+        membership = engine.client.info()["Swarm"].get("LocalNodeState")
+        for group in deployment.artifacts.groups:
+            label = f"com.docker.swarm.service.name={deployment.service(group.name)}"
             for worker in engine.client.api.containers(filters={"label": label}):
                 return strip_variant(str(worker["Image"]), group.variant)
-    if state != "active":
-        engine.need_manager()  # says how to get into a Swarm
-    return artifacts.image
+    if membership != "active":
+        engine.need_manager()  # its error says how to get into a Swarm
+    return deployment.artifacts.image
 
 
-def refuse_too_many(job: Work, hosts: Hosts) -> None:
-    """Raise InputError, saying what there is, if the job needs more slots than that.
+def refuse_too_many(job: JobSpec, hosts: Hosts) -> None:
+    """Raise InputError if the job needs more slots than the hosts have.
 
-    Where no manager could be asked there is nothing to refuse by: mpirun itself will tell.
+    Does nothing where no manager could be asked: mpirun itself reports missing slots.
     """
     if not hosts.known:
         return
@@ -115,8 +118,8 @@ def refuse_too_many(job: Work, hosts: Hosts) -> None:
     )
 
 
-def options(job: Work, hosts: Hosts, artifacts: Artifacts, stack: str) -> list[str]:
-    """What `docker create` and `docker service create` take alike for a job."""
+def create_options(job: JobSpec, hosts: Hosts, deployment: Deployment) -> list[str]:
+    """The options of a job that `docker create` and `docker service create` have in common."""
     ranks = job.ranks or hosts.total
     environment = list(job.env)
     if hosts.known:
@@ -124,18 +127,17 @@ def options(job: Work, hosts: Hosts, artifacts: Artifacts, stack: str) -> list[s
         environment.append(f"MPI_EXPECT={pairs}")
     if job.groups:
         environment.append(f"MPI_GROUPS={' '.join(job.groups)}")
-    words = ["--init", "--cap-drop", "ALL", "--network", artifacts.network_of(stack)]
+    options = ["--init", "--cap-drop", "ALL", "--network", deployment.network]
     for pair in environment:
-        words += ["--env", pair]
+        options += ["--env", pair]
     for mount in job.mounts:
-        words += ["--mount", mount]
+        options += ["--mount", mount]
     for label, value in {
         spec.JOB_LABEL: job.name,
-        spec.STACK_LABEL: stack,
+        spec.JOB_STACK_LABEL: deployment.stack,
         spec.RANKS_LABEL: str(ranks),
         spec.HOSTS_LABEL: str(sum(hosts.counts.values())),
-        spec.COMMAND_LABEL: job.shown,
-        **({spec.TIMEOUT_LABEL: str(job.timeout)} if job.timeout else {}),
+        spec.COMMAND_LABEL: job.display,
     }.items():
-        words += ["--label", f"{label}={value}"]
-    return words
+        options += ["--label", f"{label}={value}"]
+    return options

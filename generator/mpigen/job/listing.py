@@ -1,4 +1,7 @@
-"""The jobs of a stack: batch jobs of the Swarm, and containers of this engine."""
+"""The jobs of a stack: batch jobs of the Swarm, and containers of this engine.
+
+The module is not called `list`, which would hide the builtin.
+"""
 
 import time
 from collections.abc import Sequence
@@ -12,8 +15,10 @@ from requests.exceptions import RequestException
 
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import attach, batch
-from mpigen.job.spec import COMMAND_LABEL, HOSTS_LABEL, JOB_LABEL, RANKS_LABEL, STACK_LABEL
+from mpigen.job.spec import COMMAND_LABEL, HOSTS_LABEL, JOB_LABEL, JOB_STACK_LABEL, RANKS_LABEL
+from mpigen.notation.timestamps import parse_timestamp
 from mpigen.swarm import state
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
 
 _STATES = {"complete": "done", "failed": "failed", "rejected": "failed", "running": "running"}
@@ -21,10 +26,10 @@ _STATES = {"complete": "done", "failed": "failed", "rejected": "failed", "runnin
 
 @dataclass(frozen=True)
 class Job:
-    """A job that there is. `state` is pending, running, done, failed, cancelled or lost.
+    """A job that was started. `state` is pending, running, done, failed, cancelled or lost.
 
-    `id` is its service's name for a batch job, its container's id for another. `node` is where
-    its mpirun is; `ranks` and `hosts` are what it was started for.
+    `id` is the name of a batch job's service, or a foreground job's container id. `node` runs its
+    mpirun; `ranks` and `hosts` are the numbers that it was started with.
     """
 
     name: str
@@ -45,52 +50,54 @@ class Job:
         return self.state not in ("pending", "running")
 
 
-def every(engine: Engine, stack: str) -> list[Job]:
-    """The jobs of a stack that can be seen from here, oldest first.
+def every(deployment: Deployment) -> list[Job]:
+    """The jobs of a stack that this engine can see, oldest first.
 
-    A manager tells all batch jobs; each engine, only its own containers.
+    A manager lists all batch jobs; each engine lists only its own containers.
     """
+    engine = deployment.engine
     found = []
     with blame(f"asking the engine at {engine.where.url} for its jobs"):
         info = engine.client.info()
         if info["Swarm"].get("ControlAvailable"):
-            found += [_batch(engine, service) for service in batch.services(engine, stack)]
-        labels = [JOB_LABEL, f"{STACK_LABEL}={stack}"]
+            found += [_batch(engine, service) for service in batch.services(deployment)]
+        labels = [JOB_LABEL, f"{JOB_STACK_LABEL}={deployment.stack}"]
         for container in engine.client.api.containers(all=True, filters={"label": labels}):
             if "com.docker.swarm.task.id" not in container["Labels"]:
                 found.append(_foreground(container, str(info["Name"])))
     return sorted(found, key=lambda job: job.created)
 
 
-def unknown(engine: Engine, network: str, known: Sequence[Job]) -> list[str]:
-    """The containers on the overlay that are none of `known`, as "ID on NODE", on a manager.
+def unknown(deployment: Deployment, known: Sequence[Job]) -> list[str]:
+    """Containers on the overlay other than the `known` jobs, as "ID on NODE"; needs a manager.
 
-    They may be jobs that other engines have started: Swarm knows them by no other name.
+    They may be jobs that other engines started: all that Swarm knows of those is the container id.
     """
     ids = {job.id for job in known}
-    there = state.attached(engine, network) if engine.is_manager else {}
+    engine = deployment.engine
+    there = state.attached(engine, deployment.network) if engine.is_manager else {}
     return [f"{id[:12]} on {node}" for id, node in sorted(there.items()) if id not in ids]
 
 
-def running(engine: Engine, network: str, stack: str) -> list[str]:
-    """The jobs by name; what other engines have put on the network, by its id and node."""
-    known = every(engine, stack)
-    return [job.name for job in known if not job.over] + unknown(engine, network, known)
+def running(deployment: Deployment) -> list[str]:
+    """The names of jobs that run; for containers of other engines, "ID on NODE"."""
+    known = every(deployment)
+    return [job.name for job in known if not job.over] + unknown(deployment, known)
 
 
-def find(engine: Engine, stack: str, name: str) -> Job:
-    """The job of that name. Raises InputError if none can be seen from here."""
-    for job in every(engine, stack):
+def find(deployment: Deployment, name: str) -> Job:
+    """The job of that name. Raises InputError if this engine can see none."""
+    for job in every(deployment):
         if job.name == name:
             return job
     hint = "mpigen jobs lists those that can be seen from here."
-    if not engine.is_manager:
+    if not deployment.engine.is_manager:
         hint += " This engine is no manager: batch jobs are seen with --context MANAGER."
-    raise InputError(f"there is no job {name} of the stack {stack}", hint)
+    raise InputError(f"there is no job {name} of the stack {deployment.stack}", hint)
 
 
 def wait(engine: Engine, job: Job, timeout: float | None) -> int | None:
-    """The job's exit code, when it has ended; None if that takes more than `timeout` seconds."""
+    """Wait for the job's exit code; None if that takes more than `timeout` seconds."""
     if job.kind == "batch":
         deadline = None if timeout is None else time.monotonic() + timeout
         return batch.wait(engine, job.id, job.name, deadline)
@@ -106,7 +113,7 @@ def wait(engine: Engine, job: Job, timeout: float | None) -> int | None:
 
 
 def cancel(engine: Engine, job: Job) -> None:
-    """End a job on all of its hosts, and forget it. Raises ClusterError if it does not end."""
+    """End a job on all of its hosts and remove it. Raises ClusterError if it does not end."""
     if job.kind == "batch":
         batch.cancel(engine, job.id, job.name)
         return
@@ -115,15 +122,15 @@ def cancel(engine: Engine, job: Job) -> None:
         with suppress(APIError, RequestException):
             api.kill(job.id, "SIGTERM")
             api.wait(job.id, int(attach.PATIENCE), "removed")
-        # where it has not begun, or does not end
+        # it has not started yet, or does not end
         api.remove_container(job.id, force=True)
 
 
-def clear(engine: Engine, stack: str) -> list[str]:
-    """Forget the jobs that are over; their names."""
-    over = [job for job in every(engine, stack) if job.over]
+def clear(deployment: Deployment) -> list[str]:
+    """Remove finished jobs; return their names."""
+    over = [job for job in every(deployment) if job.over]
     for job in over:
-        cancel(engine, job)
+        cancel(deployment.engine, job)
     return [job.name for job in over]
 
 
@@ -133,14 +140,14 @@ def _batch(engine: Engine, service: dict[str, Any]) -> Job:
     state = "pending"
     if task:
         state = "lost" if batch.lost(task) else _STATES.get(task.state, state)
-        if task.state in batch.OVER and state == "pending":
+        if task.has_ended and state == "pending":
             state = "cancelled"
     over = state in ("done", "failed")
     return Job(
-        **_told(labels),
+        **_from_labels(labels),
         kind="batch",
         state=state,
-        created=batch.moment(service["CreatedAt"]),
+        created=parse_timestamp(service["CreatedAt"]),
         exit_code=(task.exit_code or 0 if state == "done" else task.exit_code)
         if task and over
         else None,
@@ -153,7 +160,7 @@ def _batch(engine: Engine, service: dict[str, Any]) -> Job:
 def _foreground(container: dict[str, Any], node: str) -> Job:
     state = {"created": "pending", "running": "running"}.get(container["State"], "failed")
     return Job(
-        **_told(container["Labels"]),
+        **_from_labels(container["Labels"]),
         kind="foreground",
         state=state,
         created=datetime.fromtimestamp(container["Created"], UTC),
@@ -164,7 +171,7 @@ def _foreground(container: dict[str, Any], node: str) -> Job:
     )
 
 
-def _told(labels: dict[str, str]) -> dict[str, Any]:
+def _from_labels(labels: dict[str, str]) -> dict[str, Any]:
     return {
         "name": labels[JOB_LABEL],
         "ranks": int(labels.get(RANKS_LABEL) or 0),

@@ -1,4 +1,4 @@
-"""What a batch job prints, standard output and error apart, whole and each byte once."""
+"""The output of a batch job, complete, each byte once, standard output and error separate."""
 
 import os
 import subprocess
@@ -17,13 +17,13 @@ from mpigen.swarm.processes import Say
 
 @dataclass
 class _Copy:
-    """One of this process's streams, and how much of the job's it has had."""
+    """One of this process's streams; `done` bytes of the job's stream are copied to it."""
 
     descriptor: int
     done: int = 0
 
     def take(self, source: int) -> None:
-        """Copy what comes from `source`, which begins with what was copied before."""
+        """Copy from `source`, which begins with the `done` bytes that are copied already."""
         skip = self.done
         while data := os.read(source, 65536):
             fresh = data[skip:]
@@ -37,10 +37,10 @@ class _Copy:
 def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
     """Copy a batch job's output to this process's own; with `follow`, until the job has ended.
 
-    `docker service logs --follow` never ends, and when it is stopped it may have had more to
-    tell. So it is stopped when the job has ended, and what it has not told is asked for.
-    Raises ClusterError for a job that is none of the Swarm's, or if Docker fails;
-    BrokenPipeError where nobody reads any more.
+    `docker service logs --follow` never ends, and may be stopped before it has printed
+    everything. So it is stopped when the job has ended, and the rest is read without --follow.
+    Raises ClusterError for a foreground job, or if Docker fails; BrokenPipeError if nobody reads
+    this process's output any more.
     """
     if job.kind != "batch":
         raise ClusterError(
@@ -51,7 +51,7 @@ def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
     if follow:
         _follow(engine, job, copies, say)
     now = batch.task(engine, job.id)
-    # of what has not begun Swarm has nothing to tell, and takes its time to say so
+    # a task that has not started has no log, and Swarm is slow to say so
     if now and now.container:
         with _logs(engine, job, copies) as pumps:
             for pump in pumps:
@@ -59,13 +59,13 @@ def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
 
 
 def _follow(engine: Engine, job: Job, copies: tuple[_Copy, _Copy], say: Say) -> None:
-    told = ""
+    last = ""
     while not ((now := batch.task(engine, job.id)) and now.container):
-        if now and (now.state in batch.OVER or batch.lost(now)):
+        if now and (now.has_ended or batch.lost(now)):
             return
         waits = f"waiting for {job.name} to begin: {(now and now.error) or 'pending'}"
-        if waits != told:
-            say(told := waits)
+        if waits != last:
+            say(last := waits)
         time.sleep(0.5)
     while not _over(engine, job):
         with _logs(engine, job, copies, "--follow") as pumps:
@@ -75,17 +75,17 @@ def _follow(engine: Engine, job: Job, copies: tuple[_Copy, _Copy], say: Say) -> 
 
 def _over(engine: Engine, job: Job) -> bool:
     now = batch.task(engine, job.id)
-    return now is None or now.state in batch.OVER or batch.lost(now)
+    return now is None or now.has_ended or batch.lost(now)
 
 
 @contextmanager
 def _logs(
-    engine: Engine, job: Job, copies: tuple[_Copy, _Copy], *how: str
+    engine: Engine, job: Job, copies: tuple[_Copy, _Copy], *options: str
 ) -> Iterator[list[threading.Thread]]:
-    """Run `docker service logs` for as long as the block, its streams copied by threads."""
+    """Run `docker service logs` while the block runs; threads copy its streams."""
     failed: list[OSError] = []
     child = subprocess.Popen(
-        engine.command("service", "logs", "--raw", *how, job.id),
+        engine.command("service", "logs", "--raw", *options, job.id),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -110,7 +110,7 @@ def _logs(
     ended = None
     try:
         yield pumps
-        # one that has closed its streams is about to end by itself
+        # once it has closed its streams, it is about to exit
         ended = child.wait(5) if not any(pump.is_alive() for pump in pumps) else None
     finally:
         child.terminate()

@@ -1,4 +1,4 @@
-"""Copy files to the same folder of every worker container, checked by hash."""
+"""Copy files to the same folder of every worker container, and compare hashes."""
 
 import hashlib
 import io
@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
 from mpigen.job.attach import Events
 from mpigen.job.hosts import Hosts
-from mpigen.job.spec import Work
+from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams
-from mpigen.swarm.engine import Engine
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.processes import Say
 
 _SUMS = ".mpigen-sums"
 
-# What the job's container does: $1 is what each host does with the archive.
+# The script of the job's container; $1 is the script that each host runs on the archive.
 _SPREAD = """\
 mpi-hostfile || exit
 archive=$(mktemp) && cat > "$archive" || exit
@@ -38,9 +37,9 @@ awk '{ print $2, $3 }' /run/mpi/hostfile.names | xargs -r -P 16 -L 1 sh -c '
 
 @dataclass(frozen=True)
 class Pushed:
-    """Where files are now: the folder, the hosts that have them, and those that failed, why.
+    """The result of a push: the folder, the hosts that have the files, and reasons by failed host.
 
-    `code` is that of the job that copied them: above 128 it was interrupted.
+    `code` is the exit code of the job that copied them; above 128 it was interrupted.
     """
 
     folder: str
@@ -50,37 +49,35 @@ class Pushed:
 
 
 def push(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
+    deployment: Deployment,
     hosts: Hosts,
     files: tuple[Path, ...],
     to: str,
     events: Events,
     say: Say,
 ) -> Pushed:
-    """Put files into the folder `to`, by default where jobs start, of every container of `hosts`.
+    """Copy files to the folder `to` of every container of `hosts`; default is where jobs start.
 
-    A file replaces another at once, when its copy is whole: a program that runs keeps its own.
-    A container that Swarm makes later does not have them.
-    Raises InputError for what is no file, ClusterError if no host could be reached.
+    Each file is replaced atomically once its copy is complete, so a running program keeps the old
+    one. A container that Swarm creates later does not have the files.
+    Raises InputError for anything but a file, ClusterError if no host could be reached.
     """
-    config = foreground.image_config(engine, artifacts, hosts.image, say)
+    config = foreground.image_config(deployment, hosts.image, say)
     folder = posixpath.normpath(posixpath.join(str(config.get("WorkingDir") or "/"), to))
     with tempfile.TemporaryFile() as archive, tempfile.TemporaryFile() as printed:
         names = pack(files, archive)
         say(f"copying {', '.join(names)} to {folder} of every worker")
-        task = Work(
+        job = JobSpec(
             name=spec.checked_name("", "push"),
-            words=("sh", "-c", _SPREAD, "push", _unpack(folder, names)),
-            shown=f"mpigen push {' '.join(names)}",
+            argv=("sh", "-c", _SPREAD, "push", _unpack(folder, names)),
+            display=f"mpigen push {' '.join(names)}",
             groups=tuple(hosts.counts),
         )
         streams = Streams(archive, printed)
-        code = foreground.run(engine, artifacts, stack, hosts, task, events, streams, say)
+        code = foreground.run(deployment, hosts, job, events, streams, say)
         printed.seek(0)
-        said = printed.read().decode(errors="replace").splitlines()
-    results = [line.split(" ", 2) for line in said]
+        lines = printed.read().decode(errors="replace").splitlines()
+    results = [line.split(" ", 2) for line in lines]
     done = tuple(sorted(result[1] for result in results if result[0] == "ok"))
     failed = {result[1]: result[2] for result in results if result[0] == "failed"}
     if code < 128 and not results:
@@ -89,9 +86,9 @@ def push(
 
 
 def pack(files: tuple[Path, ...], archive: IO[bytes]) -> list[str]:
-    """Write the files, with their modes and a list of their hashes, as a tar; their names.
+    """Write a tar of the files, with their modes and a list of their hashes; return their names.
 
-    Raises InputError for what is no file, or two of one name.
+    Raises InputError for anything but a file, or if two have the same name.
     """
     names: list[str] = []
     sums = ""
@@ -117,7 +114,7 @@ def pack(files: tuple[Path, ...], archive: IO[bytes]) -> list[str]:
 
 
 def _unpack(folder: str, names: list[str]) -> str:
-    """What a host does with the archive on its standard input."""
+    """The script that a host runs, with the archive on its standard input."""
     moves = " && ".join(f"mv -fT -- {shlex.quote(f'./{n}')} ../{shlex.quote(n)}" for n in names)
     return (
         f"set -e; mkdir -p -- {shlex.quote(folder)}; cd -- {shlex.quote(folder)}; "

@@ -1,4 +1,4 @@
-"""What a job is to do: a program, its ranks and its name."""
+"""The specification of a job: its program, ranks and name."""
 
 import posixpath
 import re
@@ -9,11 +9,10 @@ from mpigen.errors import InputError
 
 JOB_LABEL = "mpigen.job"
 """The label of every job's container and service; its value is the job's name."""
-STACK_LABEL = "mpigen.stack"
+JOB_STACK_LABEL = "mpigen.stack"
 RANKS_LABEL = "mpigen.ranks"
 HOSTS_LABEL = "mpigen.hosts"
 COMMAND_LABEL = "mpigen.command"
-TIMEOUT_LABEL = "mpigen.timeout"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
@@ -21,15 +20,15 @@ _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 @dataclass(frozen=True)
-class Work:
-    """A job as it is asked for. `words` is what its container runs.
+class JobSpec:
+    """A job as requested. Its container runs `argv`; `mpigen jobs` shows `display`.
 
-    `env` are K=V, `mounts` as `docker create --mount` takes them, `timeout` is in seconds.
+    `env` has NAME=VALUE, `mounts` the values of `docker create --mount`, `timeout` is in seconds.
     """
 
     name: str
-    words: tuple[str, ...]
-    shown: str
+    argv: tuple[str, ...]
+    display: str
     ranks: int | None = None
     groups: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
@@ -45,10 +44,10 @@ def mpirun(
     env: tuple[str, ...],
     mounts: tuple[str, ...],
     timeout: int | None,
-) -> Work:
-    """The work of `mpirun COMMAND`, which may begin with mpirun's own options.
+) -> JobSpec:
+    """The job `mpirun COMMAND`, where the command may begin with options of mpirun.
 
-    An empty `name` is made up. Raises InputError for what cannot be.
+    An empty `name` is replaced by a generated one. Raises InputError for an invalid argument.
     """
     if not command:
         raise InputError(
@@ -59,16 +58,20 @@ def mpirun(
     for pair in env:
         if not _VARIABLE.fullmatch(pair):
             raise InputError(f"--env {pair}: this is not NAME=VALUE")
-    # Open MPI gives its ranks none of mpirun's environment, unless told by name
+    # Open MPI passes on only the variables that -x names
     exported = [word for pair in env for word in ("-x", pair.partition("=")[0])]
     number = [] if ranks is None else ["-n", str(ranks)]
-    words = ("mpirun", *exported, *number, *command)
-    shown = " ".join((*number, *command))
-    return Work(checked_name(name, command[0]), words, shown, ranks, groups, env, mounts, timeout)
+    argv = ("mpirun", *exported, *number, *command)
+    display = " ".join((*number, *command))
+    checked = checked_name(name, command[0])
+    return JobSpec(checked, argv, display, ranks, groups, env, mounts, timeout)
 
 
 def checked_name(name: str, program: str) -> str:
-    """A job's name, made from its program's where it has none. Raises InputError for a bad one."""
+    """The job's name, checked; if empty, one generated from the program's name.
+
+    Raises InputError for an invalid name.
+    """
     if not name:
         stem = re.sub(r"[^a-z0-9]+", "-", posixpath.basename(program).lower()).strip("-")[:12]
         return "-".join(part for part in (stem.strip("-"), secrets.token_hex(3)) if part)
@@ -79,7 +82,7 @@ def checked_name(name: str, program: str) -> str:
 
 
 def seconds(text: str) -> int:
-    """Seconds of a duration: 90, 90s, 10m, 2h, 1h30m. Raises InputError for what is none."""
+    """The seconds of a duration: 90, 90s, 10m, 2h, 1h30m. Raises InputError for anything else."""
     found = _DURATION.fullmatch(text)
     if found:
         days, hours, minutes, rest = (int(part or 0) for part in found.groups())

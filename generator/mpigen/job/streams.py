@@ -1,4 +1,4 @@
-"""What a job reads and writes, here."""
+"""The standard streams of a job on this machine."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Streams:
-    """What the job reads and writes. With a terminal, all three are this process's own."""
+    """A job's standard streams. With `terminal`, all three are this process's own."""
 
     stdin: int | IO[bytes] | None
     stdout: int | IO[bytes] | None = None
@@ -17,11 +17,11 @@ class Streams:
 
 
 def own() -> Streams:
-    """This process's standard streams, with a terminal if input and output are one."""
+    """This process's standard streams; `terminal` if input and output are one."""
     if sys.stdin is None or not _open(0):
         return Streams(subprocess.DEVNULL)
     terminal = os.isatty(0) and _open(1) and os.isatty(1)
-    # a job in the background of a shell must not read what is typed for the foreground
+    # a job in the shell's background must not read input that is typed for the foreground
     if os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp():
         return Streams(subprocess.DEVNULL)
     return Streams(None, None, terminal)

@@ -1,1 +1,1 @@
-"""A Swarm of several nodes on one machine, and the Docker engine and base image that it needs."""
+"""A Swarm of several nodes on one machine, with the Docker engine and base image that it needs."""

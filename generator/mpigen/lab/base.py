@@ -1,4 +1,4 @@
-"""A base image: pulled, or, where no registry answers, made from the package mirror."""
+"""Get a base image: pull it, or if no registry answers, build it from the package mirror."""
 
 import re
 import shutil
@@ -10,13 +10,14 @@ from docker.errors import ImageNotFound
 
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
+from mpigen.notation import image_names
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
 
 _DEBIAN = re.compile(r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|12|13)(-slim)?")
 _SUITES = {"12": "bookworm", "13": "trixie"}
 
-# What the official `-slim` images leave out: their /etc/dpkg/dpkg.cfg.d/docker.
+# Files that the official `-slim` images leave out: their /etc/dpkg/dpkg.cfg.d/docker.
 _SLIM = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -42,8 +43,8 @@ Dir::Cache::srcpkgcache "";
 def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") -> None:
     """Make sure that the engine has the image `ref`.
 
-    `mirror` is the Debian mirror to use where no registry answers; "" is Debian's own.
-    Raises ClusterError, naming each attempt, if it can be had in no way.
+    `mirror` is the Debian mirror to use if no registry answers; "" is Debian's own.
+    Raises ClusterError, with the error of each attempt, if all fail.
     """
     with blame(f"looking for {ref}"):
         try:
@@ -69,7 +70,7 @@ def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") ->
 
 
 def parse(ref: str) -> tuple[str, bool] | None:
-    """The suite and whether it is slim, for a Debian image that can be bootstrapped; else None."""
+    """The suite of a Debian image that can be bootstrapped, and whether it is slim; else None."""
     match = _DEBIAN.fullmatch(ref)
     return (_SUITES.get(match[1], match[1]), bool(match[2])) if match else None
 
@@ -80,9 +81,9 @@ def command(suite: str, slim: bool, docker_clean: Path, mirror: str) -> list[str
     return [
         *["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", *options],
         f"--customize-hook=upload {docker_clean} /etc/apt/apt.conf.d/docker-clean",
-        # 83 MB that its own clean-up does not find, since docker-clean says there are none
+        # 83 MB that its own clean-up misses, since docker-clean sets their paths to ""
         '--customize-hook=rm -f "$1"/var/cache/apt/*.bin',
-        # mmdebstrap leaves copies of this machine's own behind.
+        # mmdebstrap leaves copies of this machine's own files behind
         '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
         *[suite, "-", *([mirror] if mirror else [])],
     ]
@@ -106,10 +107,10 @@ def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> 
     assert parsed is not None
     suite, slim = parsed
     if not shutil.which("mmdebstrap"):
-        # The keyring, because Ubuntu does not have Debian's by default.
+        # the keyring, because Ubuntu does not have Debian's by default
         machine.install(["mmdebstrap", "debian-archive-keyring"], say)
     say(f"bootstrapping Debian {suite} from {mirror or 'the package mirror'}")
-    # Beside the engine's data is not ours to use: the tar (90 MB) lies in $TMPDIR for some seconds.
+    # the engine's own folder is off limits: the tar (90 MB) is in $TMPDIR for some seconds
     with tempfile.TemporaryDirectory(prefix="mpigen-base-") as scratch:
         clean = Path(scratch, "docker-clean")
         clean.write_text(_DOCKER_CLEAN, "utf-8")
@@ -117,9 +118,11 @@ def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> 
         tar = Path(scratch, "base.tar")
         with tar.open("wb") as out:
             machine.run_as_root(command(suite, slim, clean, mirror), "mmdebstrap", out)
-        repository, _, tag = ref.rpartition(":")
         with blame(f"importing {ref}"):
             client.api.import_image_from_file(
-                str(tar), repository=repository, tag=tag, changes=['CMD ["bash"]']
+                str(tar),
+                repository=image_names.repository(ref),
+                tag=image_names.tag(ref),
+                changes=['CMD ["bash"]'],
             )
     say(f"made {ref}")

@@ -1,4 +1,4 @@
-"""The docker context of a lab, which `docker --context mpigen-NAME` uses."""
+"""The docker context of a lab, for `docker --context mpigen-NAME`."""
 
 import shutil
 from pathlib import Path
@@ -14,9 +14,9 @@ def name_of(lab: str) -> str:
 
 
 def create(lab: str, socket: Path) -> None:
-    """Make the context, pointing at that socket; one that is left from an earlier lab goes.
+    """Create the context for that socket; replace one that an earlier lab left behind.
 
-    Raises ClusterError if the user has a context of that name that is not a lab's.
+    Raises ClusterError if the user has another context of that name.
     """
     if not shutil.which("docker"):
         raise ClusterError(
@@ -46,9 +46,9 @@ def create(lab: str, socket: Path) -> None:
 
 
 def remove(lab: str) -> bool:
-    """Remove the context, also if it is the current one; return whether it was there.
+    """Remove the context, even if it is the current one; return whether it existed.
 
-    A context of that name that points elsewhere than at a lab is the user's: it stays.
+    A context of that name that does not point at the lab is the user's: it stays.
     """
     name = name_of(lab)
     if not _host(name).startswith(f"unix://{machine.state_root() / lab}/"):
@@ -61,9 +61,9 @@ _DOCKER = ("docker", "context")
 
 
 def _host(name: str) -> str:
-    """Where that context points; "" if there is none, or no docker command."""
+    """The endpoint of a context; "" if there is none, or no docker command."""
     if not shutil.which("docker"):
         return ""
-    # `ls` looks at contexts alone; with DOCKER_HOST set, it only warns, on standard error.
+    # `ls` lists contexts without asking an engine; with DOCKER_HOST set it warns on standard error
     listed = processes.run([*_DOCKER, "ls", "--format", "{{.Name}}\t{{.DockerEndpoint}}"], "docker")
     return dict(line.split("\t", 1) for line in listed.splitlines() if "\t" in line).get(name, "")

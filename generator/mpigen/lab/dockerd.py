@@ -1,4 +1,4 @@
-"""The machine's own engine as a process: start it, whatever the last one left behind; stop it."""
+"""The machine's own dockerd: start it, even if the previous one died uncleanly, and stop it."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _SYSTEMD_UNITS = ("docker.socket", "docker.service")
 
 @dataclass(frozen=True)
 class Dockerd:
-    """A `dockerd` that mpigen may start: where it keeps its process ids, and where it logs."""
+    """A `dockerd` that mpigen may start, with the paths of its pid files and its log."""
 
     pidfile: Path = Path("/var/run/docker.pid")
     exec_root: Path = Path("/var/run/docker")
@@ -31,25 +31,25 @@ class Dockerd:
 
     @property
     def containerd_pidfile(self) -> Path:
-        """The process id of the containerd that this dockerd starts for itself."""
+        """The pid file of the containerd that this dockerd starts for itself."""
         return self.exec_root / "containerd" / "containerd.pid"
 
 
 def path() -> str | None:
-    """Where the `dockerd` program is, if it is installed (often not on a user's PATH)."""
+    """The path of the `dockerd` program, if installed (often not on a user's PATH)."""
     return shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 def is_running() -> bool:
-    """Whether the machine's own dockerd runs, whether it answers or not."""
+    """Whether the machine's own dockerd runs, even if it does not answer."""
     return _alive(Dockerd().pidfile, "dockerd") is not None
 
 
 def start(daemon: Dockerd, say: Say, answers: Callable[[], bool]) -> None:
-    """Start the engine, by systemd where that runs, and wait until it answers.
+    """Start the engine, with systemd if that runs, and wait until it answers.
 
-    A dockerd that runs already and is still coming up is only waited for.
-    Raises ClusterError, with the last lines of its log, if it dies or stays silent.
+    If a dockerd runs already, only wait for it. Raises ClusterError, with the last lines of its
+    log, if it dies or stays silent.
     """
     pid = _alive(daemon.pidfile, "dockerd")
     if pid:
@@ -72,10 +72,10 @@ def start(daemon: Dockerd, say: Say, answers: Callable[[], bool]) -> None:
 
 
 def clear_stale(daemon: Dockerd, say: Say) -> None:
-    """Remove the pid files of a dockerd and its containerd that died without doing so.
+    """Remove the pid files that a dockerd and its containerd left when they died.
 
-    dockerd refuses to start, and waits in vain for its containerd, when the process id in
-    the file is taken, even if some other program has it by now (pkg/pidfile in moby 20.10).
+    If a process with the id in such a file exists, even of another program, dockerd refuses to
+    start, or waits in vain for its containerd (pkg/pidfile in moby 20.10).
     """
     for pidfile, program in (
         (daemon.pidfile, "dockerd"),
@@ -100,7 +100,7 @@ def stop(daemon: Dockerd, say: Say) -> bool:
         daemon.record.unlink()
         return False
     say(f"stopping dockerd (process {pid})")
-    # The shell's own kill: the command comes with procps, which is not everywhere.
+    # the shell's own kill: the command is part of procps, which may be missing
     kill = ["sh", "-c", f"kill {pid}"]
     command = ["systemctl", "stop", *_SYSTEMD_UNITS] if record["unit"] else kill
     machine.run_as_root(command, f"stopping dockerd (process {pid})")
@@ -114,8 +114,8 @@ def stop(daemon: Dockerd, say: Say) -> bool:
 
 
 def _spawn(daemon: Dockerd) -> int:
-    # The shell prints the process id that dockerd is about to have, then becomes it, in a
-    # session of its own, so that neither a closed terminal nor Ctrl-C reaches it.
+    # the shell prints its process id and becomes dockerd, in its own session, where neither a
+    # closed terminal nor Ctrl-C reaches it
     script = 'echo $$; log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1'
     program = path() or "dockerd"
     detached = ["setsid", "-f", "sh", "-c", script, "sh", str(daemon.log), program, *daemon.flags]
@@ -141,9 +141,9 @@ def _remember(daemon: Dockerd, pid: int, unit: bool) -> None:
 
 
 def _identity(pid: int) -> str | None:
-    """What tells this dockerd from any later process with the same id; None if it is none.
+    """A value that no later process with the same id has; None if it is not dockerd.
 
-    The 22nd field of /proc/PID/stat: when it started, in clock ticks since boot (proc(5)).
+    It is the 22nd field of /proc/PID/stat: the start time, in clock ticks since boot (proc(5)).
     """
     try:
         _, _, fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")
@@ -154,7 +154,7 @@ def _identity(pid: int) -> str | None:
 
 
 def _read(pidfile: Path) -> str | None:
-    """The text of a pid file, which may lie in a folder that only root may enter."""
+    """The text of a pid file, perhaps in a folder that only root may enter; None if missing."""
     try:
         return pidfile.read_text("utf-8")
     except PermissionError:
@@ -171,7 +171,7 @@ def _alive(pidfile: Path, program: str) -> int | None:
 
 
 def _is_program(pid: int, program: str) -> bool:
-    """Whether that process runs that program, and is not one inside a container (a lab's node)."""
+    """Whether that process runs that program outside of containers (a lab's nodes run dockerd)."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("utf-8")
     except OSError:

@@ -12,41 +12,41 @@ from mpigen.swarm.engine import DEFAULT_URL, Endpoint, client_of, endpoint, is_c
 from mpigen.swarm.processes import Say
 
 MADE_ON = "engine"
-"""The file in a lab's folder that holds the URL of the engine that the lab was made on."""
+"""The file in a lab's folder with the URL of the engine that runs the lab's nodes."""
 
 
 def local() -> docker.DockerClient:
-    """A client of the engine that labs are made on.
+    """Connect to the engine that runs labs.
 
-    Raises ClusterError, with the next step, if it is not a local one or does not answer.
+    Raises ClusterError, with the next step, if it is not local or does not answer.
     """
     return client_of(local_endpoint())
 
 
 def local_endpoint() -> Endpoint:
-    """The engine that labs are made on: local, and not itself a lab's node.
+    """The engine that runs labs: local, and not itself a lab's node.
 
     Raises ClusterError if the engine that `docker` would talk to is not local.
     """
     where = endpoint()
     socket = Path(where.url.removeprefix("unix://"))
     if socket.is_relative_to(machine.state_root()):
-        # `docker context use mpigen-lab` must not make the lab's own verbs look inside the lab.
+        # after `docker context use mpigen-lab`, mpigen lab must still use the machine's engine
         made_on = socket.parents[1] / MADE_ON
         url = made_on.read_text("utf-8") if made_on.exists() else DEFAULT_URL
-        where = Endpoint(url, f"the lab that {where.said_by} names")
+        where = Endpoint(url, f"the lab that {where.source} names")
     if not where.is_local:
         raise ClusterError(
-            f"a lab needs an engine on this machine, and {where.said_by} names {where.url}",
+            f"a lab needs an engine on this machine, and {where.source} names {where.url}",
             f"Use the local one: DOCKER_HOST={DEFAULT_URL} mpigen lab ...",
         )
     return where
 
 
 def ensure(say: Say) -> docker.DockerClient:
-    """The engine that `docker` would talk to, installed and started if need be and possible.
+    """Connect to the engine that `docker` would talk to; install and start it if need be.
 
-    Raises ClusterError, with the next step, where that is not possible.
+    Raises ClusterError, with the next step, if that is not possible.
     """
     where = endpoint()
     try:
@@ -59,7 +59,7 @@ def ensure(say: Say) -> docker.DockerClient:
         return client
     if not dockerd.path():
         machine.install(["docker.io", "iptables"], say)
-    if not shutil.which("docker"):  # Debian 12's docker.io contains the client, Debian 13's not
+    if not shutil.which("docker"):  # docker.io includes the client in Debian 12, not in Debian 13
         machine.install(["docker-cli"], say)
     dockerd.start(dockerd.Dockerd(), say, lambda: _answers(where, say))
     client = client_of(where)
@@ -68,7 +68,7 @@ def ensure(say: Say) -> docker.DockerClient:
 
 
 def _open_to_us(where: Endpoint, say: Say) -> None:
-    """Let the user who had an engine started by sudo use it, until it stops."""
+    """Give the user access to the socket of an engine that was started with sudo."""
     if is_closed_to_us(where):
         socket = where.url.removeprefix("unix://")
         say(f"making you the owner of {socket}, until the engine stops")

@@ -1,12 +1,9 @@
-"""A lab: a Swarm of several nodes on one machine, brought up, found, filled and taken down."""
+"""Bring up a lab, a Swarm of several nodes on one machine; find it, load images, take it down."""
 
-import fcntl
 import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from mpigen.errors import ClusterError, InputError
 from mpigen.image import distribute
 from mpigen.lab import context, engine, machine, network, nodes, swarm
 from mpigen.lab.nodes import Node
+from mpigen.lab.record import RECORD, alone, folder
 from mpigen.lab.swarm import NodeStatus
 from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
@@ -24,7 +22,6 @@ from mpigen.swarm.processes import Say
 
 _LARGEST = 64
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-_RECORD = "lab.json"
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,18 @@ class Lab:
 def up(
     name: str, count: int, say: Say, managers: int = 1, engines: Sequence[str] = ("26.1",)
 ) -> Lab:
-    """Bring up a lab of `count` nodes, the first of them managers, or find it up already.
+    """Bring up a lab of `count` nodes, the first of them managers, or return it if it is up.
 
-    The nodes have `engines` in turn, of those of `nodes.ENGINES`. Whatever a failed or interrupted
-    start has made is removed again.
-    Raises InputError for a name or a count that cannot be, ClusterError for what fails.
+    The nodes get `engines`, keys of `nodes.ENGINES`, in turn. A failed or interrupted start removes
+    everything that it has created. Raises InputError for an invalid name or count, ClusterError if
+    a step fails.
     """
     _check(name, count, managers)
     if unknown := [each for each in engines if each not in nodes.ENGINES]:
         there = ", ".join(nodes.ENGINES)
         raise InputError(f"no node has Docker {', '.join(unknown)}: there are {there}")
     client = engine.local()
-    with _alone(name):
+    with alone(name):
         lab = find(name)
         if lab:
             return _same(lab, count, managers, engines, say)
@@ -76,13 +73,13 @@ def up(
 
 
 def find(name: str) -> Lab | None:
-    """The lab of that name, if it has been brought up and not down."""
+    """The lab of that name, if it is up."""
     try:
-        record = json.loads((_folder(name) / _RECORD).read_text("utf-8"))
+        record = json.loads((folder(name) / RECORD).read_text("utf-8"))
     except FileNotFoundError:
         return None
     members = (Node(**{**node, "socket": Path(node["socket"])}) for node in record["nodes"])
-    # a lab of before --managers has one
+    # a record without it is older than --managers
     return Lab(name, tuple(members), record.get("managers", 1))
 
 
@@ -95,7 +92,7 @@ def get(name: str) -> Lab:
 
 
 def of(url: str) -> Lab | None:
-    """The lab whose node has its engine at that URL, if it is one's."""
+    """The lab that has a node with its engine at that URL, if any."""
     socket = Path(url.removeprefix("unix://"))
     root = machine.state_root()
     if not url.startswith("unix://") or not socket.is_relative_to(root):
@@ -104,20 +101,20 @@ def of(url: str) -> Lab | None:
 
 
 def status(lab: Lab) -> list[NodeStatus]:
-    """What the Swarm says of each node, by name. Raises ClusterError if no manager answers."""
+    """The state of each node in the Swarm, by name. Raises ClusterError if no manager answers."""
     return swarm.status(lab.nodes[: lab.managers])
 
 
 def load(lab: Lab, image: str, say: Say) -> None:
-    """Copy an image from this machine's engine to the nodes that lack it. See `distribute.copy`."""
+    """Copy an image from this machine's engine to the nodes, as `distribute.copy` does."""
     distribute.copy(engine.local(), lab.nodes, image, say)
 
 
 def down(name: str, say: Say) -> bool:
-    """Remove the lab, whole or half-finished; return whether there was anything to remove."""
+    """Remove the lab, complete or half-finished; return whether there was anything to remove."""
     _check(name, 1)
     client = engine.local()
-    with _alone(name):
+    with alone(name):
         say(f"removing the lab {name}")
         return _remove(client, name)
 
@@ -134,37 +131,12 @@ def _check(name: str, count: int, managers: int = 1) -> None:
         raise InputError(f"of {count} nodes 1 to {count} can be managers, not {managers}")
 
 
-def _folder(name: str) -> Path:
-    return machine.state_root() / name
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Hold the lab's folder, so that no other mpigen works on the same lab."""
-    folder = _folder(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise ClusterError(
-            f"another mpigen is at work on the lab {name}", "Wait until it ends."
-        ) from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # only if they are empty
-            folder.rmdir()
-            folder.parent.rmdir()
-        os.close(handle)
-
-
 def _in_turn(engines: Sequence[str], count: int) -> list[str]:
     return [engines[number % len(engines)] for number in range(count)]
 
 
 def _same(lab: Lab, count: int, managers: int, engines: Sequence[str], say: Say) -> Lab:
+    """Return the lab that is up. Raises ClusterError if it differs, or a node is silent."""
     way_out = f"Take it down first: mpigen lab down --name {lab.name}"
     if len(lab.nodes) != count:
         raise ClusterError(
@@ -195,12 +167,12 @@ def _make(
     tags: Mapping[str, str],
     say: Say,
 ) -> Lab:
-    folder = _folder(name)
-    sockets = [nodes.socket_path(folder, number) for number in range(1, count + 1)]
+    here = folder(name)
+    sockets = [nodes.socket_path(here, number) for number in range(1, count + 1)]
     say(f"starting {count} {'nodes' if count > 1 else 'node'}")
-    labels = nodes.labels(name, folder)
+    labels = nodes.labels(name, here)
     processes.each(lambda each: network.make(client, each, labels), [f"mpigen-{name}"])
-    (folder / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
+    (here / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
     numbers = range(1, count + 1)
 
     def start(number: int) -> Node:
@@ -214,23 +186,23 @@ def _make(
     context.create(name, sockets[0])
     known = {"managers": managers, "nodes": [asdict(node) for node in members]}
     record = json.dumps(known, default=str, indent=2)
-    (folder / _RECORD).write_text(record, "utf-8")  # last: it says that the lab is up
+    (here / RECORD).write_text(record, "utf-8")  # last: from now on the lab is up
     return Lab(name, tuple(members), managers)
 
 
 def _remove(client: docker.DockerClient, name: str) -> bool:
-    """Remove all that is there of the lab; return whether anything was.
+    """Remove every part of the lab; return whether there was any.
 
-    Raises ClusterError if it is another user's lab, or something cannot be removed.
+    Raises ClusterError if it is another user's lab, or a part cannot be removed.
     """
-    folder = _folder(name)
+    here = folder(name)
     mine = {"label": f"{nodes.LABEL}={name}"}
     found = False
     with blame(f"removing the lab {name}"):
-        # More than once: what a killed `up` had asked for may appear after the first look.
+        # more than once: a container that a killed `up` had requested may appear late
         while containers := client.api.containers(all=True, filters=mine):
             _refuse_if_not_ours(containers, name)
-            (folder / _RECORD).unlink(missing_ok=True)  # from here on it is not up
+            (here / RECORD).unlink(missing_ok=True)  # from now on the lab is not up
             processes.each(lambda made: nodes.remove(client, made["Id"]), containers)
             found = True
         networks = client.api.networks(filters=mine)
@@ -238,8 +210,8 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
         for each in networks:
             network.remove(client, each["Id"])
         had_context = context.remove(name)
-        left = list(folder.iterdir())
-        for path in left:  # the folder itself is our lock, and goes when that does
+        left = list(here.iterdir())
+        for path in left:  # the folder itself is the lock, and is removed with it
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return bool(found or networks or had_context or left)
 
@@ -247,8 +219,8 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
 def _refuse_if_not_ours(parts: list[dict[str, Any]], name: str) -> None:
     for part in parts:
         owner = part["Labels"].get(nodes.FOLDER_LABEL)
-        if owner != str(_folder(name)):
+        if owner != str(folder(name)):
             raise ClusterError(
-                f"the lab {name} of this engine belongs to {owner}, not to {_folder(name)}",
+                f"the lab {name} of this engine belongs to {owner}, not to {folder(name)}",
                 "Give yours another name: --name NAME",
             )

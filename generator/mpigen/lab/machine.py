@@ -1,4 +1,4 @@
-"""This machine: commands as root, Debian packages, where mpigen keeps its state."""
+"""This machine: commands as root, Debian packages, routes, and the folder of mpigen's state."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ from mpigen.swarm.processes import Say, run, tail
 
 
 def state_root() -> Path:
-    """The folder that holds what mpigen must remember: one folder a lab, and `engine.json`."""
+    """The folder of mpigen's state: one folder per lab, and `engine.json`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "mpigen"
 
 
 def log_tail(log: str) -> str:
-    """The last lines of a dockerd's log that are more than information, indented."""
+    """The last lines of a dockerd's log above level info, indented."""
     return tail("\n".join(line for line in log.splitlines() if "level=info" not in line))
 
 
 def run_as_root(command: Sequence[str], what: str, stdout: IO[bytes] | None = None) -> str:
-    """Run a command as root: as it is, or by sudo (which may ask for a password).
+    """Run a command as root: directly, or with sudo (which may ask for a password).
 
-    Raises ClusterError where neither is possible, and as `run` does.
+    Raises ClusterError if neither is possible, and as `run` does.
     """
     if os.geteuid() == 0:
         return run(command, what, stdout)
@@ -43,7 +43,7 @@ def routed_networks(table: str) -> list[IPv4Network]:
     networks = []
     for line in table.splitlines()[1:]:
         _, destination, *_, mask, _mtu, _window, _irtt = line.split()
-        # each is an address in network order, printed as a number of this machine
+        # each is an address in network order, printed as a number in this machine's byte order
         address, netmask = (
             IPv4Address(int(word, 16).to_bytes(4, sys.byteorder)) for word in (destination, mask)
         )
@@ -53,16 +53,16 @@ def routed_networks(table: str) -> list[IPv4Network]:
 
 
 def is_debian_like(os_release: str) -> bool:
-    """Whether the text of /etc/os-release is Debian's or that of a distribution made from it."""
+    """Whether the text of /etc/os-release is that of Debian or of a derivative."""
     pairs = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
     families = f"{pairs.get('ID', '')} {pairs.get('ID_LIKE', '')}".replace('"', "").split()
     return "debian" in families
 
 
 def install(packages: Sequence[str], say: Say) -> None:
-    """Install Debian packages, saying which.
+    """Install Debian packages, and say which.
 
-    Raises ClusterError on a machine without apt, without root, or when apt fails.
+    Raises ClusterError on other distributions, without root, or if apt fails.
     """
     release = Path("/etc/os-release")
     if not (release.exists() and is_debian_like(release.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""The bridge network that a lab's nodes are on."""
+"""The bridge network of a lab's nodes."""
 
 import time
 from ipaddress import IPv4Network
@@ -15,13 +15,13 @@ _RELEASE_SECONDS = 30.0
 
 
 def make(client: docker.DockerClient, name: str, labels: dict[str, str]) -> None:
-    """Make the lab's bridge network in the first free /24 of 198.18.0.0/16.
+    """Create the lab's bridge network in the first free /24 of 198.18.0.0/16.
 
-    That range is for benchmarks of networks (RFC 2544). Docker's own defaults, 172.17-31/16,
-    192.168/16 and, for overlays, 10/8, stay free for the engines in the nodes, so that
-    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers. Networks that the
-    machine routes already are left out, which an engine does not do for a subnet that is asked
-    for: with the bridge of a dead engine still there, its address rewriting breaks ours.
+    That range is reserved for benchmarks of networks (RFC 2544). Docker's own defaults,
+    172.17-31/16, 192.168/16 and, for overlays, 10/8, stay free for the engines in the nodes, so
+    docker_gwbridge has 172.18.0.0/16 on every node, as on real servers. Networks that the machine
+    routes already are skipped, since an engine does not check an explicit subnet against them: if
+    the bridge of a dead engine has the same subnet, its address rewriting breaks the lab's.
     """
     routed = machine.routed_networks(Path("/proc/net/route").read_text("utf-8"))
     for subnet in IPv4Network("198.18.0.0/16").subnets(new_prefix=24):
@@ -44,9 +44,9 @@ def make(client: docker.DockerClient, name: str, labels: dict[str, str]) -> None
 
 
 def remove(client: docker.DockerClient, network: str) -> None:
-    """Remove a network whose containers are gone: a busy engine takes a moment to let go of them.
+    """Remove a network whose containers are gone; wait while a busy engine still lists them.
 
-    Raises APIError if it has not after _RELEASE_SECONDS.
+    Raises APIError if it still does after _RELEASE_SECONDS.
     """
     deadline = time.monotonic() + _RELEASE_SECONDS
     while True:

@@ -23,14 +23,14 @@ from mpigen.swarm.processes import Say
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
 ENGINES = {"26.1": "debian:trixie-slim", "20.10": "debian:bookworm-slim"}
-"""The engines that a node can have, and the base image that brings each."""
+"""The engines that a node can have, and the base image whose package provides each."""
 _START_SECONDS = 90.0
 _REMOVE_SECONDS = 60.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
 
-# The containers of a node live in cgroups below the node's own, so that nothing is left of them
-# when the node is removed. Under cgroup v2 a group with children may hold no process, hence init:
-# moby's hack/dind does the same.
+# The containers of a node live in cgroups below the node's own, so that they vanish with the node.
+# Under cgroup v2 a group with children may hold no process, hence init: moby's hack/dind does the
+# same.
 _START = r"""
 set -eu
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
@@ -44,15 +44,15 @@ else
     own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
     share=/sys/fs/cgroup/cpu${own%/}/lab/cpu.shares part=64
 fi
-# the engine goes before its containers, or a Swarm under load takes its own nodes for lost
+# the engine gets CPU time before its containers, or a Swarm under load considers its nodes lost
 mkdir -p "${share%/*}"
 echo "$part" >"$share" || true
 exec dockerd -H unix:///run/docker.sock -H unix:///lab/docker.sock --group "$SOCKET_GID" \
     --cgroup-parent "${own%/}/lab"
 """
 
-# How a container may become a node. An engine without CAP_SYS_RESOURCE cannot give all
-# privileges; the second way asks for all that it can give.
+# Two ways to start a node's container. An engine without CAP_SYS_RESOURCE cannot grant all
+# privileges; the second way requests the ones that it can grant.
 _PRIVILEGED: dict[str, Any] = {"privileged": True}
 _CAPABLE: dict[str, Any] = {
     "cap_add": ["ALL"],
@@ -66,7 +66,7 @@ _WAYS = (_PRIVILEGED, _CAPABLE)
 
 @dataclass(frozen=True)
 class Node:
-    """One node: its name in the Swarm, its container, its address and its engine's socket."""
+    """A node of a lab: its name in the Swarm, its container, its address, its engine's socket."""
 
     name: str
     container: str
@@ -81,19 +81,19 @@ class Node:
         return f"unix://{self.socket}"
 
     def connect(self, timeout: float = 60) -> docker.DockerClient:
-        """A client of the node's engine. Timeout: seconds. Raises ClusterError if it is silent."""
+        """Connect to the node's engine; `timeout` in seconds. Raises ClusterError if silent."""
         hint = f"Look: docker logs {self.container}. To start over: mpigen lab down, mpigen lab up."
         with blame(f"{self.name} ({self.container}) does not answer", hint):
             return docker.DockerClient(base_url=self.docker_host, timeout=int(timeout))
 
 
 def labels(lab: str, folder: Path) -> dict[str, str]:
-    """The labels of all that a lab makes in the engine: whose it is, for `down` to find."""
+    """The labels of every object that a lab creates in the engine, by which `down` finds them."""
     return {LABEL: lab, FOLDER_LABEL: str(folder)}
 
 
 def image(client: docker.DockerClient, engine: str, say: Say) -> str:
-    """The tag of the image of nodes with that engine, which is built if the engine here lacks it.
+    """The tag of the image for nodes with that `engine`, built first if it is missing here.
 
     Raises ClusterError, with the last lines of the build, if that fails.
     """
@@ -123,9 +123,9 @@ def image(client: docker.DockerClient, engine: str, say: Say) -> str:
 
 
 def socket_path(folder: Path, number: int) -> Path:
-    """Where node `number` of the lab in `folder` has its socket.
+    """The path of the socket of node `number` of the lab in `folder`.
 
-    Raises ClusterError if the path is longer than a socket's may be.
+    Raises ClusterError if it is too long for a socket.
     """
     path = folder / f"node-{number}" / "docker.sock"
     if len(bytes(path)) > _SOCKET_PATH_BYTES:
@@ -140,9 +140,9 @@ def socket_path(folder: Path, number: int) -> Path:
 def start(
     client: docker.DockerClient, lab: str, number: int, engine: str, tag: str, socket: Path
 ) -> Node:
-    """Start the container of one node; its engine answers later.
+    """Start the container of a node; its engine answers later.
 
-    Raises ClusterError, naming what each way of starting it met, if none works.
+    Raises ClusterError, with the error of each way to start it, if none works.
     """
     name, container = f"node-{number}", f"mpigen-{lab}-{number}"
     socket.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def start(
                 name=container,
                 hostname=name,
                 labels=labels(lab, socket.parents[1]),
-                # `container` tells dockerd that the host's AppArmor is not its own to use.
+                # with `container` set, dockerd leaves the host's AppArmor alone
                 environment={"SOCKET_GID": str(os.getgid()), "container": "docker"},
                 volumes=["/var/lib/docker"],
                 host_config=_host_config(client, f"mpigen-{lab}", socket.parent, way),
@@ -184,7 +184,7 @@ def _host_config(
     config: dict[str, Any] = client.api.create_host_config(
         network_mode=network, binds=binds, tmpfs={"/run": ""}, init=True, **way
     )
-    if way is _CAPABLE:  # what `docker run --security-opt systempaths=unconfined` sends
+    if way is _CAPABLE:  # the same as `docker run --security-opt systempaths=unconfined`
         config.update(MaskedPaths=[], ReadonlyPaths=[])
     return config
 
@@ -192,7 +192,7 @@ def _host_config(
 def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
     """Wait until the engine of each node answers.
 
-    Raises ClusterError, with the last lines of the node's log, if one ends or stays silent.
+    Raises ClusterError, with the last lines of the node's log, if one exits or stays silent.
     """
     deadline = time.monotonic() + _START_SECONDS
     silent = list(nodes)
@@ -211,9 +211,9 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:
-    """Remove a node's container, running or not, and with it its images, volumes and tasks.
+    """Remove a node's container, running or not, with its images, volumes and tasks.
 
-    Raises ClusterError if it is still there after a minute.
+    Raises ClusterError if it is still there after _REMOVE_SECONDS.
     """
     deadline = time.monotonic() + _REMOVE_SECONDS
     while True:
@@ -222,7 +222,7 @@ def remove(client: docker.DockerClient, container_id: str) -> None:
             return
         except NotFound:
             return
-        except APIError as error:  # 409: the engine removes it already, for a `down` that is gone
+        except APIError as error:  # 409: the engine is removing it, for a `down` that was killed
             if error.status_code != HTTPStatus.CONFLICT or time.monotonic() > deadline:
                 raise ClusterError(f"removing {container_id[:12]}: {error.explanation}") from error
         time.sleep(0.1)

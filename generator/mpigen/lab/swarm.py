@@ -1,24 +1,23 @@
-"""Form a Swarm out of a lab's nodes, and ask it how they are."""
+"""Form a Swarm out of a lab's nodes, and report their state."""
 
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mpigen.errors import ClusterError
 from mpigen.lab.nodes import Node
-from mpigen.swarm import processes
+from mpigen.swarm import nodes, processes
 from mpigen.swarm.engine import blame
 
 _READY_SECONDS = 60.0
-_ANSWER_SECONDS = 30.0  # a manager without a leader says so after 20 (moby: swarmRequestTimeout)
+_ANSWER_SECONDS = 30.0  # a manager without a leader reports it after 20 (moby: swarmRequestTimeout)
 _PORT = 2377
 
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """What a manager says of one node. `tasks` counts those that are running.
+    """A row of `mpigen lab status`. `tasks` is the number of running tasks.
 
     `manager` is leader, reachable or unreachable, and empty for a worker.
     """
@@ -35,23 +34,23 @@ class NodeStatus:
 def form(members: Sequence[Node], managers: int = 1) -> None:
     """Make the first `managers` nodes managers, the others workers; wait until all are ready.
 
-    Raises ClusterError, naming the node, if one cannot join or does not get ready.
+    Raises ClusterError, naming the node, if one cannot join or does not become ready.
     """
     first, *others = members
     manager = first.connect()
     with blame(f"{first.name} could not start a Swarm"):
         manager.api.init_swarm(advertise_addr=first.address, listen_addr=f"{first.address}:{_PORT}")
         tokens = manager.api.inspect_swarm()["JoinTokens"]
-    for node in others[: managers - 1]:  # one by one: each changes who has to agree
+    for node in others[: managers - 1]:  # one by one: each changes the quorum
         _join(node, first, tokens["Manager"])
     processes.each(lambda node: _join(node, first, tokens["Worker"]), others[managers - 1 :])
     _wait_ready(members, managers)
 
 
 def status(managers: Sequence[Node]) -> list[NodeStatus]:
-    """What the first manager that answers says of each node, by name.
+    """The state of each node, by name, from the first manager that answers.
 
-    Raises ClusterError, with what each has said, if none answers.
+    Raises ClusterError, with the error of each manager, if none answers.
     """
     refusals = []
     for manager in managers:
@@ -78,24 +77,17 @@ def _status(manager: Node) -> list[NodeStatus]:
         )
         found = [
             NodeStatus(
-                name=described.get("Hostname", node["ID"]),
-                role=node["Spec"]["Role"],
-                manager=_manager(node),
-                state=node["Status"]["State"],
-                engine=described.get("Engine", {}).get("EngineVersion", ""),
-                address=node["Status"].get("Addr", ""),
-                tasks=tasks[node["ID"]],
+                name=node.name,
+                role=node.role,
+                manager=node.manager,
+                state=node.state,
+                engine=node.engine,
+                address=node.address,
+                tasks=tasks[node.id],
             )
-            for node in client.api.nodes()
-            # a node that joins at this moment has no description yet
-            for described in [node.get("Description", {})]
+            for node in nodes.listed(client)
         ]
     return sorted(found, key=lambda node: (len(node.name), node.name))
-
-
-def _manager(node: dict[str, Any]) -> str:
-    said = node.get("ManagerStatus") or {}
-    return "leader" if said.get("Leader") else str(said.get("Reachability", ""))
 
 
 def _join(node: Node, manager: Node, token: str) -> None:

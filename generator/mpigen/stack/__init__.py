@@ -1,1 +1,1 @@
-"""The stack: deployed, scaled, removed and verified."""
+"""Deploy, scale, remove and verify the stack."""

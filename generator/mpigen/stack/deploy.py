@@ -1,4 +1,4 @@
-"""The stack on the Swarm: deployed by the rendered deploy.sh, scaled, removed, and watched."""
+"""Deploy the stack with the rendered deploy.sh, scale it, and remove it."""
 
 import os
 import subprocess
@@ -8,51 +8,47 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from mpigen.artifacts.folder import Artifacts
+from mpigen.artifacts.paths import DEPLOY_SCRIPT, DOWN_SCRIPT
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import listing
 from mpigen.notation.image_names import image_variable
 from mpigen.stack import preflight, watch
 from mpigen.swarm import state
-from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.deployment import Deployment
+from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say, tail
 from mpigen.swarm.state import LiveGroup
 
 _POLL = 0.5
 
 See = Callable[[Sequence[LiveGroup]], None]
-"""Is shown the groups each time that they are looked at."""
+"""A callback that receives the groups at each poll."""
 
 
 def deploy(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
-    images: Mapping[str, str],
-    wait: float,
-    say: Say,
-    see: See,
+    deployment: Deployment, images: Mapping[str, str], wait: float, say: Say, see: See
 ) -> None:
-    """Deploy the stack, and wait `wait` seconds at most until it is up.
+    """Deploy the stack, and wait at most `wait` seconds until it is up.
 
-    `images` are those of `image.every`. Raises ClusterError with all that is in the way before, or
-    that has failed after.
+    `images` comes from `select.every`. Raises ClusterError with everything that would keep the
+    stack from starting, before anything is deployed, or with the errors of its containers after.
     """
+    engine, artifacts, stack = deployment.engine, deployment.artifacts, deployment.stack
     say("looking for what would be in the way")
-    problems = preflight.problems(engine, artifacts, stack, images)
+    problems = preflight.problems(deployment, images)
     if problems:
         raise ClusterError(
             f"nothing was deployed: {stack} could not start\n"
             + "\n".join(f"  {problem}" for problem in problems)
         )
-    before = {task.id for each in state.groups(engine, artifacts, stack) for task in each.failed}
+    before = {task.id for each in state.groups(deployment) for task in each.failed}
     say(f"deploying {', '.join(images.values())}")
     gave_up = False
     goes_on = f"Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it"
-    # a file, since nobody reads a pipe meanwhile: deploy.sh would wait for ever once it is full
+    # a file: nobody reads a pipe meanwhile, and deploy.sh would block once it is full
     with tempfile.TemporaryFile() as log, _leaves(goes_on, say):
         script = subprocess.Popen(
-            ["sh", str(artifacts.script("deploy.sh"))],
+            ["sh", str(artifacts.folder / DEPLOY_SCRIPT)],
             env={
                 **os.environ,
                 **engine.environment,
@@ -68,8 +64,8 @@ def deploy(
         try:
             while script.poll() is None:
                 time.sleep(_POLL)
-                with suppress(ClusterError):  # while the managers choose a leader
-                    groups = state.groups(engine, artifacts, stack)
+                with suppress(ClusterError):  # while the managers elect a leader
+                    groups = state.groups(deployment)
                     see(groups)
                     for line in seen.changes(groups):
                         say(line)
@@ -86,11 +82,11 @@ def deploy(
         return
     if script.returncode == InputError.exit_code and "deploy.sh:" in printed:
         raise InputError(printed.rstrip())
-    groups = state.groups(engine, artifacts, stack)
+    groups = state.groups(deployment)
     if not groups:
         raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
     why = "and cannot be" if gave_up else f"after {wait:.0f} s"
-    # where the groups are up it is another service, of which deploy.sh tells
+    # if the groups are up, another service is not, and deploy.sh has printed that
     reasons = watch.reasons(engine, groups, before) or [tail(printed)]
     raise ClusterError(
         "\n".join([f"{stack} is not up, {why}:", *reasons]),
@@ -99,31 +95,26 @@ def deploy(
 
 
 def scale(
-    engine: Engine,
-    artifacts: Artifacts,
-    stack: str,
-    wanted: dict[str, int],
-    wait: float,
-    say: Say,
-    see: See,
+    deployment: Deployment, wanted: dict[str, int], wait: float, say: Say, see: See
 ) -> list[LiveGroup]:
-    """Give each group of `wanted` that many containers, and wait until they are healthy.
+    """Scale each group to its number in `wanted`, and wait until all containers are healthy.
 
-    Containers that stay are left alone, and so are the jobs on them. Raises InputError, with
-    nothing changed, where the nodes may not have as many.
+    Containers that stay are not restarted, so their jobs run on. Raises InputError, before
+    anything is changed, if the nodes may not run that many.
     """
-    groups = {group.name: group for group in state.deployed(engine, artifacts, stack)}
+    engine = deployment.engine
+    groups = {group.name: group for group in state.deployed(deployment)}
     services = {groups[name].service: count for name, count in wanted.items()}
     if problems := preflight.too_many(engine, services):
         raise InputError("\n".join(problems), "Nothing was changed.")
-    # not the SDK: it sends the service back with Swarm's defaults written into it, which Swarm
-    # takes for another service, and restarts every container (docker-py 7.2.0, Service.scale)
+    # not with the SDK: it sends the service back with Swarm's defaults filled in, which Swarm
+    # takes for a change, and restarts every container (docker-py 7.2.0, Service.scale)
     sizes = [f"{service}={count}" for service, count in services.items()]
     deadline = time.monotonic() + wait
     with _leaves("Swarm goes on scaling; mpigen status shows it, mpigen scale takes it back", say):
         engine.docker("service", "scale", "--detach", *sizes)
         while True:
-            now = state.groups(engine, artifacts, stack)
+            now = state.groups(deployment)
             see(now)
             if watch.is_up(now) and all(wanted.get(g.name, g.wanted) == g.wanted for g in now):
                 return now
@@ -135,22 +126,22 @@ def scale(
             time.sleep(_POLL)
 
 
-def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say) -> bool:
-    """Remove the stack, its jobs and its network; whether there was anything.
+def down(deployment: Deployment, wait: float, say: Say) -> bool:
+    """Remove the stack, its jobs and its network; return whether there was anything to remove.
 
-    Raises ClusterError, naming who holds the network: with all still there where it is a container
-    that cannot be ended from here, else if it is not gone after `wait` seconds.
+    Raises ClusterError, naming the containers on the network: before anything is removed if only
+    their own engine can end them, or if the network is still there after `wait` seconds.
     """
+    engine, stack = deployment.engine, deployment.stack
     engine.need_manager()
-    network = artifacts.network_of(stack)
-    if others := listing.unknown(engine, network, listing.every(engine, stack)):
+    if others := listing.unknown(deployment, listing.every(deployment)):
         raise ClusterError(
-            f"nothing was removed: containers that only their own engine can end are on {network}: "
-            + ", ".join(others),
+            "nothing was removed: containers that only their own engine can end are on "
+            f"{deployment.network}: " + ", ".join(others),
             "End them on their nodes: docker rm --force ID",
         )
-    found = _remove_jobs(engine, stack, say)
-    label = {"label": f"{state.STACK_LABEL}={stack}"}
+    found = _remove_jobs(deployment, say)
+    label = {"label": f"{state.NAMESPACE_LABEL}={stack}"}
     with blame(f"asking for the stack {stack}"):
         parts: list[Any] = engine.client.api.services(filters=label)  # type: ignore[no-untyped-call]
         parts += engine.client.api.networks(filters=label)
@@ -161,7 +152,7 @@ def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say
     say(f"removing the stack {stack}, and waiting until its network is gone")
     with _leaves(f"a part of {stack} may still be there; mpigen down removes it", say):
         done = subprocess.run(
-            ["sh", str(artifacts.script("down.sh"))],
+            ["sh", str(deployment.artifacts.folder / DOWN_SCRIPT)],
             env={**os.environ, **engine.environment, "STACK": stack, "WAIT": str(int(wait))},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -175,7 +166,7 @@ def down(engine: Engine, artifacts: Artifacts, stack: str, wait: float, say: Say
 
 @contextmanager
 def _leaves(what: str, say: Say) -> Iterator[None]:
-    """Say, if it is interrupted and not if it fails, what this leaves behind."""
+    """If the block is interrupted, but not if it fails, say what is left behind."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -183,9 +174,9 @@ def _leaves(what: str, say: Say) -> Iterator[None]:
         raise
 
 
-def _remove_jobs(engine: Engine, stack: str, say: Say) -> bool:
-    found = listing.every(engine, stack)
+def _remove_jobs(deployment: Deployment, say: Say) -> bool:
+    found = listing.every(deployment)
     for job in found:
         say(f"{'forgetting' if job.over else 'ending'} the job {job.name}")
-        listing.cancel(engine, job)
+        listing.cancel(deployment.engine, job)
     return bool(found)

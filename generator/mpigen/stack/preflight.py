@@ -1,4 +1,4 @@
-"""What would keep a stack from starting, found before anything is deployed: all of it at once."""
+"""Find everything that would keep a stack from starting, before anything is deployed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
@@ -9,40 +9,37 @@ from docker.errors import NotFound
 
 from mpigen.artifacts.folder import Artifacts
 from mpigen.image import select
+from mpigen.swarm import nodes
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import allows, constraints_of
 
 
-def problems(
-    engine: Engine, artifacts: Artifacts, stack: str, images: Mapping[str, str]
-) -> list[str]:
-    """What is in the way of deploying `images` as `stack`, a sentence or two each.
+def problems(deployment: Deployment, images: Mapping[str, str]) -> list[str]:
+    """Everything that would keep `images` from starting as the stack, in a sentence or two each.
 
-    `images` are those of `select.every`. Raises ClusterError if the engine is no manager,
-    or silent.
+    `images` comes from `select.every`. Raises ClusterError if the engine is no manager, or silent.
     """
+    engine, artifacts = deployment.engine, deployment.artifacts
     engine.need_manager()
     rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
     with blame("asking the Swarm for its nodes and networks"):
-        nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
-        found = [
-            *unplaced(nodes, artifacts, rendered),
-            *_network(engine, artifacts, stack, rendered),
-        ]
+        found = [*unplaced(_ready(engine), artifacts, rendered), *_network(deployment, rendered)]
     for variant, reference in images.items():
         for node, why in select.lacking_for(engine, reference, artifacts, variant).items():
             found.append(f"{node} cannot start {reference} ({why}): mpigen build brings it there")
     return found
 
 
-def _takes_tasks(node: Mapping[str, Any]) -> bool:
-    return bool(node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active")
+def _ready(engine: Engine) -> list[Node]:
+    return [node for node in nodes.listed(engine.client) if node.is_ready]
 
 
 def unplaced(
-    nodes: Sequence[Mapping[str, Any]], artifacts: Artifacts, rendered: Mapping[str, Any]
+    ready: Sequence[Node], artifacts: Artifacts, rendered: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Why services of the `rendered` stack may not be on `nodes`, as the Swarm tells them."""
+    """Why the `ready` nodes cannot take all containers of the services in a `rendered` stack."""
     everywhere = {
         group.name: group.replicas for group in artifacts.groups if group.mode == "global"
     }
@@ -52,7 +49,7 @@ def unplaced(
         most = deploy.get("placement", {}).get("max_replicas_per_node")
         if name in everywhere:
             most = 1
-        yield from misplaced(name, wanted, most, constraints_of(service), nodes)
+        yield from misplaced(name, wanted, most, constraints_of(service), ready)
 
 
 def misplaced(
@@ -60,13 +57,13 @@ def misplaced(
     wanted: int,
     most: int | None,
     constraints: Sequence[str],
-    nodes: Sequence[Mapping[str, Any]],
+    ready: Sequence[Node],
 ) -> Iterator[str]:
-    """Why `wanted` containers, `most` a node, may not be on `nodes`, as the Swarm tells them."""
-    allowed = sum(allows(node, constraints) for node in nodes)
+    """Why the `ready` nodes cannot take `wanted` containers of a service, at most `most` each."""
+    allowed = sum(allows(node, constraints) for node in ready)
     if not allowed:
         yield (
-            f"{name}: none of the {len(nodes)} nodes that are ready and active meets "
+            f"{name}: none of the {len(ready)} nodes that are ready and active meets "
             f"{' and '.join(constraints)}: label one (docker node update --label-add) or "
             "change workers.constraints"
             if constraints
@@ -80,23 +77,21 @@ def misplaced(
 
 
 def too_many(engine: Engine, services: Mapping[str, int]) -> list[str]:
-    """Why deployed services may not have that many containers: their nodes are too few."""
+    """Why deployed services cannot have that many containers on the nodes that are ready."""
     found: list[str] = []
     with blame("asking the Swarm for its nodes and services"):
-        nodes = [node for node in engine.client.api.nodes() if _takes_tasks(node)]
+        ready = _ready(engine)
         for name, wanted in services.items():
             spec = engine.client.api.inspect_service(name)["Spec"]  # type: ignore[no-untyped-call]
             placement = spec["TaskTemplate"].get("Placement") or {}
             constraints = placement.get("Constraints") or []
-            found += misplaced(name, wanted, placement.get("MaxReplicas"), constraints, nodes)
+            found += misplaced(name, wanted, placement.get("MaxReplicas"), constraints, ready)
     return found
 
 
-def _network(
-    engine: Engine, artifacts: Artifacts, stack: str, rendered: Mapping[str, Any]
-) -> Iterator[str]:
+def _network(deployment: Deployment, rendered: Mapping[str, Any]) -> Iterator[str]:
+    engine, artifacts, name = deployment.engine, deployment.artifacts, deployment.network
     wanted = (rendered.get("networks") or {}).get(artifacts.network) or {}
-    name = artifacts.network_of(stack)
     create = (
         f"docker network create --driver overlay --attachable --subnet {artifacts.subnet} {name}"
     )
@@ -142,7 +137,7 @@ def _overlaps(engine: Engine, subnet: IPv4Network) -> Iterator[str]:
     for each in engine.client.api.networks():
         for pool in (each.get("IPAM") or {}).get("Config") or []:
             other = pool.get("Subnet", "")
-            # an engine may tell a subnet with host bits set, as it was given
+            # engines return a subnet as it was given, perhaps with host bits set
             if "." in other and subnet.overlaps(IPv4Network(other, strict=False)):
                 yield (
                     f"the subnet {subnet} overlaps {other} of the network {each['Name']}: "

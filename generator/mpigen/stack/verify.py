@@ -1,4 +1,4 @@
-"""Runs the rendered testinfra checks of output/verify against a stack."""
+"""Run the rendered testinfra checks of output/verify against a stack."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mpigen.artifacts.paths import VERIFY
 from mpigen.errors import CheckFailed, ClusterError, InputError
 
 # pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -21,11 +22,11 @@ def verify(
 ) -> None:
     """Run the checks in `output`/verify with pytest; its report goes to the terminal.
 
-    `stack` and `context` default to what the checks and Docker themselves default to.
-    `arguments` go to pytest; `junit` is a file for the report as JUnit XML.
-    Raises CheckFailed where a check says no or none was collected.
+    Without `stack` and `context` the defaults of the checks and of Docker apply. `arguments` are
+    passed to pytest; `junit` is a file for the report as JUnit XML.
+    Raises CheckFailed if a check fails or none was collected.
     """
-    folder = output / "verify"
+    folder = output / VERIFY
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "Write it with mpigen render.")
     environment = dict(os.environ)
@@ -33,19 +34,19 @@ def verify(
         environment["STACK"] = stack
     if context:
         environment["DOCKER_CONTEXT"] = context
-    # nothing is written into the reviewed folder: no cache, no bytecode
+    # neither a cache nor bytecode may be written into the reviewed folder
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     command += ["--rootdir", str(folder), "-c", os.devnull, "-v", "--tb=short", "--no-header"]
     if junit:
         command += ["--junit-xml", str(junit), "-o", f"junit_suite_name=mpigen verify {output}"]
     command += [str(folder), *arguments]
-    # in a session of its own: a terminal's Ctrl-C is for us, and reaches it once
+    # in its own session, so that the terminal's Ctrl-C reaches it once, through this process
     with subprocess.Popen(command, env=environment, start_new_session=True) as checks:
         try:
             status = checks.wait()
         except BaseException:
             os.killpg(checks.pid, signal.SIGINT)
-            checks.wait()  # it removes the container that it has looked from
+            checks.wait()  # it removes the container that runs the checks
             raise
     if status == _NONE_COLLECTED:
         raise CheckFailed(f"{folder} holds no check that could be run")

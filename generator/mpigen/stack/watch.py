@@ -1,4 +1,4 @@
-"""A stack on its way up: what has changed, whether it is up, and what keeps it from that."""
+"""Watch a stack start: progress, whether it is up, and the reasons if it is not."""
 
 import subprocess
 import time
@@ -12,7 +12,7 @@ _SURE_SECONDS = 15.0
 _LINES = 8
 _LOG_SECONDS = 20
 
-# what Swarm says of a task, in part -> what that means and what to do
+# part of a task's error -> its meaning and the next step
 _CAUSES = {
     "no suitable node": "no node can take it: see its constraints and what its nodes have free",
     "insufficient resources": "no node has that much memory or CPU free: ask for less, or add one",
@@ -26,23 +26,23 @@ _CAUSES = {
 
 @dataclass
 class Watch:
-    """What was seen so far: the state of each group, and since when a task cannot start."""
+    """The last line about each group, and since when each stuck task cannot start."""
 
-    _told: dict[str, str] = field(default_factory=dict)
+    _last: dict[str, str] = field(default_factory=dict)
     _stuck: dict[str, float] = field(default_factory=dict)
 
     def changes(self, groups: Sequence[LiveGroup]) -> list[str]:
-        """A line for each group whose state is another than last time."""
+        """A line for each group whose state differs from the previous call."""
         lines = []
         for group in groups:
             line = f"{group.name}: {group.running} of {group.wanted} containers are healthy"
-            if self._told.get(group.name) != line:
-                self._told[group.name] = line
+            if self._last.get(group.name) != line:
+                self._last[group.name] = line
                 lines.append(line)
         return lines
 
     def hopeless(self, groups: Sequence[LiveGroup]) -> bool:
-        """Whether a task has waited for long for what does not come by itself."""
+        """Whether a task has waited longer than _SURE_SECONDS for a suitable node."""
         now = time.monotonic()
         stuck = {
             task.id
@@ -54,20 +54,18 @@ class Watch:
         return any(now - since > _SURE_SECONDS for since in self._stuck.values())
 
 
-def is_up(groups: Sequence[LiveGroup], image: str | None = None) -> bool:
-    """Whether every container is healthy, of `image` if that is given, and no update under way."""
+def is_up(groups: Sequence[LiveGroup]) -> bool:
+    """Whether every container is healthy and no rolling update is in progress."""
     return all(
-        group.running == group.wanted == len(group.tasks)
-        and group.update in ("", "completed")
-        and all(image in (None, task.image) for task in group.tasks)
+        group.running == group.wanted == len(group.tasks) and group.update in ("", "completed")
         for group in groups
     )
 
 
 def reasons(engine: Engine, groups: Sequence[LiveGroup], before: Collection[str] = ()) -> list[str]:
-    """Why each group is not up: its tasks' own errors and last lines, and what they mean.
+    """Why each group is not up: the errors and last log lines of its tasks, and their meaning.
 
-    Tasks of the ids `before` had failed earlier, and are left out.
+    Failed tasks with an id in `before` are left out.
     """
     lines = []
     for group in groups:
@@ -75,28 +73,28 @@ def reasons(engine: Engine, groups: Sequence[LiveGroup], before: Collection[str]
         if not waiting and group.running == group.wanted:
             continue
         lines.append(f"{group.name}: {group.running} of {group.wanted} containers are healthy")
-        said: set[str] = set()
+        reported: set[str] = set()
         for task in [*waiting, *(each for each in group.failed if each.id not in before)]:
-            # the same words of the same node are told once
+            # the same error of the same node is reported once
             about = f"{task.node or 'no node'}: {task.state}: {task.error or 'no error yet'}"
-            if about in said or len(said) >= _LINES:
+            if about in reported or len(reported) >= _LINES:
                 continue
-            said.add(about)
+            reported.add(about)
             lines.append(f"  {group.name}-{task.place} on {about}")
             lines += [f"    {text}" for text in _log(engine, task)]
         for text, meaning in _CAUSES.items():
-            if any(text in line.lower() for line in said):
+            if any(text in line.lower() for line in reported):
                 lines.append(f"  {meaning}")
     return lines
 
 
 def _log(engine: Engine, task: Task) -> list[str]:
-    """The last lines that a task's container has printed, if it had one, and its node answers."""
+    """The last log lines of a task's container, if it has one and its node answers."""
     if not task.container:
         return []
     command = engine.command("service", "logs", "--raw", "--tail", str(_LINES), task.id)
     try:
-        # its standard error comes on ours
+        # docker prints the container's standard error to its own
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,

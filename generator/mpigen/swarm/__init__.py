@@ -1,1 +1,1 @@
-"""All that talks to Docker about a cluster: image, stack, jobs, and what ails it."""
+"""Shared by all commands that talk to Docker: the engine, the Swarm's nodes and tasks, probes."""

@@ -19,21 +19,21 @@ DEFAULT_URL = "unix:///var/run/docker.sock"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an engine is: its URL, who says so, and the folder of TLS files, if any."""
+    """How to reach an engine: its URL, what gave that URL, and the folder of TLS files, if any."""
 
     url: str
-    said_by: str
+    source: str
     tls: Path | None = None
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a unix socket, which is what a lab needs: it shares folders with us."""
+        """Whether it is a unix socket. Labs need one: the engine must see the same folders."""
         return self.url.startswith("unix://")
 
 
 @contextmanager
 def blame(what: str, hint: str = "") -> Iterator[None]:
-    """Turn what the Docker SDK raises into a ClusterError that says what failed."""
+    """Turn errors of the Docker SDK into a ClusterError that begins with `what`."""
     try:
         yield
     except (DockerException, OSError) as error:  # requests' exceptions are OSErrors
@@ -42,10 +42,10 @@ def blame(what: str, hint: str = "") -> Iterator[None]:
 
 
 def endpoint(context: str | None = None) -> Endpoint:
-    """The engine that `docker` would talk to: of `context`, DOCKER_HOST, or the current context.
+    """The engine that `docker` would talk to: `context`, DOCKER_HOST, or the current context.
 
-    The Docker SDK's own from_env knows nothing of contexts, and its ContextAPI looks for them
-    in the current folder when there is no ~/.docker/config.json (docker-py 7.2), so ask docker.
+    The Docker SDK's from_env ignores contexts, and its ContextAPI looks for them in the current
+    folder when there is no ~/.docker/config.json (docker-py 7.2), so this asks docker.
 
     Raises ClusterError if the context does not exist.
     """
@@ -65,33 +65,36 @@ def endpoint(context: str | None = None) -> Endpoint:
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answers: by the SDK, and by `docker`. `context` is as the user said it."""
+    """An engine that answers, for the SDK and for `docker`. `context` is the user's --context."""
 
     client: docker.DockerClient
     where: Endpoint
     context: str | None = None
 
     def command(self, *words: str) -> list[str]:
-        """The words of a `docker` command that talks to this engine."""
+        """The arguments of a `docker` command that talks to this engine."""
         return ["docker", *(["--context", self.context] if self.context else []), *words]
 
     def docker(self, *words: str) -> str:
-        """What a `docker` command prints. Raises ClusterError, with its last lines, if it fails."""
+        """Run a `docker` command and return its output.
+
+        Raises ClusterError, with the last lines of its standard error, if it fails.
+        """
         return processes.run(self.command(*words), f"docker {words[0]} {words[1]}")
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a `docker` command of a script talk to this engine."""
+        """The variables that make `docker` in a script talk to this engine."""
         # DOCKER_HOST would win over the context
         return {"DOCKER_CONTEXT": self.context, "DOCKER_HOST": ""} if self.context else {}
 
     @property
     def is_manager(self) -> bool:
-        """Whether it is a manager of a Swarm, which alone can tell what the Swarm does."""
+        """Whether it is a manager of a Swarm. Only managers answer questions about the Swarm."""
         return bool(self.client.info()["Swarm"].get("ControlAvailable"))
 
     def need_manager(self) -> None:
-        """Raise ClusterError, with the way out, if it is no manager of a Swarm."""
+        """Raise ClusterError, with a hint, if it is no manager of a Swarm."""
         with blame(f"asking the engine at {self.where.url} for its Swarm"):
             swarm = self.client.info()["Swarm"]
         if swarm.get("ControlAvailable"):
@@ -99,20 +102,20 @@ class Engine:
         if swarm.get("LocalNodeState") == "active":
             managers = [peer["Addr"].rpartition(":")[0] for peer in swarm["RemoteManagers"] or []]
             raise ClusterError(
-                f"the engine at {self.where.url} ({self.where.said_by}) is a worker of its Swarm, "
+                f"the engine at {self.where.url} ({self.where.source}) is a worker of its Swarm, "
                 "and this needs a manager",
                 f"Name a docker context of a manager, with --context; it is at {managers[0]}."
                 if managers
                 else "Name a docker context of a manager, with --context.",
             )
         raise ClusterError(
-            f"the engine at {self.where.url} ({self.where.said_by}) is in no Swarm",
+            f"the engine at {self.where.url} ({self.where.source}) is in no Swarm",
             "docker swarm init makes one of it; mpigen lab up makes a Swarm on this machine.",
         )
 
 
 def reach(context: str | None = None) -> Engine:
-    """The engine of that context, or that `docker` would talk to, as the verbs use it.
+    """Connect to the engine of that context, or to the one that `docker` would talk to.
 
     Raises ClusterError, with the next step, if it does not answer.
     """
@@ -121,7 +124,7 @@ def reach(context: str | None = None) -> Engine:
 
 
 def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
-    """A client of that engine, which has answered. Timeout: seconds, of each later request.
+    """Connect to an engine. `timeout` is that of each later request, in seconds.
 
     Raises ClusterError, with the next step, if it does not answer.
     """
@@ -129,7 +132,7 @@ def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
     if where.tls:
         pem = {part: str(where.tls / f"{part}.pem") for part in ("ca", "cert", "key")}
         tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
-    with blame(f"no Docker engine answers at {where.url} ({where.said_by})", _next_step(where)):
+    with blame(f"no Docker engine answers at {where.url} ({where.source})", _next_step(where)):
         return docker.DockerClient(
             base_url=where.url,
             tls=tls or False,
@@ -144,10 +147,10 @@ def _next_step(where: Endpoint) -> str:
         return f"Its socket is for the group {group}: sudo usermod -aG {group} $USER, then log in."
     if where.url == DEFAULT_URL:
         return "Start one: mpigen lab engine"
-    return f"Start that engine, or point elsewhere: {where.said_by} names it."
+    return f"Start that engine, or point elsewhere: {where.source} names it."
 
 
 def is_closed_to_us(where: Endpoint) -> bool:
-    """Whether the socket is there, and this user may not use it."""
+    """Whether the socket exists and this user may not use it."""
     socket = Path(where.url.removeprefix("unix://"))
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)

@@ -1,4 +1,4 @@
-"""Which nodes Swarm's placement constraints allow: swarmkit, manager/constraint/constraint.go."""
+"""Placement constraints, evaluated as Swarm does: swarmkit, manager/constraint/constraint.go."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,12 +7,13 @@ from typing import Any
 import yaml
 
 from mpigen.artifacts.folder import Artifacts
+from mpigen.swarm.nodes import Node
 
 
-def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
-    """What services ask of their nodes, as stack.yml says: each set of constraints once.
+def constraint_sets(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
+    """The placement constraints of the services in stack.yml, each distinct set once.
 
-    They are the groups that have the image `variant`; without one, every group and the launcher.
+    With `variant`, only of the groups with that image; without, of every group and the launcher.
     """
     services = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))["services"]
     names = [group.name for group in artifacts.groups if variant in ("", group.variant)]
@@ -24,35 +25,22 @@ def rendered(artifacts: Artifacts, variant: str = "") -> list[tuple[str, ...]]:
 
 
 def constraints_of(service: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a service of stack.yml asks of its nodes."""
+    """The placement constraints of a service in stack.yml."""
     placement = service.get("deploy", {}).get("placement", {})
     return tuple(placement.get("constraints") or ())
 
 
-def allows(node: Mapping[str, Any], constraints: Iterable[str]) -> bool:
-    """Whether a node meets placement constraints; one that is not understood counts as met."""
-    described = node.get("Description") or {}
-    platform = described.get("Platform") or {}
-    known = {
-        "node.id": node["ID"],
-        "node.hostname": described.get("Hostname", ""),
-        "node.role": node["Spec"]["Role"],
-        "node.platform.os": platform.get("OS", ""),
-        "node.platform.arch": platform.get("Architecture", ""),
-    }
+def allows(node: Node, constraints: Iterable[str]) -> bool:
+    """Whether a node meets all constraints; one that mpigen cannot parse counts as met."""
     for constraint in constraints:
         parts = re.fullmatch(r"\s*(\S+?)\s*(==|!=)\s*(.*?)\s*", constraint)
         if not parts:
             continue
         key, operator, wanted = parts.groups()
-        if key.startswith("node.labels."):
-            value = (node["Spec"].get("Labels") or {}).get(key[12:], "")
-        elif key.startswith("engine.labels."):
-            value = (described.get("Engine", {}).get("Labels") or {}).get(key[14:], "")
-        elif key in known:
-            value = known[key]
-        else:
+        is_label = key.startswith(("node.labels.", "engine.labels."))
+        if key not in node.attributes and not is_label:
             continue
+        value = node.attributes.get(key, "")
         if (value.lower() == wanted.lower()) != (operator == "=="):
             return False
     return True

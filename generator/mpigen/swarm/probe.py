@@ -1,13 +1,12 @@
-"""Scripts run on every node, without knowing where the nodes' engines are: as a Swarm service.
+"""Run a script on every node through a Swarm service, without the address of any node's engine.
 
-A probe is a global service of the cluster's own image, so that nothing else has to be on a node.
-It runs once, answers in its log, and is removed again.
+A probe is a global service of the cluster's own image, so nodes need nothing else. It runs once,
+answers in its log, and is removed.
 """
 
 import secrets
 import subprocess
 import time
-from calendar import timegm
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from mpigen.swarm import processes
+from mpigen.notation.timestamps import parse_timestamp
+from mpigen.swarm import nodes, processes
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows
+from mpigen.swarm.state import ENDED
 
 LABEL = "mpigen.probe"
-_ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned")
 _LOG_SECONDS = 30
 _SILENCE_SECONDS = 5
 _POLL_SECONDS = 0.2
@@ -29,10 +29,10 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Probe:
-    """A script of `probes/`, and where it runs. `container` adds to its ContainerSpec.
+    """A script of `probes/` to run on the nodes that the placement `constraints` allow.
 
-    `constraints` are of placement, as in stack.yml: it runs on the nodes that they allow. One that
-    has no `output` answers by ending well, and its log is not asked for.
+    `container` is merged into its ContainerSpec. Without `output` its log is not read: exit code 0
+    is the answer.
     """
 
     script: str
@@ -46,10 +46,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a probe said on one node: the lines, or why there are none.
+    """A probe's output on one node, or the reason why there is none.
 
-    `clock` is the node's clock against the leader's, in seconds, or None: the node writes down
-    when its task ended, and the leader when it heard of that, some tenths of a second later.
+    `clock` is how far the node's clock is ahead of the leader's, in seconds, or None: the node
+    stamps when its task ended, and the leader when it learned of that, some tenths of a second
+    later.
     """
 
     lines: tuple[str, ...] = ()
@@ -58,12 +59,12 @@ class Answer:
 
 
 def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[str, Answer]]:
-    """Run probes at the same time; for each, the answer of each node that is ready, by its id.
+    """Run probes in parallel; return for each the answers of the ready nodes, by node id.
 
-    Waits `seconds` at most: a node that has not ended by then has its task's state for an error.
-    The services are removed however this ends. Raises ClusterError if the manager is silent.
+    Waits at most `seconds`; the error of a node that is late is the state of its task. The
+    services are removed however this ends. Raises ClusterError if the manager is silent.
     """
-    # known before they are made: an interrupt must find what a request under way has made
+    # chosen first, so that an interrupt can remove a service whose creation is still under way
     names = [f"mpigen-probe-{secrets.token_hex(6)}" for _ in probes]
     try:
         with blame("looking into the nodes"):
@@ -91,14 +92,14 @@ def _create(engine: Engine, name: str, probe: Probe) -> None:
                 "Command": ["/bin/sh", "-c", script],
                 "Env": [f"{key}={value}" for key, value in environment.items()],
                 "CapabilityDrop": ["ALL"],
-                # a shell as the first process does not hear SIGTERM
+                # a shell that is process 1 ignores SIGTERM
                 "Init": True,
                 "StopGracePeriod": 1_000_000_000,
             },
             "RestartPolicy": {"Condition": "none"},
             "Placement": {"Constraints": list(probe.constraints)},
             "Networks": [{"Target": probe.network}],
-            # an engine's own driver may be one that nobody can read
+            # the engine's default driver may be one whose logs cannot be read
             "LogDriver": {"Name": "json-file"},
         },
         name=name,
@@ -117,20 +118,16 @@ def _remove(engine: Engine, name: str) -> None:
 def _wait(
     engine: Engine, probes: Mapping[str, Probe], seconds: float
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """The task of each service on each node that is ready, once all have ended or time is up.
+    """Wait for all tasks to end, at most `seconds`; return them by service name and node id.
 
-    `probes` are by the name of their service. A node on which there is no task yet has an empty
-    one; one that a probe's constraints leave out has none.
+    `probes` are by service name. A node without a task yet has an empty one; a node that the
+    probe's constraints exclude has none.
     """
     deadline = time.monotonic() + seconds
     while True:
-        ready = [
-            node
-            for node in engine.client.api.nodes()
-            if (node["Status"]["State"], node["Spec"]["Availability"]) == ("ready", "active")
-        ]
+        ready = [node for node in nodes.listed(engine.client) if node.is_ready]
         tasks: dict[str, dict[str, dict[str, Any]]] = {
-            name: {node["ID"]: {} for node in ready if allows(node, probe.constraints)}
+            name: {node.id: {} for node in ready if allows(node, probe.constraints)}
             for name, probe in probes.items()
         }
         for name in probes:
@@ -138,7 +135,7 @@ def _wait(
                 if task.get("NodeID") in tasks[name]:
                     tasks[name][task["NodeID"]] = task
         found = [task for each in tasks.values() for task in each.values()]
-        if all(task and task["Status"]["State"] in _ENDED for task in found):
+        if all(task and task["Status"]["State"] in ENDED for task in found):
             return tasks
         if time.monotonic() > deadline:
             return tasks
@@ -167,8 +164,8 @@ def _end(task: dict[str, Any]) -> Answer:
     state = _state(task)
     if state == "complete":
         return Answer(clock=_clock(task))
-    said = task.get("Status", {}).get("Err", "") if task else ""
-    return Answer(error=said or f"the container that is to look is {state}")
+    reason = task.get("Status", {}).get("Err", "") if task else ""
+    return Answer(error=reason or f"the container that is to look is {state}")
 
 
 def _state(task: dict[str, Any]) -> str:
@@ -176,40 +173,36 @@ def _state(task: dict[str, Any]) -> str:
 
 
 def _clock(task: dict[str, Any]) -> float:
-    # a node stamps the state that it reports, and the leader stamps what it stores
-    return seconds_of(task["Status"]["Timestamp"]) - seconds_of(task["UpdatedAt"])
+    # the node stamps the state that it reports, the leader stamps the change that it stores
+    reported = parse_timestamp(task["Status"]["Timestamp"])
+    return (reported - parse_timestamp(task["UpdatedAt"])).total_seconds()
 
 
-def seconds_of(timestamp: str) -> float:
-    """Seconds since 1970 of a time as Docker writes it: RFC 3339, UTC, with up to 9 decimals."""
-    whole, _, fraction = timestamp.rstrip("Z").partition(".")
-    return timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
+def _log(engine: Engine, service: str, expected: set[str]) -> dict[str, list[str]]:
+    """The output of the `expected` nodes, by node id, read until each has printed its last line.
 
-
-def _log(engine: Engine, service: str, nodes: set[str]) -> dict[str, list[str]]:
-    """What each of the nodes has printed, read until they all have said that it was all.
-
-    Read again where something is missing: Swarm gives a log short now and then, right after its
-    container has ended.
+    Right after a container has ended, Swarm sometimes returns its log incomplete: then it is read
+    again, for at most _LOG_SECONDS.
     """
     deadline = time.monotonic() + _LOG_SECONDS
     while True:
-        said = _read(engine, service) if nodes else {}
-        if all("end=yes" in said.get(node, ()) for node in nodes) or time.monotonic() > deadline:
-            return said
+        lines = _read(engine, service) if expected else {}
+        complete = all("end=yes" in lines.get(node, ()) for node in expected)
+        if complete or time.monotonic() > deadline:
+            return lines
         time.sleep(_POLL_SECONDS)
 
 
 def _read(engine: Engine, service: str) -> dict[str, list[str]]:
-    # not by the SDK, which waits for a silent stream for ever, whatever its client's timeout
+    # not with the SDK: it waits for ever on a silent stream, whatever its client's timeout
     command = engine.command("service", "logs", "--raw", service)
     try:
         log = subprocess.run(command, capture_output=True, timeout=_SILENCE_SECONDS).stdout
     except subprocess.TimeoutExpired as late:
-        # a node that is gone can keep the stream of all open
+        # a lost node can keep the stream of all nodes open
         log = late.stdout or b""
-    said: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for line in log.decode("utf-8", "replace").splitlines():
         node, _, text = line.partition(" ")
-        said.setdefault(node, []).append(text)
-    return said
+        found.setdefault(node, []).append(text)
+    return found

@@ -1,4 +1,4 @@
-"""Other programs, and work done at the same time: what all that touches Docker shares."""
+"""Run other programs, and work in parallel."""
 
 import subprocess
 from collections.abc import Callable, Collection, Sequence
@@ -19,7 +19,7 @@ def run(
 ) -> str:
     """Run a command and return its standard output ("" if that goes to the file `stdout`).
 
-    With `apart` it has a session of its own, and a terminal's Ctrl-C does not stop it half-way.
+    With `apart` it runs in its own session, where the terminal's Ctrl-C cannot stop it half-way.
     Raises ClusterError, with the command's last lines, if it fails or does not exist.
     """
     try:
@@ -41,15 +41,15 @@ def run(
 
 
 def tail(text: str, lines: int = 10) -> str:
-    """The last lines of a text, indented, to stand under a message."""
+    """The last lines of a text, indented to be printed below a message."""
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
 
 
 def each(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
-    """Call a function with all items at the same time, each in a thread of its own.
+    """Call a function with all items in parallel, one thread each.
 
-    An interrupt is felt only when the calls under way have ended: what an engine was asked to
-    make is there by then, and a clean-up that follows misses nothing.
+    An interrupt takes effect only after all calls have returned: everything that an engine was
+    asked to create then exists, and the clean-up that follows misses nothing.
     """
     with ThreadPoolExecutor(max(1, len(items))) as pool:
         return list(pool.map(function, items))

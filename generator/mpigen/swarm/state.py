@@ -1,4 +1,4 @@
-"""What the Swarm has of a cluster now: services, tasks and nodes. It asks a manager, no more."""
+"""The state of a cluster on the Swarm: services and their tasks, as a manager reports them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,22 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from mpigen.artifacts.folder import Artifacts, Group
+from mpigen.artifacts.folder import Group
 from mpigen.errors import ClusterError
+from mpigen.swarm import nodes
+from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
 
-STACK_LABEL = "com.docker.stack.namespace"
-"""The label of all that `docker stack deploy` makes."""
+NAMESPACE_LABEL = "com.docker.stack.namespace"
+"""The label of everything that `docker stack deploy` creates; its value is the stack's name."""
+ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
+"""Terminal states of a task. `remove` is none: a task is only ever desired to be in that state
+(docs.docker.com/engine/swarm/how-swarm-mode-works/swarm-task-states)."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One container of a service, or what Swarm says of why there is none.
+    """One container of a service, or Swarm's reason why there is none.
 
     `slot` is 0 in a global service; `container` and `error` may be empty. `state` and `desired`
     are Swarm's words: new, pending, ..., running, complete, failed, rejected, shutdown.
@@ -31,20 +36,24 @@ class Task:
     container: str
     exit_code: int | None
     image: str
-    changed: str
 
     @property
     def place(self) -> str:
-        """What its host is named by, behind the group's name."""
+        """The part of its host name that follows the group's name: slot, or node if global."""
         return str(self.slot or self.node)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will not run any more."""
+        return self.state in ENDED
 
 
 @dataclass(frozen=True)
 class LiveGroup:
-    """A worker group as it is deployed. `tasks` are those that Swarm wants to run, by slot.
+    """A deployed worker group. `tasks` are those that Swarm wants to run, by slot.
 
-    `failed` are those that Swarm has given up, newest first. `update` is the state of a rolling
-    update, as in docker service inspect, or empty.
+    `failed` are the tasks that failed or were rejected, newest first. `update` is the state of a
+    rolling update, as in docker service inspect, or empty.
     """
 
     name: str
@@ -59,69 +68,67 @@ class LiveGroup:
 
     @property
     def running(self) -> int:
-        """Containers that are up; one with a healthcheck is so only once it is healthy."""
+        """The number of running containers; with a health check, only the healthy ones."""
         return sum(task.state == "running" for task in self.tasks)
 
 
-def groups(engine: Engine, artifacts: Artifacts, stack: str) -> list[LiveGroup]:
-    """The groups of the stack, in the order of the artifacts. Those not deployed are left out.
+def groups(deployment: Deployment) -> list[LiveGroup]:
+    """The stack's deployed groups, in the order of the artifacts.
 
     Raises ClusterError if the engine is no manager, or silent.
     """
+    engine = deployment.engine
     engine.need_manager()
-    with blame(f"asking for the services of {stack}"):
-        nodes = hostnames(engine)
+    with blame(f"asking for the services of {deployment.stack}"):
+        names = _node_names(engine)
         found = []
-        for group in artifacts.groups:
-            service = f"{stack}_{group.name}"
+        for group in deployment.artifacts.groups:
+            service = deployment.service(group.name)
             try:
                 spec = engine.client.api.inspect_service(service)  # type: ignore[no-untyped-call]
             except NotFound:
                 continue
-            tasks = _tasks(engine, {"service": service}, nodes)
+            tasks = _tasks(engine, {"service": service}, names)
             found.append(_group(group, service, spec, tasks))
     return found
 
 
-def deployed(engine: Engine, artifacts: Artifacts, stack: str) -> list[LiveGroup]:
-    """As `groups`. Raises ClusterError if the stack is not deployed at all."""
-    found = groups(engine, artifacts, stack)
+def deployed(deployment: Deployment) -> list[LiveGroup]:
+    """The same as `groups`. Raises ClusterError if no group is deployed."""
+    found = groups(deployment)
     if not found:
-        raise ClusterError(f"the stack {stack} is not deployed", "Deploy it: mpigen deploy")
+        raise ClusterError(
+            f"the stack {deployment.stack} is not deployed", "Deploy it: mpigen deploy"
+        )
     return found
 
 
 def tasks_of(engine: Engine, service: str) -> list[Task]:
-    """Every task that Swarm remembers of a service, newest first."""
+    """Every task of a service that Swarm still keeps, newest first."""
     with blame(f"asking for the tasks of {service}"):
-        return _tasks(engine, {"service": service}, hostnames(engine))
+        return _tasks(engine, {"service": service}, _node_names(engine))
 
 
 def attached(engine: Engine, network: str) -> dict[str, str]:
-    """The containers that are no task of a service and are on that overlay: id to host name.
+    """Containers on that overlay that belong to no service: container id to node name.
 
-    Jobs are such, whichever engine has started them. Those of nodes that are lost are left out.
+    Jobs in the foreground are such containers, whichever engine started them. Containers of lost
+    nodes are left out.
     """
     with blame(f"asking for what is attached to {network}"):
         listed = engine.client.api.tasks({"runtime": "attachment"})  # type: ignore[no-untyped-call]
-        nodes = {node["ID"]: node["Status"]["State"] for node in engine.client.api.nodes()}
-        names = hostnames(engine)
+        up = {node.id: node for node in nodes.listed(engine.client) if node.state == "ready"}
     found = {}
     for task in listed:
         on = [each["Network"]["Spec"]["Name"] for each in task.get("NetworksAttachments") or []]
-        node = task.get("NodeID", "")
-        if network in on and task["Status"]["State"] == "running" and nodes.get(node) == "ready":
-            found[task["Spec"]["NetworkAttachmentSpec"]["ContainerID"]] = names[node]
+        node = up.get(task.get("NodeID", ""))
+        if network in on and task["Status"]["State"] == "running" and node:
+            found[task["Spec"]["NetworkAttachmentSpec"]["ContainerID"]] = node.name
     return found
 
 
-def hostnames(engine: Engine) -> dict[str, str]:
-    """The host name of each node, by its id."""
-    # a node that joins at this moment has no description yet
-    return {
-        node["ID"]: node.get("Description", {}).get("Hostname", node["ID"])
-        for node in engine.client.api.nodes()
-    }
+def _node_names(engine: Engine) -> dict[str, str]:
+    return {node.id: node.name for node in nodes.listed(engine.client)}
 
 
 def _group(group: Group, service: str, spec: dict[str, Any], tasks: Sequence[Task]) -> LiveGroup:
@@ -131,7 +138,7 @@ def _group(group: Group, service: str, spec: dict[str, Any], tasks: Sequence[Tas
     return LiveGroup(
         name=group.name,
         service=service,
-        # a global service that has only begun has no task yet
+        # a global service has no task yet right after it was created
         wanted=numbered["Replicas"] if numbered else max(1, len(wanted)),
         slots=group.slots,
         image=spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
@@ -142,26 +149,25 @@ def _group(group: Group, service: str, spec: dict[str, Any], tasks: Sequence[Tas
     )
 
 
-def _tasks(engine: Engine, filters: dict[str, str], nodes: dict[str, str]) -> list[Task]:
+def _tasks(engine: Engine, filters: dict[str, str], names: dict[str, str]) -> list[Task]:
     listed = engine.client.api.tasks(filters)  # type: ignore[no-untyped-call]
     return [
-        _task(each, nodes)
+        _task(each, names)
         for each in sorted(listed, key=lambda task: str(task["CreatedAt"]), reverse=True)
     ]
 
 
-def _task(task: dict[str, Any], nodes: dict[str, str]) -> Task:
+def _task(task: dict[str, Any], names: dict[str, str]) -> Task:
     status = task["Status"]
     container = status.get("ContainerStatus") or {}
     return Task(
         id=task["ID"],
         slot=task.get("Slot", 0),
-        node=nodes.get(task.get("NodeID", ""), ""),
+        node=names.get(task.get("NodeID", ""), ""),
         state=status["State"],
         desired=task["DesiredState"],
         error=status.get("Err", ""),
         container=container.get("ContainerID", ""),
         exit_code=container.get("ExitCode") if container.get("ContainerID") else None,
         image=task["Spec"].get("ContainerSpec", {}).get("Image", ""),
-        changed=status["Timestamp"],
     )

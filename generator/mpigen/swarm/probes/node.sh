@@ -1,8 +1,9 @@
 #!/bin/sh
-# What a node looks like from its own network, as KEY=VALUE. It needs no privilege.
-#   NODE         the node's id, before each line
-#   PORTS        "ADDRESS:PORT ..." to connect to; those that do not answer are told
-#   FINGERPRINT  the command that tells one image from another
+# Reports a node's network, disk and kernel as seen from the host network, as KEY=VALUE.
+# It needs no privilege.
+#   NODE         the node's id, printed before each line
+#   PORTS        "ADDRESS:PORT ..." to connect to; reported if closed
+#   FINGERPRINT  a command whose output differs between images
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
 for link in /sys/class/net/*; do
@@ -17,8 +18,8 @@ ip -4 route show | awk '$1 ~ /\// { for (i = 2; i < NF; i++) if ($i == "dev") pr
     done
 say free "$(df -Pk / | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')"
 
-# a module that is there is good; one that is not may still be loaded when it is asked for, and
-# what the kernel was built with is not told everywhere
+# A loaded module proves support. A module that is not loaded may still be loaded on demand, and
+# not every kernel exposes its configuration.
 kernel() {
     case $(zcat /proc/config.gz 2>/dev/null | grep -E "^(# )?CONFIG_${1}[ =]") in
         *=y | *=m) say kernel "$1 yes" ;;
@@ -30,7 +31,7 @@ kernel VXLAN vxlan
 kernel INET_ESP esp4
 say image "$(timeout 30 sh -c "$FINGERPRINT")"
 
-# bash connects by itself, with no other program in the image
+# bash can connect without any other program in the image
 try() {
     # shellcheck disable=SC2016 # bash expands these
     answer=$(LC_ALL=C timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${1%:*}" "${1##*:}" 2>&1)

@@ -1,16 +1,12 @@
 #!/bin/sh
-# What a node sees of the cluster's overlay, as KEY=VALUE. It is attached as a job is.
-#   NODE         the node's id, before each line
-#   SUBNET       the overlay's
-#   NAMES        the services to ask DNS for
-#   PEERS        "NODE=ADDRESS ..." of a worker on each node to log in to, and PORT of their sshd
-#   FINGERPRINT  the command that tells one image from another
+# Reports the cluster's overlay as seen from a node, as KEY=VALUE. It is attached like a job.
+#   NODE         the node's id, printed before each line
+#   NAMES        the services to look up in DNS
+#   PEERS        "NODE=ADDRESS ..." of a worker on each node to log in to
+#   PORT         the port of their sshd
+#   FINGERPRINT  a command whose output differs between images
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
-interface=$(ip -o -4 addr show to "$SUBNET" | awk 'NR == 1 { print $2 }')
-if [ -n "$interface" ]; then
-    say mtu "$(cat "/sys/class/net/$interface/mtu")"
-fi
 for name in $NAMES; do
     timeout 10 getent ahostsv4 "tasks.$name" | awk '{ print $1 }' | sort -u |
         while read -r address; do
@@ -34,7 +30,7 @@ try() {
         *) say peer "$1 refused $(printf '%s\n' "$answer" | tail -n 1)" ;;
     esac
 }
-# each node begins with itself: else all of them log in to the same few at once
+# each node begins with itself, or all of them would log in to the same few at once
 first='' then='' mine=''
 for peer in $PEERS; do
     case $peer in "$NODE="*) mine=yes ;; esac
