@@ -21,7 +21,7 @@ from mpigen.keys import pair
 from mpigen.render.render import render
 from mpigen.stackfile.schema import problems
 from tests import configs, sites
-from tests.unit import test_quote
+from tests.unit.render import test_quote
 
 ROOT = Path(__file__).parents[2]
 

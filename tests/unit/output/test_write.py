@@ -16,7 +16,7 @@ from mpigen.errors import InputError
 from mpigen.output.compare import compare
 from mpigen.output.write import STAGING, apply
 from tests.conftest import snapshot
-from tests.unit.test_killed import forked, tree
+from tests.unit.output.test_killed import forked, tree
 
 FILES = with_manifest(
     {"a": File("a\n", 0o644, "t"), "sub/deep/b": File("b\n", 0o755, "t"), "c": File("", 0o644, "t")}

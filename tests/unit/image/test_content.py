@@ -10,9 +10,6 @@ from mpigen.artifacts import folder
 from mpigen.artifacts.paths import BUILD_SCRIPT
 from mpigen.errors import InputError
 from mpigen.image import content
-from mpigen.image.buildlog import BuildLog
-from mpigen.notation import image_names
-from mpigen.swarm import placement
 from tests.conftest import Mpigen
 
 
@@ -161,75 +158,3 @@ def test_the_tag_depends_on_context_and_bases() -> None:
 def test_the_bases_of_a_dockerfile_are_no_stages_of_its_own() -> None:
     dockerfile = "FROM --platform=linux/amd64 b:1 AS build\nRUN x\nfrom a:2\nFROM build\n"
     assert content.bases(dockerfile) == ["a:2", "b:1"]
-
-
-@pytest.mark.parametrize(
-    ("image", "tagged"),
-    [
-        ("a", "a:t"),
-        ("a:1", "a:t"),
-        ("host:5000/a/b", "host:5000/a/b:t"),
-        ("host:5000/a/b:v1", "host:5000/a/b:t"),
-        ("a@sha256:0", "a:t"),
-    ],
-)
-def test_another_tag_of_an_image(image: str, tagged: str) -> None:
-    assert image_names.with_tag(image, "t") == tagged
-
-
-@pytest.mark.parametrize(
-    ("image", "familiar"),
-    [
-        ("a:1", "a"),
-        ("docker.io/library/a:1", "a"),
-        ("index.docker.io/me/a", "me/a"),
-        ("library/a", "library/a"),
-        ("host:5000/library/a:1", "host:5000/library/a"),
-    ],
-)
-def test_an_image_as_engines_call_it(image: str, familiar: str) -> None:
-    assert image_names.familiar(image) == familiar
-
-
-@pytest.mark.parametrize(
-    ("image", "host"),
-    [
-        ("a:1", ""),
-        ("me/a", ""),
-        ("localhost/a", "localhost"),
-        ("host:5000/a", "host:5000"),
-        ("r.example.org/a/b:1", "r.example.org"),
-    ],
-)
-def test_the_registry_that_an_image_names(image: str, host: str) -> None:
-    assert image_names.registry(image) == host
-
-
-def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
-    assert placement.constraint_sets(folder.read(site / "output")) == [()]
-    workers = (
-        "workers: [{name: a, constraints: [node.role==worker]}, {name: b}, "
-        "{name: c, constraints: [node.role==worker]}]\n"
-    )
-    (site / "mpigen.yaml").write_text((site / "mpigen.yaml").read_text() + workers)
-    assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
-    asked = placement.constraint_sets(folder.read(site / "output"))
-    assert asked == [("node.role==worker",), ()]
-
-
-def test_the_steps_of_both_builders() -> None:
-    log = BuildLog()
-    lines = [
-        "Sending build context to Docker daemon  64.5kB",
-        "Step 1/3 : FROM debian:trixie-slim AS build",
-        " ---> 92112e537e84",
-        "#5 [build 2/6] RUN apt-get update   && apt-get install -y " + "x" * 80,
-        "#5 0.312 Get:1 http://deb.debian.org",
-        "#5 [build 2/6] RUN apt-get update",
-        "#5 DONE 3.2s",
-    ]
-    steps = [step for line in lines if (step := log.take(line))]
-    assert steps[0] == "[1/3] FROM debian:trixie-slim AS build"
-    assert steps[1].startswith("[build 2/6] RUN apt-get update && apt-get install -y xx")
-    assert len(steps) == 2 and len(steps[1]) == 70
-    assert log.lines == lines

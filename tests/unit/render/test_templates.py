@@ -84,7 +84,7 @@ def test_a_constant_is_quoted_as_a_value_is(tmp_path: Path) -> None:
 
 def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
     plain = sites.artifacts(tmp_path, "name: x\n")
-    builtin = Path(__file__).parents[2] / "templates" / "README.md.j2"
+    builtin = Path(__file__).parents[3] / "templates" / "README.md.j2"
     sites.template(tmp_path, "README.md.j2", builtin.read_text(encoding="utf-8"))
     assert sites.artifacts(tmp_path, "name: x\n") == plain
 

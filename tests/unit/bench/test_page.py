@@ -1,0 +1,56 @@
+"""The page of a report."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from mpigen.bench import page
+from tests import benches
+
+MADE = benches.results(["node-1", "node-1", "node-2", "node-3"])
+
+
+class _Tags(HTMLParser):
+    """Every tag with its attributes, and what would be loaded from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
+    text = page.page(MADE, MADE)
+    read = _Tags()
+    read.feed(text)
+    names = {tag for tag, _ in read.tags}
+    assert {"table", "svg", "polyline", "style"} <= names
+    assert not names & {"script", "link", "img", "iframe", "object", "base", "form"}
+    assert not {name for _, given in read.tags for name in given} & {"src", "href", "srcset"}
+    assert not any(name.startswith("on") for _, given in read.tags for name in given)
+    assert not re.search(r"https?:|url\(|@import", text)
+
+
+def test_no_name_gets_into_the_page_as_html() -> None:
+    bad = "\"><script>alert(1)</script>&'"
+    host = replace(MADE.hosts[0], host=bad, node=bad, interface=bad)
+    made = replace(
+        MADE,
+        cluster=bad,
+        stack=bad,
+        image=bad,
+        mpi=bad,
+        when=bad,
+        settings={bad: bad},
+        hosts=(host, *MADE.hosts[1:]),
+    )
+    text = page.page(made, replace(MADE, when=bad))
+    read = _Tags()
+    read.feed(text)
+    assert "script" not in {tag for tag, _ in read.tags}
+    assert "<script" not in text and "&lt;script&gt;" in text
+    cells = [given for tag, given in read.tags if tag == "td" and given.get("class")]
+    assert sum("pair" in str(given["class"]).split() for given in cells) == 24
+    assert any(bad in (given.get("title") or "") for given in cells)

@@ -1,0 +1,44 @@
+"""Which hosts a job may use, and what is refused before Docker is asked."""
+
+import pytest
+
+from mpigen.errors import ClusterError, InputError
+from mpigen.job import hosts, spec
+from mpigen.job.hosts import Hosts
+
+TWO = Hosts(
+    "x:latest", {"cpu": 3, "gpu": 1}, {"cpu": 2, "gpu": 4}, {"gpu": ("node.role==a",)}, True
+)
+
+
+def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> spec.JobSpec:
+    return spec.mpirun(name, ("hello",), ranks, groups, (), (), None)
+
+
+def test_more_ranks_than_slots_are_refused_with_what_there_is() -> None:
+    hosts.refuse_too_many(job(10), TWO)
+    with pytest.raises(InputError) as error:
+        hosts.refuse_too_many(job(11), TWO)
+    assert error.value.message == (
+        "-n 11 needs more than the 10 slots that there are: cpu has 3 x 2, gpu has 1 x 4"
+    )
+    assert "mpigen scale gpu=2" in error.value.hint
+    with pytest.raises(InputError, match="the 6 slots that there are: cpu has 3 x 2"):
+        hosts.refuse_too_many(job(7), TWO.choose(("cpu",)))
+
+
+def test_a_cluster_without_a_slot_is_told() -> None:
+    none = Hosts("x", {"cpu": 0}, {"cpu": 2}, {}, True)
+    with pytest.raises(ClusterError, match="there is no slot"):
+        hosts.refuse_too_many(job(), none)
+
+
+def test_where_no_manager_can_be_asked_nothing_is_refused() -> None:
+    hosts.refuse_too_many(job(99), Hosts("x", {"cpu": 1}, {"cpu": 1}, {}, False))
+
+
+def test_groups_are_chosen_in_the_order_given() -> None:
+    assert list(TWO.choose(("gpu", "cpu")).counts) == ["gpu", "cpu"]
+    assert TWO.choose(()).counts == TWO.counts
+    with pytest.raises(InputError, match="--workers tpu: there is no such group; there are: cpu"):
+        TWO.choose(("tpu",))

@@ -1,0 +1,36 @@
+"""Base images that are bootstrapped."""
+
+from pathlib import Path
+
+import pytest
+
+from mpigen.lab import base
+
+
+@pytest.mark.parametrize(
+    ("ref", "parsed"),
+    [
+        ("debian:trixie-slim", ("trixie", True)),
+        ("debian:bookworm", ("bookworm", False)),
+        ("debian:12-slim", ("bookworm", True)),
+        ("docker.io/library/debian:13", ("trixie", False)),
+        ("debian:sid", None),
+        ("debian", None),
+        ("mydebian:trixie", None),
+        ("debian:trixie-slim-evil", None),
+        ("ubuntu:24.04", None),
+    ],
+)
+def test_which_images_can_be_bootstrapped(ref: str, parsed: tuple[str, bool] | None) -> None:
+    assert base.parse(ref) == parsed
+
+
+def test_a_slim_base_leaves_manuals_out_and_keeps_copyrights() -> None:
+    slim = base.command("trixie", True, Path("/x"), "")
+    assert '--customize-hook=rm -f "$1"/var/cache/apt/*.bin' in slim  # half of the image
+    assert "--dpkgopt=path-exclude=/usr/share/man/*" in slim
+    assert "--dpkgopt=path-include=/usr/share/doc/*/copyright" in slim
+    assert slim[-2:] == ["trixie", "-"]
+    full = base.command("bookworm", False, Path("/x"), "http://mirror/debian")
+    assert not [option for option in full if "dpkgopt" in option]
+    assert full[-3:] == ["bookworm", "-", "http://mirror/debian"]

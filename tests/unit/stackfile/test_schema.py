@@ -1,0 +1,61 @@
+"""What `docker stack deploy` takes, by the schema of stack files."""
+
+from pathlib import Path
+
+import pytest
+
+from mpigen import site
+from mpigen.errors import InputError
+from mpigen.stackfile.schema import Part, problems
+
+
+def rendered(folder: Path, text: str) -> site.Rendered:
+    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
+    return site.render_site(site.at([folder / "mpigen.yaml"], None))
+
+
+def refusal(folder: Path, text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        rendered(folder, text)
+    return caught.value.message.replace(f"{folder}/mpigen.yaml:", "").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "message"),
+    [
+        ("enviroment: {A: 1}", "14: enviroment", "this key; did you mean environment?"),
+        ("privileged: true", "14: privileged", "ignores this key: a Swarm service cannot"),
+        ("stop_grace_period: 30", "14: stop_grace_period", "30 must be text: put it in quotes"),
+        ("stop_grace_period: soon", "14: stop_grace_period", "'soon' is no duration: write it"),
+        ("deploy: {mode: all}", "23: deploy.mode", "'all' must be one of replicated, global,"),
+        ("volumes: [{target: /x}]", "24: volumes[0]", "lacks type"),
+        ("ulimits: {core: {soft: 1}}", "24: ulimits.core", "lacks hard"),
+        ("networks: 7", "14: networks", "7 is not what docker stack deploy takes here"),
+        ("environment: {D: 2026-01-01}", "5: ", "2026-01-01 is read as a date: put it in quotes"),
+        ("sysctls: {x: .inf}", "5: ", "inf is no number that Docker reads"),
+    ],
+)  # fmt: skip
+def test_what_docker_would_refuse_is_refused_at_its_place(
+    tmp_path: Path, keys: str, place: str, message: str
+) -> None:
+    (line,) = refusal(tmp_path, f"name: x\nworkers:\n-   stack: {{ {keys} }}\n")
+    column, at = place.split(": ")
+    dot = "." if at else ""
+    assert line.startswith(f"3:{column}: workers[0].stack{dot}{at}: ")
+    assert message in line
+
+
+def test_all_problems_of_all_parts_come_at_once(tmp_path: Path) -> None:
+    text = (
+        "name: x\nstack: {serices: {}}\nnetwork: {stack: {attachible: no}}\nworkers: [{slots: 0}]\n"
+    )
+    assert [line.split(": ")[1] for line in refusal(tmp_path, text)] == [
+        "stack.serices",
+        "network.stack.attachible",
+        "workers[0].slots",
+    ]
+
+
+@pytest.mark.parametrize("part", ["stack", "service", "network"])
+def test_nothing_is_no_problem(part: Part) -> None:
+    assert problems({}, part) == []

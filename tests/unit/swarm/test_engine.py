@@ -1,0 +1,43 @@
+"""The engine that `docker` would talk to."""
+
+from pathlib import Path
+
+import pytest
+
+from mpigen.errors import ClusterError
+from mpigen.lab import engine
+from mpigen.swarm import engine as swarm_engine
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "mpigen"
+
+
+def test_docker_host_says_where_the_engine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2376")
+    assert swarm_engine.endpoint() == swarm_engine.Endpoint("tcp://10.0.0.1:2376", "DOCKER_HOST")
+    with pytest.raises(ClusterError, match=r"DOCKER_HOST names tcp://10\.0\.0\.1:2376"):
+        engine.local_endpoint()
+
+
+def test_inside_a_labs_context_the_labs_own_engine_is_used(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = state / "lab" / "node-1" / "docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    assert swarm_engine.endpoint().url == f"unix://{socket}"
+    assert engine.local_endpoint().url == "unix:///var/run/docker.sock"
+    (state / "lab").mkdir(parents=True)
+    (state / "lab" / "engine").write_text("unix:///run/user/1000/docker.sock")
+    assert engine.local_endpoint().url == "unix:///run/user/1000/docker.sock"
+
+
+def test_a_silent_engine_is_an_error_with_a_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(ClusterError, match="no Docker engine answers at unix://") as error:
+        swarm_engine.reach()
+    assert error.value.hint == "Start that engine, or point elsewhere: DOCKER_HOST names it."

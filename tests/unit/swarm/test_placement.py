@@ -1,0 +1,31 @@
+"""The placement constraints of rendered services."""
+
+from pathlib import Path
+
+import pytest
+
+from mpigen.artifacts import folder
+from mpigen.swarm import placement
+from tests.conftest import Mpigen
+
+
+@pytest.fixture
+def site(tmp_path: Path, mpigen: Mpigen) -> Path:
+    """A rendered site with a program, and its private keys."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/hello.c").write_text("int main(void) { return 0; }\n")
+    (tmp_path / "mpigen.yaml").write_text("name: x\napp: {source: app}\n")
+    assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
+    return tmp_path
+
+
+def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
+    assert placement.constraint_sets(folder.read(site / "output")) == [()]
+    workers = (
+        "workers: [{name: a, constraints: [node.role==worker]}, {name: b}, "
+        "{name: c, constraints: [node.role==worker]}]\n"
+    )
+    (site / "mpigen.yaml").write_text((site / "mpigen.yaml").read_text() + workers)
+    assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
+    asked = placement.constraint_sets(folder.read(site / "output"))
+    assert asked == [("node.role==worker",), ()]
