@@ -20,7 +20,7 @@ from mpigen.config.document import dotted
 from mpigen.config.load import load
 from mpigen.errors import InputError
 from mpigen.keys import pair
-from mpigen.render.builtin import BUILTIN
+from mpigen.render.files import BUILTIN
 from mpigen.render.overrides import changed_builtins
 from mpigen.render.render import render
 from mpigen.render.stack_guard import violated_requirements

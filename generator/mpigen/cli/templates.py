@@ -100,8 +100,8 @@ def eject(
     Nothing is overwritten.
     """
     from mpigen.render import overrides
-    from mpigen.render.builtin import BUILTIN
     from mpigen.render.diagnostics import nearest
+    from mpigen.render.files import BUILTIN
 
     templates = _templates(config)
     own = _name(templates, path)

@@ -1,1 +1,1 @@
-"""Config -> Cluster: every number and name of the cluster, derived once."""
+"""Config -> Cluster: derives every number and name of the cluster, once."""

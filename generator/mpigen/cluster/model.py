@@ -1,4 +1,4 @@
-"""Cluster: what the templates are given, every number and name of it."""
+"""Cluster: the data that templates read, every number and name of it."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
-# containers: docs/architecture.md, "Large clusters are started without a tree"
-_LARGEST_TREE = 64
+# In containers. docs/architecture.md: Large clusters are started without a tree
+_MAX_TREE = 64
 VENV = "/opt/venv"
-"""Where the image has the Python packages of `app.python`."""
+"""The virtual environment in the image, with the packages of `app.python`."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of equal workers. Sizes are in bytes, `cpus` is text as Docker reads it.
+    """A group of equal workers. Sizes are in bytes, `cpus` is a string in Docker's notation.
 
-    The launcher is one too, of one container with no slots.
+    The launcher is a group too, with one container and no slots.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Group:
 
     @property
     def hostname(self) -> str:
-        """The hosts' names, as Swarm makes them for each task."""
+        """The host name of its containers, a template that Swarm fills in for each task."""
         if not self.slots:
             return self.name
         return self.name + ("-{{.Node.Hostname}}" if self.mode == "global" else "-{{.Task.Slot}}")
@@ -45,9 +45,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder of every worker. `volume` is its key in stack.yml, of a volume of its own or NFS.
+    """A folder mounted into every worker.
 
-    `driver_opts` are those of Docker's local driver; `size` is in bytes.
+    `volume` is the key of a named or NFS volume in stack.yml, and `driver_opts` its options for
+    Docker's local driver. `size` is in bytes.
     """
 
     type: str
@@ -61,9 +62,9 @@ class Mount:
 
 @dataclass(frozen=True)
 class Program:
-    """The MPI program in the image: `source` beside mpigen.yaml, `bin` in the image.
+    """The MPI program in the image: `source` is a folder beside mpigen.yaml, `bin` in the image.
 
-    `python` are packages for the image's Python, `build` a command, or none.
+    `build` is the command that builds it, if any, and `python` are packages for the image's Python.
     """
 
     source: str
@@ -75,10 +76,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Everything that templates may use: sections of mpigen.yaml, and values derived from them.
+    """All data for the templates: sections of mpigen.yaml, and values derived from them.
 
-    `tag` is the image's, `engine` the oldest Docker version as numbers, `params` the parameters of
-    each file that MPI reads, by its name, and `additions` the site's own keys for stack.yml.
+    `tag` is the image's tag, `engine` the oldest supported Docker version as numbers, `params` maps
+    the name of each of MPI's parameter files to its parameters, and `additions` are the site's own
+    keys for stack.yml.
     """
 
     name: str
@@ -103,51 +105,51 @@ class Cluster:
 
     @property
     def services(self) -> tuple[Group, ...]:
-        """The groups, and the launcher if there is one."""
+        """The groups, and the launcher if there is one: the services of stack.yml."""
         return (*self.groups, *([self.launcher] if self.launcher else []))
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The images beside `tag`: groups with the same packages share one."""
+        """The variants of the image `tag`: groups with the same packages share one."""
         return tuple(
             {group.variant.name: group.variant for group in self.groups if group.variant}.values()
         )
 
     @property
     def volumes(self) -> dict[str, dict[str, str]]:
-        """Driver options of each volume that stack.yml declares."""
+        """The driver options of each volume that stack.yml declares, by its key."""
         return {mount.volume: mount.driver_opts for mount in self.mounts if mount.volume}
 
     @property
     def own_folders(self) -> tuple[str, ...]:
-        """What the image makes, for a new volume to get the owner of the folder that it covers."""
+        """Folders to create in the image: a new volume takes the owner of the folder it covers."""
         return tuple(
             mount.target for mount in self.mounts if mount.volume and not mount.driver_opts
         )
 
     @property
     def replicas(self) -> int:
-        """Containers in all groups."""
+        """The number of containers in all groups."""
         return sum(group.replicas for group in self.groups)
 
     @property
     def slots(self) -> int:
-        """Ranks in all groups."""
+        """The number of slots in all groups."""
         return sum(group.replicas * group.slots for group in self.groups)
 
     @property
     def quick(self) -> bool:
-        """Whether engines and clients know a healthcheck's start_interval: Docker 25.0."""
+        """Whether all engines and clients support a healthcheck's start_interval (Docker 25.0)."""
         return self.engine >= (25, 0)
 
     @property
     def venv(self) -> str:
-        """The Python environment in the image."""
+        """The Python virtual environment in the image."""
         return VENV
 
     @property
     def path(self) -> str:
-        """PATH in every container and ssh session."""
+        """The PATH of every container and ssh session."""
         own = [self.app.bin] if self.app else []
         own += [f"{VENV}/bin"] if self.app and self.app.python else []
         return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
@@ -155,4 +157,4 @@ class Cluster:
 
 def starts_daemons_flat(groups: tuple[Group, ...]) -> bool:
     """Whether mpirun starts every daemon itself instead of through a tree (over 64 containers)."""
-    return sum(group.replicas for group in groups) > _LARGEST_TREE
+    return sum(group.replicas for group in groups) > _MAX_TREE

@@ -1,10 +1,10 @@
-"""Config -> Cluster: every number and name derived once."""
+"""Config -> Cluster: derives every number and name of the cluster, once."""
 
 from dataclasses import replace
 
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster, Group, Mount, Program, starts_daemons_flat
-from mpigen.cluster.variants import Variant, of_groups
+from mpigen.cluster.variants import Variant, variants_by_group
 from mpigen.config.models import Config
 from mpigen.config.models_image import App
 from mpigen.config.models_workers import Launcher, Storage, Workers
@@ -15,7 +15,7 @@ from mpigen.stackfile.merge import Addition
 
 
 def plan(config: Config) -> Cluster:
-    """The cluster that `config` describes; `config` has passed `checks.conflicts`."""
+    """The cluster that `config` describes; `config` must have passed `checks.conflicts`."""
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
     tag = config.image.tag or f"{config.name}:latest"
     packages = _packages(
@@ -24,7 +24,7 @@ def plan(config: Config) -> Cluster:
         ("python3",) if config.app and config.app.python else (),
         config.image.packages,
     )
-    variants = of_groups(config.workers, tag, packages)
+    variants = variants_by_group(config.workers, tag, packages)
     groups = tuple(_group(workers, variants.get(workers.name)) for workers in config.workers)
     release = release_of(config.image.base)
     unloaded = release.unloaded if release and not config.image.gpu_runtimes else ()
@@ -56,7 +56,7 @@ def plan(config: Config) -> Cluster:
 
 
 def _additions(config: Config) -> tuple[Addition, ...]:
-    """What mpigen.yaml adds to stack.yml: keys of the whole file first, then the nearer ones."""
+    """The site's own keys for stack.yml: for the whole file first, then network and groups."""
     network = Addition(("networks", config.network.name), config.network.stack, "network.stack")
     groups = [
         Addition(("services", group.name), group.stack, f"workers[{index}].stack")
@@ -133,8 +133,8 @@ def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 def _params(
     mpi: Implementation, groups: tuple[Group, ...], own: dict[str, str]
 ) -> dict[str, dict[str, str]]:
-    """The parameters of each file that MPI reads, by its name; the user's go over ours."""
-    # ranks are bound to cores only where a node has one container
+    """MPI's parameters by the name of their file; the user's `own` override mpigen's."""
+    # Ranks are bound to cores only if no two containers share a node.
     alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
     return {
         file.name: {

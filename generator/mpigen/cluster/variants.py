@@ -1,4 +1,4 @@
-"""Images beside the cluster's own: one for each set of packages that groups of workers add."""
+"""Image variants: one for each set of additional packages that groups of workers have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from mpigen.notation.image_names import add_variant, image_variable
 
 @dataclass(frozen=True)
 class Variant:
-    """The cluster's image with more packages, named after the first group that has them.
+    """The cluster's image with additional packages, named after the first group that has them.
 
-    `tag` is its user's tag, beside that of the cluster's image.
+    `tag` is the tag of the cluster's image with the variant's name appended.
     """
 
     name: str
@@ -20,21 +20,23 @@ class Variant:
 
     @property
     def stage(self) -> str:
-        """The Dockerfile's stage; no group's name can be that of another stage."""
+        """Its stage in the Dockerfile; the prefix keeps it apart from all other stages."""
         return f"group-{self.name}"
 
     @property
     def variable(self) -> str:
-        """What deploy.sh is told another image by."""
+        """The environment variable with which a user gives deploy.sh another image."""
         return image_variable(self.name)
 
 
-def of_groups(groups: Sequence[Workers], tag: str, packages: Sequence[str]) -> dict[str, Variant]:
-    """The variant of each group that has packages beside those of the image, by its name."""
+def variants_by_group(
+    groups: Sequence[Workers], tag: str, packages: Sequence[str]
+) -> dict[str, Variant]:
+    """The variant of each group with packages that the image lacks, by the group's name."""
     made: dict[tuple[str, ...], Variant] = {}
     found = {}
     for group in groups:
-        if more := tuple(sorted({*group.packages} - {*packages})):
-            own = Variant(group.name, more, add_variant(tag, group.name))
-            found[group.name] = made.setdefault(more, own)
+        if added := tuple(sorted({*group.packages} - {*packages})):
+            own = Variant(group.name, added, add_variant(tag, group.name))
+            found[group.name] = made.setdefault(added, own)
     return found

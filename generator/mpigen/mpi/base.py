@@ -1,27 +1,27 @@
-"""What differs between MPI implementations: the fields, and the names that they share."""
+"""The description of an MPI implementation, and the paths and placeholders they share."""
 
 from dataclasses import dataclass, field
 
 HOSTFILE = "/run/mpi/hostfile"
-# what starts each rank, carries its input and output, and tells mpirun how it ends
+# Starts a rank, carries its input and output, and reports its end to mpirun.
 RANK = "/usr/local/bin/mpi-rank"
-# starts Open MPI's daemon on each host, and lets go of it
+# Starts Open MPI's daemon on a host, and detaches from it.
 DAEMON = "/usr/local/bin/mpi-daemon"
-# logs in to each host for Open MPI's mpirun
+# Logs in to a host for Open MPI's mpirun.
 LOGIN = "/usr/local/bin/mpi-login"
-# stands for the overlay's interface until the container starts and knows it
+# Placeholders, replaced when a container starts: the overlay's interface, and the way in which
+# ranks of one container copy (cma if the engine allows it, else none).
 INTERFACE = "@interface@"
-# and for the way in which ranks of one container copy: cma, where the engine allows it, or none
 SINGLE_COPY = "@single_copy@"
 
 
 @dataclass(frozen=True)
 class ParamsFile:
-    """A file of `name = value` lines that an MPI reads, and what mpigen says in it.
+    """A parameter file of an MPI, with lines `name = value`, and mpigen's parameters in it.
 
-    `path` is where MPI looks for it: the image links it to a copy in /run/mpi that the
-    container makes when it starts, unless it is read there. `unbound` is said where containers
-    may share a node, `flat` where mpirun starts every daemon itself.
+    MPI reads it at `path`. A starting container writes the file in /run/mpi; if `path` is
+    elsewhere, it is a link to there in the image. `unbound` are additional parameters if
+    containers may share a node, and `flat` if mpirun starts every daemon itself.
     """
 
     path: str
@@ -31,12 +31,12 @@ class ParamsFile:
 
     @property
     def name(self) -> str:
-        """The file's name: it lies in /etc/mpi as rendered, in /run/mpi as started."""
+        """The file's name: of the rendered file in /etc/mpi, and of a container's in /run/mpi."""
         return self.path.rpartition("/")[2]
 
     @property
     def linked(self) -> bool:
-        """Whether it is looked for elsewhere than where the container makes it."""
+        """Whether `path` is a link to the file in /run/mpi."""
         return not self.path.startswith("/run/mpi/")
 
 
@@ -44,19 +44,19 @@ class ParamsFile:
 class Implementation:
     """An MPI implementation as Debian and Ubuntu package it.
 
-    `name` is as in mpigen.yaml. A parameter that a version does not know is passed over, so one
-    table serves all versions.
-    `param_names` is a pattern of those that it can have, `param_kind` what they are called.
-    `slots_sign` stands between address and slots in its hostfile. `rank_variables` tell a rank
-    its job (if there may be several under one mpirun), its number and how many there are.
-    `one_a_host` are mpirun's words for one rank on each host, whatever slots it has.
-    `wraps` is true where mpirun's words name what starts each rank, since no setting does; and
-    `carrying` is a pattern of the options with which mpirun has to carry input and output.
-    `naps` are environment variables with which a rank that waits sleeps, where that can be had.
-    `session_folder` begins the name of what the daemons of several jobs share on a host, if any.
-    `reserved_params` are found when a container starts, and a user cannot set them.
-    `programs` are those of /usr/local/bin in the image that this implementation needs and others
-    do not have.
+    `name`: in mpigen.yaml.
+    `params_files`: one table for all versions, since each ignores parameters that it does not know.
+    `param_names`: a pattern of valid parameter names. `param_kind`: the term for them in messages.
+    `slots_sign`: the separator between address and slots in its hostfile.
+    `rank_variables`: environment variables of a rank with its job (empty unless one mpirun can run
+    several), its number, and the number of ranks.
+    `one_a_host`: options of mpirun for one rank on each host, regardless of slots.
+    `wraps`: whether mpi-rank must be on mpirun's command line, because no parameter sets it.
+    `carrying`: a pattern of the options that require mpirun itself to carry input and output.
+    `naps`: environment variables that make waiting ranks sleep, if it supports that.
+    `session_folder`: the start of the path that daemons of several jobs share on a host, if any.
+    `reserved_params`: parameters that only mpigen sets, most of them when a container starts.
+    `programs`: files in the image's /usr/local/bin that this implementation needs, and no other.
     """
 
     name: str

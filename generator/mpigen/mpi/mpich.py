@@ -12,14 +12,14 @@ MPICH = Implementation(
     runtime_packages=("mpich",),
     build_packages=("g++", "libmpich-dev", "make"),
     params_files=(
-        # environment variables, which mpirun reads here and hands to every rank
+        # Environment variables: our mpirun reads them here and passes them to every rank.
         ParamsFile(
             "/run/mpi/mpich-params.conf",
             {
                 "HYDRA_HOST_FILE": HOSTFILE,
                 "HYDRA_LAUNCHER": "ssh",
-                # Both, or a job on several nodes hangs: the launcher's interface, and UCX's,
-                # which Debian's MPICH is built on.
+                # A job on several nodes hangs unless both are set: Hydra's interface, and that of
+                # UCX, on which Debian builds MPICH.
                 "HYDRA_IFACE": INTERFACE,
                 "UCX_NET_DEVICES": INTERFACE,
             },
@@ -28,7 +28,7 @@ MPICH = Implementation(
     param_kind="environment variable of MPICH, UCX or Hydra",
     param_names="[A-Z][A-Z0-9_]*",
     slots_sign=":",
-    # Hydra starts what a program spawns without our words
+    # Hydra starts spawned programs without mpi-rank, so no rank needs to find its job.
     rank_variables=("", "PMI_RANK", "PMI_SIZE"),
     one_a_host=("-ppn", "1"),
     wraps=True,

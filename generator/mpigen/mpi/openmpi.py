@@ -11,7 +11,7 @@ from mpigen.mpi.base import (
     ParamsFile,
 )
 
-# A node that is cut off ends the job in about 25 s; by Open MPI's own settings, never.
+# An unreachable node ends the job after about 25 s; with Open MPI's defaults it never does.
 _KEEPALIVE = {
     "oob_tcp_keepalive_time": "10",
     "oob_tcp_keepalive_intvl": "5",
@@ -23,11 +23,10 @@ OPENMPI = Implementation(
     runtime_packages=("openmpi-bin",),
     build_packages=("g++", "libopenmpi-dev", "make"),
     params_files=(
-        # Interfaces go by name, not by subnet: a subnet that PRRTE fails to match (seen on
-        # Open MPI 5.0.7 with a correct one) means every interface, and so a hang.
-        # Binding goes off, since containers of one node would all bind to core 0.
+        # Interfaces are given by name. docs/architecture.md: Interfaces by name
+        # Binding is off if containers share a node, as all of them would bind to core 0.
         ParamsFile(
-            # Open MPI, and the daemons of Open MPI 4
+            # Read by Open MPI, and by the daemons of Open MPI 4.
             "/etc/openmpi/openmpi-mca-params.conf",
             {
                 "btl_tcp_if_include": INTERFACE,
@@ -36,30 +35,26 @@ OPENMPI = Implementation(
                 "orte_fork_agent": RANK,
                 "orte_launch_agent": DAEMON,
                 "plm_rsh_agent": LOGIN,
-                # The overlay is plain TCP. Looking for faster fabrics costs each rank a
-                # second at its start, and UCX would look on every interface.
+                # The overlay is plain TCP: probing for faster fabrics takes each rank a second at
+                # its start, and UCX would probe every interface.
                 "pml": "ob1",
                 "mtl": "^ofi,psm2",
                 "btl": "^openib,uct,ofi,usnic",
-                # Open MPI's own 64 KiB count headers: a message of 64 KiB waits for an answer
-                # first, and takes twice as long (tests/bench/limits.py)
+                # docs/architecture.md: Open MPI sends larger pieces
                 "btl_tcp_eager_limit": "131072",
-                # Ranks of one container copy by a shared buffer (vader, which Open MPI 5 calls
-                # sm as well), piece by piece: 4 MiB in its own 32 KiB take a third longer (the
-                # same bench)
                 "btl_vader_max_send_size": "131072",
                 "btl_vader_rndv_eager_limit": "131072",
-                # Open MPI 4 reads the other's memory instead; where an engine forbids that, as
-                # those before 23.0 do, it says `Read -1` of each message. 5 asks first
+                # Open MPI 4 logs `Read -1` for each message if the engine forbids reading another
+                # process's memory, as engines before 23.0 do; Open MPI 5 checks first.
                 "btl_vader_single_copy_mechanism": SINGLE_COPY,
                 **_KEEPALIVE,
             },
-            # and a rank that waits lets the others run: containers may share cores too
+            # A waiting rank yields its core, as containers on one node may share cores.
             unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
             flat={"plm_rsh_no_tree_spawn": "1"},
         ),
         ParamsFile(
-            # PRRTE: the daemons of Open MPI 5
+            # Read by PRRTE, the daemons of Open MPI 5.
             "/etc/openmpi/prte-mca-params.conf",
             {
                 "prte_if_include": INTERFACE,
@@ -67,7 +62,7 @@ OPENMPI = Implementation(
                 "odls_base_exec_agent": RANK,
                 "prte_launch_agent": DAEMON,
                 "plm_ssh_agent": LOGIN,
-                # each is 2 MiB while it lasts
+                # Each login takes 2 MiB while it lasts.
                 "plm_ssh_num_concurrent": "32",
                 **_KEEPALIVE,
             },
@@ -82,7 +77,7 @@ OPENMPI = Implementation(
     one_a_host=("--map-by", "ppr:1:node"),
     wraps=False,
     carrying="stdin|output|tag-output|timestamp-output|merge-stderr|xml|xterm",
-    # a second opinion would make Open MPI use both interfaces
+    # Open MPI would use a user's interface as well as the overlay's.
     reserved_params=(
         "btl_tcp_if_include",
         "btl_tcp_if_exclude",
@@ -95,7 +90,7 @@ OPENMPI = Implementation(
     ),
     session_folder="/tmp/ompi",
     programs=("mpi-daemon", "mpi-login"),
-    # Open MPI 5; Open MPI 4 knows no such sleep, and passes over what it does not know
+    # For Open MPI 5: Open MPI 4 has no such sleep, and ignores unknown parameters.
     naps={
         "OMPI_MCA_mpi_yield_when_idle": "1",
         "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",

@@ -1,7 +1,7 @@
-"""What is read once a process, and compiled once, however many sites are rendered.
+"""The built-in templates, read and compiled once per process for all sites that it renders.
 
-That is mpigen's own templates, by their text: a site's differ, and are forgotten with it. Their
-code is kept where Python keeps mpigen's own, and under the same rules.
+They are cached by their text; a site's own templates live only as long as its `Templates`. The
+compiled code is also stored on disk, in mpigen's `__pycache__` and under the same rules as there.
 """
 
 import os
@@ -16,45 +16,44 @@ from types import CodeType
 import jinja2
 
 from mpigen.render import files, quote, sandbox
-from mpigen.render.overrides import Block, find
-
-BUILTIN = "builtin/"
+from mpigen.render.files import BUILTIN
+from mpigen.render.overrides import Block, find_blocks
 
 _EMPTY_BLOCK = re.compile(r"^\{% block \w+ %\}\n\{% endblock %\}\n", re.MULTILINE)
 
 
 @cache
 def compiler() -> jinja2.Environment:
-    """What reads and compiles templates of every kind."""
+    """The environment that parses and compiles all templates, whatever their quoting."""
     return sandbox.make(quote.text)
 
 
 @cache
 def blocks(text: str) -> list[Block]:
-    """The blocks of a built-in template."""
-    return find(compiler(), text)
+    """The blocks of a built-in template, given its text."""
+    return find_blocks(compiler(), text)
 
 
 @cache
 def code(text: str, file: str) -> CodeType:
-    """A built-in template as code; `file` is what errors call it."""
-    kept = _kept()
-    if kept is None:
+    """The compiled code of a built-in template; `file` is its name in tracebacks."""
+    cache = _code_cache()
+    if cache is None:
         return compiler().compile(text, file, file)
-    bucket = kept.get_bucket(compiler(), file, file, text)
+    bucket = cache.get_bucket(compiler(), file, file, text)
     if bucket.code is None:
         bucket.code = compiler().compile(text, file, file)
-        with suppress(OSError):  # a full disk is for the artifacts to complain of
-            kept.set_bucket(bucket)
+        with suppress(OSError):  # writing the artifacts reports a full disk
+            cache.set_bucket(bucket)
     return bucket.code
 
 
 @cache
-def _kept() -> jinja2.FileSystemBytecodeCache | None:
-    """The code of templates in mpigen's __pycache__: to compile them is a fifth of a render.
+def _code_cache() -> jinja2.FileSystemBytecodeCache | None:
+    """The cache of compiled templates in mpigen's __pycache__; compiling is 1/5 of a render.
 
     None where Python writes no bytecode either. Jinja compares the text, its own version and
-    Python's; how the compiler is set up is in the files' names.
+    Python's; the file names contain a hash of sandbox.py, which configures the compiler.
     """
     folder = Path(__file__).parent / "__pycache__"
     if sys.dont_write_bytecode or not os.access(folder, os.W_OK):
@@ -65,11 +64,12 @@ def _kept() -> jinja2.FileSystemBytecodeCache | None:
 
 @cache
 def shared(folder: Path, quoting: quote.Quote) -> jinja2.Environment:
-    """What renders the built-in templates that a site leaves as they are."""
+    """The environment that renders the built-in templates which a site does not override."""
 
     def compiled(name: str) -> CodeType | None:
         text = read_builtin(folder).get(name)
-        # nothing can fill them, and compiling them is a thirtieth of a render; lines stay
+        # No template can fill empty blocks here, and compiling them is 1/30 of a render. A comment
+        # of the same length keeps the line numbers.
         return None if text is None else code(_EMPTY_BLOCK.sub("{#\n#}\n", text), BUILTIN + name)
 
     return sandbox.make(quoting, compiled)
@@ -77,5 +77,5 @@ def shared(folder: Path, quoting: quote.Quote) -> jinja2.Environment:
 
 @cache
 def read_builtin(folder: Path) -> dict[str, str]:
-    """What is in mpigen's own templates/, by name."""
+    """The text of each built-in file in `folder`, by its name."""
     return files.read(folder)

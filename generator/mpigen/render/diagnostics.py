@@ -1,57 +1,63 @@
-"""What is wrong in a template: the place, the lines around it, the names that there are."""
+"""Errors in templates: file, line and excerpt, and suggestions for names that do not exist.
+
+Jinja's own errors get their place here too: by `locating_errors` when it compiles a template, and
+by `at_traceback` when it renders one.
+"""
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any
 
 import jinja2
 
 from mpigen.errors import Fault, InputError
+from mpigen.render.files import BUILTIN
 
-# what every template is given: render.py
+# The variables of every template: render.py sets them.
 CONTEXT = ("cluster", "keys", "held")
 
-# more names than these are no help
-_MANY = 60
-# as Jinja counts lines
+# A message lists no more names than these.
+_MAX_NAMES = 60
+# Line ends as Jinja counts them.
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class Undefined(jinja2.StrictUndefined):
-    """A name that is not there: an error as soon as it is used, which says what there is."""
+    """An undefined name: any use of it is an error that suggests existing names."""
 
     __slots__ = ()
 
     @property
     def _undefined_message(self) -> str:
-        if self._undefined_hint:  # the sandbox's, for what is forbidden
+        if self._undefined_hint:  # the sandbox's message for a forbidden attribute
             return self._undefined_hint
-        of, name = self._undefined_obj, self._undefined_name
-        if of is jinja2.utils.missing:
+        owner, name = self._undefined_obj, self._undefined_name
+        if owner is jinja2.utils.missing:
             return f"{name!r} is undefined; {nearest(str(name), CONTEXT)}"
-        if isinstance(of, (list, tuple)) and isinstance(name, int):
-            return f"there is no item {name} in a list of {len(of)}"
-        kind = "keys" if type(of).__name__ == "PublicKeys" else type(of).__name__.lower()
-        if homes := [each for each in _names(of) if name in _fields(getattr(of, each))]:
+        if isinstance(owner, (list, tuple)) and isinstance(name, int):
+            return f"there is no item {name} in a list of {len(owner)}"
+        kind = "keys" if type(owner).__name__ == "PublicKeys" else type(owner).__name__.lower()
+        if homes := [each for each in _names(owner) if name in _fields(getattr(owner, each))]:
             return f"{kind} has no {str(name)!r}; did you mean {kind}.{homes[0]}.{name}?"
-        return f"{kind} has no {str(name)!r}; {nearest(str(name), _names(of))}"
+        return f"{kind} has no {str(name)!r}; {nearest(str(name), _names(owner))}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like `name`, or all of them if that is no long list."""
+    """A suggestion: the known name closest to `name`, or all known names if they are few."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
-    if len(names) > _MANY:
+    if len(names) > _MAX_NAMES:
         return f"none of the {len(names)} that there are is like it"
     return f"there are {', '.join(names) or 'none'}"
 
 
 def at(file: str, source: str, line: int, message: str, hint: str = "") -> InputError:
-    """An error at a line of a template, with the lines around it."""
+    """An error at a line of the template `source`, with an excerpt around it."""
     return InputError(
         f"{file}:{line}: {message}\n{_excerpt(source, line)}",
         hint,
@@ -59,12 +65,49 @@ def at(file: str, source: str, line: int, message: str, hint: str = "") -> Input
     )
 
 
+def at_traceback(
+    file: str, sources: Mapping[str, str], error: BaseException, message: str, hint: str = ""
+) -> InputError:
+    """An error at the template line that raised `error`, or of the whole `file` if none did.
+
+    Jinja rewrites tracebacks to name the template's file and line. If a built-in template raised
+    it, the place is the site's line that led there. `sources` maps template files to their text.
+    """
+    places = []
+    traceback = error.__traceback__
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename in sources:
+            places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    if not places:
+        return InputError(f"{file}: {message}", hint)
+    file, line = last = places[-1]
+    own = [place for place in places if not place[0].startswith(BUILTIN)]
+    if own and own[-1] != last:
+        message = f"{message} (in {file}:{line})"
+        file, line = own[-1]
+    return at(file, sources[file], line, message, hint)
+
+
+@contextmanager
+def locating_errors(file: str, source: str) -> Iterator[None]:
+    """Turn Jinja's errors while it parses or compiles `source` into InputError with the place."""
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        raise at(file, source, error.lineno, error.message or str(error)) from error
+    except RecursionError as error:
+        raise InputError(f"{file}: has too many brackets or tags in one another") from error
+    except SyntaxError as error:  # in the Python code that Jinja generates
+        raise InputError(f"{file}: {error.msg}") from error
+
+
 def together(errors: Sequence[InputError]) -> InputError:
-    """All of `errors`, at least one, as one."""
+    """All `errors`, at least one, combined into one."""
     return InputError(
         "\n".join(error.message for error in errors),
         "\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
-        # a list of faults that leaves something out would be wrong
+        # An incomplete list of faults would mislead: give all of them, or none.
         [fault for error in errors for fault in error.faults]
         if all(error.faults for error in errors)
         else (),
@@ -72,36 +115,37 @@ def together(errors: Sequence[InputError]) -> InputError:
 
 
 def missing(name: str, known: Iterable[str]) -> str:
-    """What to say of a template that is not there."""
+    """The message for a reference to the missing template `name`."""
     if name.startswith(("/", "~")) or ".." in name.split("/"):
         return f"no template {name}: only those in the site's templates/ and builtin/ can be read"
     return f"no template {name}; {nearest(name, known)}"
 
 
 def copied(name: str, path: str) -> tuple[str, str]:
-    """Message and hint where a template names `name`, and `path` is a file that is copied."""
+    """Message and hint for a template reference `name` to `path`, which is a copied file."""
     return (
         f"no template {name}: {path} is copied as it is, and has no blocks",
         f"Remove this, copy the file with `mpigen templates eject {path}`, and edit the copy.",
     )
 
 
-def _names(of: Any) -> list[str]:
-    """The names that `of` has; methods only where it is not mpigen's own."""
-    if isinstance(of, dict):
-        return [str(key) for key in of]
-    if fields := _fields(of):
+def _names(value: Any) -> list[str]:
+    """The keys or public attributes of `value`; no methods if it is one of mpigen's classes."""
+    if isinstance(value, dict):
+        return [str(key) for key in value]
+    if fields := _fields(value):
         return fields
-    names = [name for name in dir(of) if not name.startswith("_")]
-    return [name for name in names if not (is_dataclass(of) and callable(getattr(of, name)))]
+    names = [name for name in dir(value) if not name.startswith("_")]
+    return [name for name in names if not (is_dataclass(value) and callable(getattr(value, name)))]
 
 
-def _fields(of: Any) -> list[str]:
-    """The fields of a section of mpigen.yaml; none of anything else."""
-    return [*getattr(type(of), "model_fields", ())]
+def _fields(value: Any) -> list[str]:
+    """The field names of a section of mpigen.yaml; empty for any other value."""
+    return [*getattr(type(value), "model_fields", ())]
 
 
 def _excerpt(source: str, line: int) -> str:
+    """Line `line` with its two neighbours, numbered and marked."""
     lines = _NEWLINE.split(source)
     if not lines[-1]:
         lines.pop()

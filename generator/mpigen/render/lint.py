@@ -1,4 +1,8 @@
-"""What is wrong in a site's templates that can be told without rendering them."""
+"""Checks of a site's templates without rendering them.
+
+Reported are syntax errors, unknown filters and tests, references to missing templates, templates
+that extend or include themselves, and parts of an extending template that Jinja would ignore.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -7,40 +11,58 @@ from jinja2 import nodes
 
 from mpigen.errors import InputError
 from mpigen.render import builtin, diagnostics, overrides
-from mpigen.render.builtin import BUILTIN
 from mpigen.render.diagnostics import nearest
-from mpigen.render.files import is_template
+from mpigen.render.files import BUILTIN, is_template
 from mpigen.render.templates import Templates
 
-_Found = Iterator[tuple[int, str, str]]
-"""Line, message and hint of each thing that is wrong in a template."""
+_Problems = Iterator[tuple[int, str, str]]
+"""Line, message and hint of each problem in a template."""
+
+_VERBS: dict[type[nodes.Node], str] = {
+    nodes.Extends: "extends",
+    nodes.Include: "includes",
+    nodes.Import: "imports",
+    nodes.FromImport: "imports",
+}
+
+
+class _Reference(NamedTuple):
+    """A reference to the template `name`; `verb` is how it is used: "extends", "includes", ...
+
+    `optional` means that the template may be missing: `ignore missing`.
+    """
+
+    line: int
+    verb: str
+    name: str
+    optional: bool
 
 
 def check(templates: Templates) -> None:
-    """Raise InputError, with all that is wrong, if a template of the site is."""
-    own = filter(is_template, templates.of_site)
-    errors = [error for name in own for error in _wrong(templates, name)]
+    """Raise InputError with every problem in the site's templates, if there are any."""
+    own = filter(is_template, templates.site_files)
+    errors = [error for name in own for error in _errors(templates, name)]
     if errors:
         raise diagnostics.together(errors)
 
 
-def _wrong(templates: Templates, name: str) -> Iterator[InputError]:
-    """What is wrong in the site's template `name`."""
+def _errors(templates: Templates, name: str) -> Iterator[InputError]:
+    """The problems in the site's template `name`, sorted by line."""
     try:
         tree = templates.tree(name)
     except InputError as error:
         yield error
         return
-    found = [
-        *_unknown(tree),
-        *_not_there(templates, name, tree),
-        *_round(templates, name),
+    problems = [
+        *_unknown_filters(tree),
+        *_missing_templates(templates, name, tree),
+        *_cycles(templates, name),
         *_dropped(templates, name, tree),
     ]
-    for line, message, hint in sorted(found, key=lambda each: each[0]):
+    for line, message, hint in sorted(problems, key=lambda each: each[0]):
         file, text = templates.file(name), templates.own(name) or ""
         yield diagnostics.at(file, text, line, message, hint)
-    if found:
+    if problems:
         return
     try:
         templates.code(name)
@@ -48,8 +70,8 @@ def _wrong(templates: Templates, name: str) -> Iterator[InputError]:
         yield error
 
 
-def _unknown(tree: nodes.Template) -> _Found:
-    """The filters and tests of `tree` that there are not."""
+def _unknown_filters(tree: nodes.Template) -> _Problems:
+    """The filters and tests in `tree` that do not exist."""
     known = builtin.compiler()
     for kind, node_type, names in (
         ("filter", nodes.Filter, known.filters),
@@ -61,9 +83,9 @@ def _unknown(tree: nodes.Template) -> _Found:
                 yield node.lineno, f"there is no {kind} {name!r}; {nearest(name, names)}", ""
 
 
-def _not_there(templates: Templates, name: str, tree: nodes.Template) -> _Found:
-    """The templates that `tree` names and that there are not."""
-    for reference in references(tree):
+def _missing_templates(templates: Templates, name: str, tree: nodes.Template) -> _Problems:
+    """The references in `tree` to templates that do not exist."""
+    for reference in _references(tree):
         if templates.exists(reference.name) or reference.optional:
             continue
         message, hint = templates.missing(reference.name)
@@ -73,79 +95,59 @@ def _not_there(templates: Templates, name: str, tree: nodes.Template) -> _Found:
         yield reference.line, message, hint
 
 
-def _round(templates: Templates, name: str) -> _Found:
-    """Whether `name` leads back to itself; of those that go round together the first tells it."""
+def _cycles(templates: Templates, name: str) -> _Problems:
+    """The cycle of references through `name`; the first name of a cycle reports it, once."""
 
-    def named_by(other: str) -> list[Reference]:
+    def references_of(other: str) -> list[_Reference]:
         try:
-            return [] if templates.is_builtin(other) else [*references(templates.tree(other))]
-        except (InputError, KeyError):  # told where it is read, or named
+            return [] if templates.is_builtin(other) else [*_references(templates.tree(other))]
+        except (InputError, KeyError):  # reported for the other template, or as a missing one
             return []
 
-    found = way_back(name, named_by)
-    if found and name == min(found[1]):
-        reference, way = found
+    cycle = _find_cycle(name, references_of)
+    if cycle and name == min(cycle[1]):
+        reference, path = cycle
         message = f"{reference.verb} itself"
-        message += f", by way of {', '.join(way[:-1])}" if way[:-1] else ""
+        message += f", by way of {', '.join(path[:-1])}" if path[:-1] else ""
         hint = f'To change the built-in, write {{% extends "{BUILTIN}{name}" %}}.'
         yield reference.line, message, hint if templates.exists(f"{BUILTIN}{name}") else ""
 
 
-def _dropped(templates: Templates, name: str, tree: nodes.Template) -> _Found:
-    """What Jinja would drop of `tree`, where it extends another."""
+def _dropped(templates: Templates, name: str, tree: nodes.Template) -> _Problems:
+    """The parts of `tree` that Jinja would ignore, if it extends another template."""
     try:
-        above = templates.lineage(name)[1:]
-        if above and all(map(templates.exists, above)):
-            known = {block for each in above for block in templates.block_names(each)}
+        extended = templates.lineage(name)[1:]
+        if extended and all(map(templates.exists, extended)):
+            known = {block for each in extended for block in templates.block_names(each)}
             yield from overrides.dropped(tree, known, templates.recorded(name))
-    except InputError:  # of another template, and told there
+    except InputError:  # in an extended template, which reports it itself
         return
 
 
-_VERBS: dict[type[nodes.Node], str] = {
-    nodes.Extends: "extends",
-    nodes.Include: "includes",
-    nodes.Import: "imports",
-    nodes.FromImport: "imports",
-}
-
-
-class Reference(NamedTuple):
-    """A template's name in another, and the line; `verb` is what is done with it.
-
-    `optional` tells that it need not be there: `ignore missing`.
-    """
-
-    line: int
-    verb: str
-    name: str
-    optional: bool
-
-
-def references(tree: nodes.Template) -> Iterator[Reference]:
-    """The templates that `tree` names in so many words; a name that is computed is not known."""
+def _references(tree: nodes.Template) -> Iterator[_Reference]:
+    """The references in `tree` to other templates, except those with a computed name."""
     for node in tree.find_all(tuple(_VERBS)):
         name = getattr(node, "template", None)
         if isinstance(name, nodes.Const) and isinstance(name.value, str):
             optional = getattr(node, "ignore_missing", False)
-            yield Reference(node.lineno, _VERBS[type(node)], name.value, optional)
+            yield _Reference(node.lineno, _VERBS[type(node)], name.value, optional)
 
 
-def way_back(
-    name: str, named_by: Callable[[str], list[Reference]]
-) -> tuple[Reference, list[str]] | None:
-    """The reference of template `name` that leads back to it, and the names on the way; or None.
+def _find_cycle(
+    name: str, references_of: Callable[[str], list[_Reference]]
+) -> tuple[_Reference, list[str]] | None:
+    """The reference of template `name` that leads back to it, and the names on the path; or None.
 
-    Jinja would go round for ever.
+    Jinja would recurse without end.
     """
-    for first in named_by(name):
-        ways, seen = [[first.name]], {first.name}
-        while ways:
-            way = ways.pop()
-            if way[-1] == name:
-                return first, way
-            for reference in named_by(way[-1]):
+    for first in references_of(name):
+        paths, seen = [[first.name]], {first.name}
+        while paths:
+            path = paths.pop()
+            if path[-1] == name:
+                return first, path
+            for reference in references_of(path[-1]):
                 if reference.name == name or reference.name not in seen:
                     seen.add(reference.name)
-                    ways.append([*way, reference.name])
+                    paths.append([*path, reference.name])
     return None

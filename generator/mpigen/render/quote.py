@@ -1,9 +1,9 @@
-"""One way for a value to get into an artifact: quoted by the kind of file that it lands in.
+"""Quoting of every value printed into an artifact, by the file's type.
 
-Jinja's autoescaping, made for HTML, does it: whatever `{{ ... }}` prints is passed through the
-quoting of the template's kind, and only what a template marks with one of FILTERS, as in `| text`,
-is quoted by that instead. So a template writes `image: {{ cluster.tag }}` with no quotes around it,
-and no value can end its line, its string or its word.
+Jinja's autoescaping, made for HTML, is the mechanism: each value that `{{ ... }}` prints passes
+through the quoting of the template's file type, unless the template applies one of FILTERS itself,
+as in `| text`. So a template writes `image: {{ cluster.tag }}` without quotes, and no value can
+end its line, its string or its word.
 """
 
 import json
@@ -18,19 +18,19 @@ Quote = Callable[[object], Markup]
 
 
 def sh(value: object) -> Markup:
-    """A word of POSIX shell; a list gives a word each."""
+    """A word of POSIX shell; a list becomes one word per item."""
     if isinstance(value, (list, tuple)):
         return Markup(" ".join(sh(item) for item in value))
-    return Markup(shlex.quote(_given(value)))
+    return Markup(shlex.quote(_printable(value)))
 
 
 def sh_inside(value: object) -> Markup:
-    """Text inside the double quotes of a shell script, in one line."""
+    """One line of text inside double quotes of a shell script."""
     return Markup(re.sub(r'([\\"$`])', r"\\\1", _line(value)))
 
 
 def yaml(value: object) -> Markup:
-    """A YAML value in one line (JSON is YAML), `$` doubled as `docker stack deploy` wants it."""
+    """A YAML value in one line (JSON is YAML), with `$` doubled for `docker stack deploy`."""
     return Markup(str(json_text(value)).replace("$", "$$"))
 
 
@@ -53,25 +53,27 @@ def python(value: object) -> Markup:
 
 
 def perl(value: object) -> Markup:
-    """A string literal of Perl, in one line."""
+    """A Perl string literal in one line."""
     return Markup("'" + re.sub(r"([\\'])", r"\\\1", _line(value)) + "'")
 
 
 def text(value: object) -> Markup:
-    """The value itself, for a comment, a document or a file of lines: refused if it has several."""
+    """The value unquoted, for comments, documents and files of lines: it must be one line."""
     return Markup(_line(value))
 
 
-def _given(value: object) -> str:
+def _printable(value: object) -> str:
+    """`value` as a string. Raises ValueError if it is None or has no stable text."""
     if value is None:
         raise ValueError("there is no value for this: put it in {% if %}")
     return str(_plain(value))
 
 
 def _plain(value: object) -> object:
-    """`value`, if it is text, a number, nothing, or a list or mapping of such.
+    """`value`, if it is a string, a number, None, or a list or mapping of these.
 
-    Others would print where they lie in memory, or the order of a set: other bytes each time.
+    Raises ValueError for other values: they would print a memory address, or a set in any order,
+    so that each render would give different bytes.
     """
     if isinstance(value, dict):
         _plain([*value, *value.values()])
@@ -79,7 +81,7 @@ def _plain(value: object) -> object:
         for item in value:
             _plain(item)
     elif value is not None and not isinstance(value, (str, int, float)):
-        str(value)  # raises where it is a name that is not there
+        str(value)  # raises UndefinedError for an undefined name
         hint = ": write | list" if isinstance(value, Iterator) else ""
         if fields := getattr(type(value), "model_fields", ()):
             hint = f": write one of its fields, {', '.join(fields)}"
@@ -88,7 +90,8 @@ def _plain(value: object) -> object:
 
 
 def _line(value: object) -> str:
-    line = _given(value)
+    """`value` as one line. Raises ValueError for line ends and other control characters."""
+    line = _printable(value)
     if not all(character.isprintable() for character in line):
         raise ValueError(f"{line!a} must be one line here")
     return line
@@ -113,7 +116,7 @@ _BY_SUFFIX: dict[str, Quote] = {
 
 
 def for_file(path: str, source: str) -> Quote:
-    """The quoting of the artifact at `path`, whose template is `source`."""
+    """The quoting for the artifact at `path`, rendered from the template text `source`."""
     name = PurePosixPath(path)
     if name.name == "Dockerfile":
         return dockerfile

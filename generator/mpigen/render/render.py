@@ -1,4 +1,4 @@
-"""Cluster -> {path: File}: every artifact in memory, no side effects."""
+"""Cluster -> {path: File}: renders every artifact in memory, without side effects."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ from mpigen.render.lint import check
 from mpigen.render.templates import Templates
 from mpigen.stackfile.merge import merge
 
-_NO_COMMENTS = (".json",)
-# how a comment begins and ends, where it is not by a #
+_UNCOMMENTABLE = (".json",)
+# The start and end of a comment, by suffix; in all other files a comment starts with #.
 _COMMENTS = {"md": ("<!--", " -->"), "html": ("<!--", " -->"), "c": ("/*", " */")}
-# made by mpigen itself
-_OWN = (f"{KEYS}/", MANIFEST)
-# what Swarm secrets and configs hold with `ssh.delivery: secret`: a private key is named after its
-# public half, since a clone has no other
+# Written by mpigen itself, so no template may make them.
+_RESERVED = (f"{KEYS}/", MANIFEST)
+# Files in Swarm secrets and configs (`ssh.delivery: secret`). The secret of a private key is named
+# after the hash of its public half, as a clone of the repository has nothing else.
 _HELD = {
     f"{KEYS}/{USER_KEY}.pub": "user_key",
     f"{KEYS}/{HOST_KEY}.pub": "host_key",
@@ -40,46 +40,46 @@ _HELD = {
     "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
 }
 _IGNORE = ".gitignore"
-# keeps private keys out of git; a site's .gitignore, meant for its templates/ perhaps, may lack it
-_NO_KEYS = f"/{KEYS}/*"
-# what no rendered folder can do without
-_NEEDED = (STACK, DOCKERFILE, BUILD_SCRIPT, _IGNORE, *_HELD)
-# Files that are copied cannot leave themselves out, as a template that gives nothing does. So these
-# are for the MPIs that name them, and for image.bench.
+# Keeps private keys out of git: a site's .gitignore in templates/ replaces ours and may lack it.
+_IGNORE_KEYS = f"/{KEYS}/*"
+# Artifacts that every rendered folder must have.
+_REQUIRED = (STACK, DOCKERFILE, BUILD_SCRIPT, _IGNORE, *_HELD)
+# A template can leave its artifact out by printing nothing; a copied file cannot. So these are
+# copied only for the MPIs that name them in `programs`, and for image.bench.
 _PROGRAMS = "rootfs/usr/local/bin/"
-_OF_AN_MPI = {
+_MPI_PROGRAMS = {
     f"{_PROGRAMS}{program}" for each in IMPLEMENTATIONS.values() for program in each.programs
 }
-_BENCH = {f"{_PROGRAMS}mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
-# libyaml's where PyYAML was built with it: ten times as fast
+_BENCH_FILES = {f"{_PROGRAMS}mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
+# libyaml's loader is ten times as fast; PyYAML may be built without it.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str, File]:
-    """Every artifact of `cluster` by its path below output/, in the order of the paths.
+    """Every artifact of `cluster` by its path below output/, sorted by path.
 
-    Same arguments, same bytes. A template that gives white space alone makes no artifact. Raises
-    InputError where a template is at fault.
+    The same arguments give the same bytes. A template that prints nothing but white space makes
+    no artifact. Raises InputError with all mistakes in templates.
     """
     check(templates)
     context: dict[str, object] = {"cluster": cluster, "keys": keys}
     files = {path: File(text, 0o644, "keys") for path, text in keys.files().items()}
-    wrong: list[InputError] = []
+    errors: list[InputError] = []
     for name in sorted(templates.names, key=lambda name: artifact(name) not in _HELD):
         path, origin = artifact(name), templates.origin(name)
-        if path.startswith(_OWN):
+        if path.startswith(_RESERVED):
             raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
-        if not _wanted(path, cluster):
+        if not _is_used(path, cluster):
             continue
         try:
             text = templates.render(name, context)
             if is_template(name) and not text.strip():
-                _refuse_needed(path, origin)
+                _refuse_if_required(path, origin)
                 continue
-            _check(path, text, origin)
+            _check_text(path, text, origin)
         except InputError as error:
-            wrong.append(error)
-            if path in _HELD:  # the others are given names of these
+            errors.append(error)
+            if path in _HELD:  # the other templates need the names in `held`
                 break
             continue
         if path == STACK and cluster.additions:
@@ -90,27 +90,27 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
         files[path] = File(text, mode, origin)
         if path in _HELD:
             context["held"] = _held(files)
-    if wrong:
-        raise together(wrong)
+    if errors:
+        raise together(errors)
     _refuse_files_in_files(files)
     return dict(sorted(files.items()))
 
 
-def _wanted(path: str, cluster: Cluster) -> bool:
-    """Whether this cluster has the artifact: some programs are for one MPI, or for the bench."""
-    if path in _BENCH:
+def _is_used(path: str, cluster: Cluster) -> bool:
+    """Whether `cluster` has the artifact: some programs are for one MPI, or for the bench."""
+    if path in _BENCH_FILES:
         return cluster.image.bench
-    return path not in _OF_AN_MPI or path.removeprefix(_PROGRAMS) in cluster.mpi.programs
+    return path not in _MPI_PROGRAMS or path.removeprefix(_PROGRAMS) in cluster.mpi.programs
 
 
-def _refuse_needed(path: str, origin: str) -> None:
-    """Raise InputError if the artifact, of which the template gives nothing, must be there."""
-    if path in _NEEDED:
+def _refuse_if_required(path: str, origin: str) -> None:
+    """Raise InputError if the artifact, for which the template prints nothing, is required."""
+    if path in _REQUIRED:
         raise InputError(f"{origin} gives nothing, and a cluster needs {path}")
 
 
 def _refuse_files_in_files(files: Mapping[str, File]) -> None:
-    """Raise InputError if one artifact would have to be the folder of another."""
+    """Raise InputError if the path of one artifact is a folder of another."""
     for path, file in files.items():
         for parent in PurePosixPath(path).parents:
             if other := files.get(parent.as_posix()):
@@ -121,7 +121,7 @@ def _refuse_files_in_files(files: Mapping[str, File]) -> None:
 
 
 def _held(files: dict[str, File]) -> dict[str, str]:
-    """The name of each Swarm secret and config: what it is, and a hash of what is in it."""
+    """The name of each Swarm secret and config: its kind and a hash of its content."""
     return {
         name: f"{name}_{hashlib.sha256(files[path].text.encode()).hexdigest()[:12]}"
         for path, name in _HELD.items()
@@ -130,13 +130,13 @@ def _held(files: dict[str, File]) -> dict[str, str]:
 
 
 def _with_header(path: str, text: str, origin: str) -> str:
-    """`text` with the line that says what it was made from, below a shebang or directives."""
-    if path.endswith(_NO_COMMENTS):
+    """`text` with a header that names its origin, below a shebang or parser directives."""
+    if path.endswith(_UNCOMMENTABLE):
         return text
-    says = f"generated by mpigen from {origin}; edit mpigen.yaml or the site's templates; "
-    says += "run `mpigen render`"
+    notice = f"generated by mpigen from {origin}; edit mpigen.yaml or the site's templates; "
+    notice += "run `mpigen render`"
     opens, closes = _COMMENTS.get(path.rpartition(".")[2], ("#", ""))
-    header = f"{opens} {says}{closes}\n"
+    header = f"{opens} {notice}{closes}\n"
     lines = text.splitlines(keepends=True)
     above = 0
     while above < len(lines) and lines[above].startswith(("#!", "# syntax=", "# escape=")):
@@ -144,11 +144,12 @@ def _with_header(path: str, text: str, origin: str) -> str:
     return "".join([*lines[:above], header, *lines[above:]])
 
 
-def _check(path: str, text: str, origin: str) -> None:
-    if path == _IGNORE and _NO_KEYS not in text.splitlines():
+def _check_text(path: str, text: str, origin: str) -> None:
+    """Raise InputError for a .gitignore that admits private keys, or for invalid YAML."""
+    if path == _IGNORE and _IGNORE_KEYS not in text.splitlines():
         raise InputError(
             f"{origin} makes output/{path}, and lets private keys into git",
-            f"It needs the line {_NO_KEYS}: `mpigen templates show {path}` has it.",
+            f"It needs the line {_IGNORE_KEYS}: `mpigen templates show {path}` has it.",
         )
     if not path.endswith((".yml", ".yaml")):
         return

@@ -1,4 +1,8 @@
-"""The Jinja environment: strict, sandboxed, and quoting what it prints."""
+"""The strict, sandboxed Jinja environment that templates run in, and the limits of a site's own.
+
+`make` builds the environment, which quotes every printed value. `limited` bounds the processor time
+and memory of a site's template, and `bounded` the length of any output.
+"""
 
 import resource
 import signal
@@ -18,12 +22,17 @@ from pydantic import BaseModel
 from mpigen.render import quote
 from mpigen.render.diagnostics import Undefined
 
-# characters of an artifact
-_LARGEST = 10_000_000
+# Limits of one template: the largest site needs less than a hundredth of either.
+SECONDS = 5
+MEBIBYTES = 512
+
+# The longest artifact, in characters.
+_MAX_CHARACTERS = 10_000_000
+_STATM = Path("/proc/self/statm")
 
 
 class _Loader(jinja2.BaseLoader):
-    """Gives templates that are compiled already: they outlive the environments they run in."""
+    """Loads compiled templates, since their code outlives the environments that run it."""
 
     def __init__(self, compiled: Callable[[str], CodeType | None]) -> None:
         self._compiled = compiled
@@ -41,7 +50,7 @@ class _Loader(jinja2.BaseLoader):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which a section of mpigen.yaml has its fields and nothing else."""
+    """Jinja's sandbox, in which a section of mpigen.yaml exposes its fields and nothing else."""
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Whether a template may read an attribute.
@@ -56,16 +65,16 @@ class _Environment(ImmutableSandboxedEnvironment):
 def make(
     quoting: quote.Quote, compiled: Callable[[str], CodeType | None] = lambda _: None
 ) -> jinja2.Environment:
-    """An environment that quotes by `quoting`; `compiled` gives the code of a template, or None.
+    """An environment that quotes by `quoting`; `compiled` returns a template's code, or None.
 
-    What one environment has compiled runs in all of them: they differ in their quoting alone,
-    which is asked for when a value is printed.
+    Code that one environment has compiled runs in all of them: they differ only in their quoting,
+    which is looked up when a value is printed.
     """
 
-    @jinja2.pass_context  # else Jinja escapes constants as HTML before it calls this
+    @jinja2.pass_context  # otherwise Jinja escapes constants as HTML before it calls this
     def finalize(_context: jinja2.runtime.Context, value: object) -> Markup:
         if isinstance(value, jinja2.Undefined):
-            str(value)  # raises, saying which name it is
+            str(value)  # raises UndefinedError with the name
         return value if isinstance(value, Markup) else quoting(value)
 
     environment = _Environment(
@@ -76,55 +85,39 @@ def make(
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # each template is rendered once: folding its constants costs more than it saves
+        # Each template is rendered once: folding its constants costs more than it saves.
         optimized=False,
         auto_reload=False,
     )
     environment.filters.update(quote.FILTERS)
-    environment.filters["random"] = _refuse("random")
-    environment.globals["lipsum"] = _refuse("lipsum")
+    environment.filters["random"] = _forbidden("random")
+    environment.globals["lipsum"] = _forbidden("lipsum")
     return environment
 
 
-def bounded(parts: Iterable[str]) -> str:
-    """The parts in one. Raises ValueError where they are more than any artifact is."""
-    text: list[str] = []
-    size = 0
-    for part in parts:
-        size += len(part)
-        if size > _LARGEST:
-            raise ValueError(f"gives more than {_LARGEST:,} characters: does a loop not end?")
-        text.append(part)
-    return "".join(text)
+def _forbidden(name: str) -> Callable[..., str]:
+    """A function that raises SecurityError, in place of Jinja's random `name`."""
 
-
-def _refuse(name: str) -> Callable[..., str]:
     def refuse(*_arguments: object, **_named: object) -> str:
         raise SecurityError(f"{name} is forbidden: the same site must give the same bytes")
 
     return refuse
 
 
-# of one template: the largest site's take less than a hundredth of either
-SECONDS = 5
-MEBIBYTES = 512
-
-_STATM = Path("/proc/self/statm")
-
-
 @contextmanager
 def limited() -> Iterator[None]:
-    """Run the body with processor time and memory bounded.
+    """Run the body with bounded processor time and memory.
 
-    Raises SecurityError after `SECONDS` of processor time (in the main thread alone: only there
-    can a signal be caught), and MemoryError beyond `MEBIBYTES` (where the kernel is Linux).
+    Raises SecurityError after `SECONDS` of processor time (in the main thread only: no other one
+    can handle a signal), and MemoryError beyond `MEBIBYTES` (on Linux only).
     """
-    with _memory(), _time():
+    with _limited_memory(), _limited_time():
         yield
 
 
 @contextmanager
-def _time() -> Iterator[None]:
+def _limited_time() -> Iterator[None]:
+    """Raise SecurityError in the body after `SECONDS` of processor time."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -133,7 +126,7 @@ def _time() -> Iterator[None]:
         raise SecurityError(f"ran for {SECONDS} seconds: does a loop or a macro not end?")
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    # again each second: an `except` on the way may have swallowed the first
+    # The timer repeats every second, as an `except` in Jinja may have swallowed the first error.
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)
     try:
         yield
@@ -143,12 +136,13 @@ def _time() -> Iterator[None]:
 
 
 @contextmanager
-def _memory() -> Iterator[None]:
+def _limited_memory() -> Iterator[None]:
+    """Limit the address space in the body to the present size plus `MEBIBYTES`."""
     if not _STATM.exists():
         yield
         return
     before, hard = resource.getrlimit(resource.RLIMIT_AS)
-    # proc(5): the first number is the size of the address space, in pages
+    # proc(5): the first number of statm is the size of the address space, in pages.
     used = int(_STATM.read_text().split()[0]) * resource.getpagesize()
     wanted = used + MEBIBYTES * 1024**2
     least = min(limit for limit in (wanted, before, hard) if limit != resource.RLIM_INFINITY)
@@ -159,3 +153,17 @@ def _memory() -> Iterator[None]:
     finally:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, (before, hard))
+
+
+def bounded(parts: Iterable[str]) -> str:
+    """The joined parts of an artifact. Raises ValueError beyond `_MAX_CHARACTERS`."""
+    text: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > _MAX_CHARACTERS:
+            raise ValueError(
+                f"gives more than {_MAX_CHARACTERS:,} characters: does a loop not end?"
+            )
+        text.append(part)
+    return "".join(text)

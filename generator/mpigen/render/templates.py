@@ -1,12 +1,13 @@
-"""Where an artifact comes from, and its text.
+"""The source file of each artifact, from the built-in templates and a site's, and its text.
 
 The built-in files mirror output/: `templates/a/b.j2` is rendered to `output/a/b`, and
-`templates/a/b` is copied there. A site's own `templates/` lies over them: a file for the same path
-replaces, or extends a template with `{% extends "builtin/a/b.j2" %}`; a new path adds an artifact.
+`templates/a/b` is copied there. A site's own `templates/` is overlaid: a file for the same path
+replaces the built-in one, or extends it with `{% extends "builtin/a/b.j2" %}`; a file for a new
+path adds an artifact.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
@@ -17,24 +18,24 @@ from jinja2 import nodes
 from mpigen.artifacts.manifest import Override
 from mpigen.errors import InputError
 from mpigen.render import builtin, diagnostics, files, overrides, quote, sandbox
-from mpigen.render.builtin import BUILTIN
-from mpigen.render.files import artifact, is_template
+from mpigen.render.files import BUILTIN, artifact, is_template
 from mpigen.render.overrides import Block
 
-# what a template's own expressions may raise
-_AT_FAULT = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+# Exceptions that expressions of a template may raise: the template is at fault, not mpigen.
+_TEMPLATE_FAULTS = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def builtin_folder() -> Path:
-    """mpigen's own templates: inside the installed package, or beside it in a checkout."""
+    """The folder of the built-in files: in the installed package, or beside it in a checkout."""
     installed = Path(__file__).parents[1] / "templates"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "templates"
 
 
 class Templates:
-    """The built-in files with those of a site laid over them, templates and copied ones.
+    """The built-in files overlaid with a site's, both templates and copied files.
 
-    `recorded` is what the last render noted of the site's overrides, and `version` of which mpigen.
+    `recorded` are the site's overrides as the last render recorded them, and `version` is the
+    mpigen version of that render.
     """
 
     def __init__(
@@ -44,79 +45,79 @@ class Templates:
         self._builtin = builtin.read_builtin(self._builtin_folder)
         self._builtin_names = {artifact(name): name for name in self._builtin}
         own = files.read(site) if site and site.is_dir() else {}
-        # a copy that overrides nothing is the built-in (mpigen's own checkout is such a site)
+        # An unchanged copy counts as built-in: mpigen's own checkout is a site full of them.
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
         self._site_folder = site
         self._recorded: dict[str, dict[str, str]] = {}
         for each in recorded:
             self._recorded.setdefault(each.path, {})[each.block] = version
-        # of a site's own templates; what is built in is shared by all sites of a process
+        # For the site's own templates; builtin.py caches the built-in ones for all sites.
         self._trees: dict[str, nodes.Template] = {}
         self._codes: dict[str, CodeType] = {}
         self._environments: dict[quote.Quote, jinja2.Environment] = {}
 
     @cached_property
     def names(self) -> list[str]:
-        """The file that each artifact is made from, as `a/b.j2` or `a/b`, sorted."""
+        """The source file of each artifact, as `a/b.j2` or `a/b`, sorted."""
         own = {artifact(name): name for name in self._site}
         return sorted((self._builtin_names | own).values())
 
     @property
-    def of_site(self) -> list[str]:
-        """The site's own files, sorted."""
+    def site_files(self) -> list[str]:
+        """The site's own files that differ from the built-in ones, sorted."""
         return sorted(self._site)
 
     def origin(self, name: str) -> str:
-        """Where the file `name` comes from: `templates/NAME` of the site, or `builtin/NAME`."""
+        """The origin of the file `name` for messages: `templates/NAME` or `builtin/NAME`."""
         return f"templates/{name}" if name in self._site else f"{BUILTIN}{name}"
 
     def builtin_name(self, name: str) -> str | None:
-        """The built-in file that makes the same artifact as `name`, of either kind, if any."""
+        """The built-in file for the same artifact as `name`, template or copied, if any."""
         return self._builtin_names.get(artifact(name))
 
     def builtin(self, name: str) -> str | None:
-        """The text of the built-in file that makes the same artifact as `name`, if any."""
+        """The text of the built-in file for the same artifact as `name`, if any."""
         return self._builtin.get(self.builtin_name(name) or "")
 
     def own(self, name: str) -> str | None:
-        """The text of the site's file `name`, if it has one that is not the built-in."""
+        """The text of the site's file `name`, if it exists and differs from the built-in one."""
         return self._site.get(name)
 
     def blocks(self, name: str) -> list[Block]:
-        """The blocks of the built-in file `name`; one that is copied has none."""
+        """The blocks of the built-in file `name`; none for a copied file."""
         return builtin.blocks(self._builtin[name]) if is_template(name) else []
 
     def block_names(self, name: str) -> set[str]:
-        """The names of the blocks of template `name`, as a template names another."""
+        """The names of the blocks of template `name`, given as in `extends`."""
         if self.is_builtin(name):
             return {block.name for block in self.blocks(name.removeprefix(BUILTIN))}
         return overrides.block_names(self.tree(name))
 
     def overrides(self) -> list[Override]:
-        """What of the built-in files the site overrides, by path and in the files' order."""
-        return [override for name in self.of_site for override in self._overrides(name)]
+        """Overridden blocks and files, sorted by path, blocks in the order of the built-in file."""
+        return [override for name in self.site_files for override in self._overrides(name)]
 
     def _overrides(self, name: str) -> list[Override]:
-        path, under = artifact(name), self.builtin(name)
-        *own, last = self.lineage(name)
-        if not self.is_builtin(last):
-            return [Override(path, "", under)] if under is not None else []
+        path, replaced = artifact(name), self.builtin(name)
+        *own, root = self.lineage(name)
+        if not self.is_builtin(root):
+            return [Override(path, "", replaced)] if replaced is not None else []
         redefined = {block for each in own for block in self.block_names(each)}
         return [
             Override(path, block.name, block.text)
-            for block in self.blocks(last.removeprefix(BUILTIN))
+            for block in self.blocks(root.removeprefix(BUILTIN))
             if block.name in redefined
         ]
 
     def recorded(self, name: str) -> dict[str, str]:
-        """The blocks that the site's template `name` overrode, and which mpigen had each."""
+        """Blocks that template `name` overrode at the last render -> the mpigen version of it."""
         return self._recorded.get(artifact(name), {})
 
     def render(self, name: str, context: Mapping[str, object]) -> str:
-        """The text of an artifact: what template `name` gives, or the copied file `name`.
+        """The text of an artifact: the output of template `name`, or the copied file `name`.
 
-        The site's templates have passed template_checks.check. Raises InputError with the
-        template's file and line, and the lines around it.
+        The site's templates must have passed lint.check. Raises InputError with the template's
+        file and line, and an excerpt around it.
         """
         own = name in self._site
         if not is_template(name):
@@ -134,16 +135,16 @@ class Templates:
         except RecursionError as error:
             message = "extends, includes or calls itself without end"
             raise self._error(name, error, message) from error
-        except _AT_FAULT as error:
+        except _TEMPLATE_FAULTS as error:
             raise self._error(name, error, str(error)) from error
         except Exception as error:
             if not own:
                 raise
-            # Jinja's filters take any value, and fail in their own ways
+            # Jinja's filters accept any value, and raise exceptions of any kind.
             raise self._error(name, error, f"{type(error).__name__}: {error}") from error
 
     def lineage(self, name: str) -> list[str]:
-        """Template `name`, what it extends, what that extends, and so on."""
+        """Template `name` followed by the chain of templates that it extends."""
         names = [name]
         while names[-1] in self._site and is_template(names[-1]):
             base = overrides.base(self.tree(names[-1]))
@@ -153,7 +154,7 @@ class Templates:
         return names
 
     def is_builtin(self, name: str) -> bool:
-        """Whether `name`, as a template names another, is a built-in one."""
+        """Whether the template `name`, given as in `extends`, is a built-in one."""
         if not is_template(name):
             return False
         if name.startswith(BUILTIN) and name.removeprefix(BUILTIN) in self._builtin:
@@ -161,11 +162,11 @@ class Templates:
         return name in self._builtin and name not in self._site
 
     def exists(self, name: str) -> bool:
-        """Whether there is a template `name`, as a template names another."""
+        """Whether the template `name`, given as in `extends`, exists."""
         return self.is_builtin(name) or (name in self._site and is_template(name))
 
     def missing(self, name: str) -> tuple[str, str]:
-        """The message and hint for a template `name` that a template names and is not there."""
+        """The message and hint for a reference to the missing template `name`."""
         path = artifact(name.removeprefix(BUILTIN))
         if path in self._builtin or path in self._site:
             return diagnostics.copied(name, path)
@@ -182,67 +183,38 @@ class Templates:
         return self._environments[quoting]
 
     def tree(self, name: str) -> nodes.Template:
-        """The site's template `name` as a tree. Raises InputError where it cannot be read."""
+        """The syntax tree of the site's template `name`. Raises InputError for a syntax error."""
         if name not in self._trees:
-            with self._told(name):
+            with diagnostics.locating_errors(self.file(name), self._site[name]):
                 self._trees[name] = builtin.compiler().parse(
                     self._site[name], name, self.file(name)
                 )
         return self._trees[name]
 
     def code(self, name: str) -> CodeType | None:
-        """Template `name` compiled; None if there is none."""
+        """The compiled code of template `name`; None if it does not exist."""
         if self.is_builtin(name):
             file = f"{BUILTIN}{name.removeprefix(BUILTIN)}"
             return builtin.code(self._builtin[name.removeprefix(BUILTIN)], file)
         if not is_template(name):
             return None
         if name in self._site and name not in self._codes:
-            with self._told(name):
+            with diagnostics.locating_errors(self.file(name), self._site[name]):
                 self._codes[name] = builtin.compiler().compile(
                     self.tree(name), name, self.file(name)
                 )
         return self._codes.get(name)
 
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        """Tell what Jinja finds wrong when it reads the site's template `name`."""
-        file = self.file(name)
-        try:
-            yield
-        except jinja2.TemplateSyntaxError as error:
-            message = error.message or str(error)
-            raise diagnostics.at(file, self._site[name], error.lineno, message) from error
-        except RecursionError as error:
-            raise InputError(f"{file}: has too many brackets or tags in one another") from error
-        except SyntaxError as error:  # in the Python code that Jinja makes of it
-            raise InputError(f"{file}: {error.msg}") from error
-
     def file(self, name: str) -> str:
+        """The file name of template `name` in tracebacks and errors."""
         return f"{self._site_folder}/{name}" if name in self._site else f"{BUILTIN}{name}"
 
     @cached_property
     def _texts(self) -> dict[str, str]:
-        """The text of each template by the name of its file."""
+        """Every template's text by its file name in tracebacks."""
         builtin = {f"{BUILTIN}{name}": text for name, text in self._builtin.items()}
         return builtin | {self.file(name): text for name, text in self._site.items()}
 
     def _error(self, name: str, error: BaseException, message: str, hint: str = "") -> InputError:
-        """`message` at the line that `error` was raised on: Jinja rewrites tracebacks to say so.
-
-        Where that is in a built-in template, at the line of the site's that led there.
-        """
-        places = []
-        traceback = error.__traceback__
-        while traceback:
-            if traceback.tb_frame.f_code.co_filename in self._texts:
-                places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
-            traceback = traceback.tb_next
-        if not places:
-            return InputError(f"{self.file(name)}: {message}", hint)
-        file, line = last = places[-1]
-        own = [place for place in places if not place[0].startswith(BUILTIN)]
-        if own and own[-1] != last:
-            message = f"{message} (in {file}:{line})"
-            file, line = own[-1]
-        return diagnostics.at(file, self._texts[file], line, message, hint)
+        """An error with `message`, at the line of the site's template that raised `error`."""
+        return diagnostics.at_traceback(self.file(name), self._texts, error, message, hint)

@@ -12,7 +12,7 @@ from mpigen import __version__
 from mpigen.render import builtin, templates
 from mpigen.render.builtin import compiler
 from mpigen.render.files import artifact, is_template
-from mpigen.render.overrides import find
+from mpigen.render.overrides import find_blocks
 from mpigen.render.templates import Templates
 from tests import sites
 from tests.conftest import Mpigen
@@ -230,7 +230,7 @@ def test_the_text_of_a_block_is_as_it_is_in_the_file() -> None:
     text += (
         "{%- endfor %}\n{% raw %}{% endblock %}{% endraw %}{# {% endblock %} #}\n{% endblock a %}\n"
     )
-    outer, inner = find(compiler(), text)
+    outer, inner = find_blocks(compiler(), text)
     assert (outer.name, outer.first, outer.last) == ("a", 1, 7)
     assert outer.text == text.removeprefix("{% block a %}\n").removesuffix("{% endblock a %}\n")
     assert (inner.name, inner.first, inner.last, inner.text) == ("b", 4, 4, "")

@@ -24,7 +24,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     builtin.code.cache_clear()
-    builtin._kept.cache_clear()
+    builtin._code_cache.cache_clear()
 
 
 def rendered(text: str) -> str:

@@ -81,9 +81,9 @@ def test_a_copy_of_a_built_in_file_overrides_nothing(site: Path) -> None:
     plain = sites.artifacts(site, "name: x\n")
     sites.template(site, RANK, SHIPPED)
     assert sites.artifacts(site, "name: x\n") == plain
-    assert Templates(site / "templates").of_site == []
+    assert Templates(site / "templates").site_files == []
     # this repository is such a site
-    assert Templates(ROOT / "templates").of_site == []
+    assert Templates(ROOT / "templates").site_files == []
 
 
 @pytest.mark.parametrize("name", [RANK, "README.md", "notes.txt"])
