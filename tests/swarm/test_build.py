@@ -156,24 +156,24 @@ def test_what_is_deployed_is_what_the_folder_holds(small: Path, the_lab: lab.Lab
     local = Engine(engine.local(), engine.local_endpoint())
     read = folder.read(small / "output")
     with pytest.raises(ClusterError, match="has no image built") as none:
-        select.current(manager(the_lab), folder.read(nowhere(small)))
+        select.reference_to_deploy(manager(the_lab), folder.read(nowhere(small)))
     assert "mpigen build" in none.value.hint
     first = reference(build(small, "--no-distribute"))
-    assert select.current(local, read) == first
+    assert select.reference_to_deploy(local, read) == first
     source = small / "app/hello.cpp"
     text = source.read_text()
     source.write_text(f"{text}// changed by {small}\n")
     with pytest.raises(ClusterError, match="has changed since built:latest was built") as changed:
-        select.current(local, read)
+        select.reference_to_deploy(local, read)
     assert "mpigen build" in changed.value.hint
     second = reference(build(small, "--no-distribute"))
-    assert select.current(local, read) == second != first
+    assert select.reference_to_deploy(local, read) == second != first
     # back again, as on another branch: no need to build, wherever the user's tag is
     source.write_text(text)
-    assert select.current(local, read) == first
+    assert select.reference_to_deploy(local, read) == first
     # a clone has no private keys: what the user's tag names
     (small / "output/keys/id_ed25519").unlink()
-    assert select.current(local, read) == second
+    assert select.reference_to_deploy(local, read) == second
 
 
 def nowhere(site: Path) -> Path:
@@ -304,7 +304,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     check(*login, env=the_lab_dockers[0])
     read, swarm = folder.read(small / "output"), manager(the_lab)
     with pytest.raises(ClusterError, match="asking the registry") as none:
-        select.current(swarm, read)
+        select.reference_to_deploy(swarm, read)
     assert "mpigen build" in none.value.hint
     done = build(small, **the_lab_dockers[0])
     assert done.code == 0, done.err
@@ -315,7 +315,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     with urlopen(request) as answer:
         tags = json.load(answer)["tags"]
     assert sorted(tag[:4] for tag in tags) == ["sha-", "v1"]
-    assert select.current(swarm, read) == pushed[1]
+    assert select.reference_to_deploy(swarm, read) == pushed[1]
     # nodes that have never seen it pull it when they are asked
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2]).code != 0
     assert select.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
@@ -324,10 +324,10 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     # a manager that has built nothing asks the registry, and looks at what it gets
     for tag in (*(f"{name}:{tag}" for tag in tags), pushed[1]):
         call("docker", "rmi", "--force", tag, env=the_lab_dockers[0])
-    assert select.current(swarm, read) == pushed[1]
+    assert select.reference_to_deploy(swarm, read) == pushed[1]
     (small / "app/new").write_text("not built\n")
     with pytest.raises(ClusterError, match=r"has changed since .*v1 of the registry was built"):
-        select.current(swarm, read)
+        select.reference_to_deploy(swarm, read)
     gone = f"{name}@sha256:{'0' * 64}"
     assert sorted(select.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
 
@@ -355,16 +355,16 @@ def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
     assert done.code == 0, done.err
     own, more = re.findall(r"^pushed: (\S+@sha256:\w{64})$", done.out, re.M)
     assert own != more
-    assert select.every(swarm, read, None) == {"": own, "more": more}
+    assert select.references_to_deploy(swarm, read, None) == {"": own, "more": more}
     # a manager that has built nothing asks the registry for each
     tags = re.findall(r"^built: (\S+) is (\S+)$", done.out, re.M)
     for each in (*tags[0], *tags[1], own, more):
         check("docker", "rmi", "--force", each, env=the_lab_dockers[0])
-    assert select.every(swarm, read, None) == {"": own, "more": more}
+    assert select.references_to_deploy(swarm, read, None) == {"": own, "more": more}
     given = {"": f"{name}:v2", "more": f"{name}:v2-more"}
-    assert select.every(swarm, read, f"{name}:v2") == given
+    assert select.references_to_deploy(swarm, read, f"{name}:v2") == given
     with pytest.raises(InputError, match="is one image by its digest"):
-        select.every(swarm, read, own)
+        select.references_to_deploy(swarm, read, own)
 
 
 def test_a_build_that_fails_says_where(site: Path) -> None:

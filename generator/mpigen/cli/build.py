@@ -30,7 +30,7 @@ def build(
         None, help="Load it into the nodes of this lab; default the lab that the engine is of."
     ),
     distribute: bool = typer.Option(
-        True, help="Bring it to the nodes, or push it: select.distribute in mpigen.yaml."
+        True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."
     ),
 ) -> None:
     """Build the image, unless there is one of the same content, and get it to every node.
@@ -44,7 +44,7 @@ def build(
     from mpigen.swarm import engine as engines
 
     rendered = folder.read(output)
-    where = site.resolve() if site else content.site_of(rendered)
+    where = site.resolve() if site else content.site_folder(rendered)
     with sending() as (say, sent):
         engine = engines.reach(context)
         built = builds.build(engine, rendered, where, say)
@@ -70,7 +70,7 @@ def _next(output: Path, context: str | None) -> str:
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     return [
         f"it is on the engine at {engine.where.url} alone",
-        "next: name the nodes' engines as select.endpoints in mpigen.yaml, render and build; "
+        "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
         f"or for each node:\n  {_by_hand(built)}",
     ]
 
@@ -112,7 +112,7 @@ def _targets(engine: "Engine", rendered: "Artifacts", lab: str | None) -> "list[
 
     if rendered.endpoints and not lab:
         return distribute.remotes(rendered.endpoints, "image.endpoints of")
-    here = labs.get(lab) if lab else labs.of(engine.where.url)
+    here = labs.get(lab) if lab else labs.with_engine(engine.where.url)
     nodes = {node.name: node.docker_host for node in here.nodes} if here else {}
     return distribute.remotes(nodes, f"the lab {here.name}:" if here else "")
 
@@ -141,7 +141,7 @@ def _refuse_lacking(
     if wrong:
         raise ClusterError(
             "\n".join(wrong),
-            "Name their endpoints as select.endpoints in mpigen.yaml, and render; or by hand:\n"
+            "Name their endpoints as image.endpoints in mpigen.yaml, and render; or by hand:\n"
             f"  {_by_hand(built)}",
         )
 

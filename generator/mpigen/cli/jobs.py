@@ -43,7 +43,7 @@ def jobs(
         return
     if not cluster.engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
-    for each in listing.unknown(cluster, found):
+    for each in listing.foreign(cluster, found):
         show.note(f"{each} may be a job too, which only its own engine can tell")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)

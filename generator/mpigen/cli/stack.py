@@ -37,7 +37,7 @@ def deploy(
 
     cluster = deployment(output, stack, context)
     cluster.engine.need_manager()
-    wanted = images.every(cluster.engine, cluster.artifacts, image)
+    wanted = images.references_to_deploy(cluster.engine, cluster.artifacts, image)
     changes = [each for each in state.groups(cluster) if each.image != wanted[each.variant]]
     running = listing.running(cluster) if changes else []
     if running and not force:

@@ -1,7 +1,7 @@
 """The doctor's checks of the Swarm, its nodes, and the image on them."""
 
 from mpigen.doctor.facts import Facts
-from mpigen.doctor.findings import Finding, grouped, together, unseen
+from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
 
 _CLOCK_SECONDS = 5.0
 _IMAGES = 2  # a new image next to the old one
@@ -29,7 +29,7 @@ def swarm(facts: Facts) -> list[Finding]:
 
 def worker(facts: Facts) -> str:
     """A sentence for an engine that is a worker, with the addresses of the managers."""
-    there = f"; its managers: {together(facts.managers)}" if facts.managers else ""
+    there = f"; its managers: {join_names(facts.managers)}" if facts.managers else ""
     return f"the engine at {facts.where} is a worker of its Swarm{there}: name one by --context"
 
 
@@ -41,7 +41,7 @@ def managers(facts: Facts) -> list[Finding]:
     if lost:
         left = f"{len(all_) - len(lost)} of {len(all_)} are left, {len(all_) - bears} are needed"
         todo = "Start their engines; open 2377/tcp to them. For good: docker node demote NAME"
-        return [Finding("managers", "bad", f"{together(lost)}: unreachable; {left}", todo)]
+        return [Finding("managers", "bad", f"{join_names(lost)}: unreachable; {left}", todo)]
     what = f"{len(all_)} of {len(all_)} reachable; {bears} may be lost"
     if len(all_) % 2 == 0:
         what += f", as with {len(all_) - 1}: an odd number is better"
@@ -71,7 +71,7 @@ def look(facts: Facts) -> list[Finding]:
         **{id: f"on the overlay: {why}" for id, why in facts.attached_errors.items()},
         **facts.hosts_errors,
     }
-    failed = grouped(
+    failed = names_by_text(
         (names[id], why) for id, why in errors.items() if id in names and not _lacks_image(why)
     )
     todo = "Look at that node's engine; then again: mpigen doctor"
@@ -94,15 +94,15 @@ def image(facts: Facts) -> list[Finding]:
     ]
     needed = [node.name for node in lacking if node.id not in facts.spare]
     if needed:
-        what = f"{together(needed)}: no image {facts.image}"
+        what = f"{join_names(needed)}: no image {facts.image}"
         found.append(Finding("image", "bad", what, "Bring it there: mpigen build"))
     if spare := [node.name for node in lacking if node.id in facts.spare]:
-        what = f"{together(spare)}: no image {facts.image}, and no group is placed there"
+        what = f"{join_names(spare)}: no image {facts.image}, and no group is placed there"
         found.append(Finding("image", "ok", what))
     names = {node.id: node.name for node in facts.nodes}
-    have = grouped((names[id], host.image) for id, host in facts.hosts.items() if host.image)
+    have = names_by_text((names[id], host.image) for id, host in facts.hosts.items() if host.image)
     hosts = {worker.address: worker.host for worker in facts.workers}
-    runs = grouped(
+    runs = names_by_text(
         (hosts[address], image)
         for seen in facts.attached.values()
         for address, image in seen.images.items()
@@ -120,7 +120,7 @@ def image(facts: Facts) -> list[Finding]:
         found.append(Finding("image", "ok", f"the same {facts.image} on {where}"))
     rest = {id: why for id, why in facts.hosts_errors.items() if not _lacks_image(why)}
     seen = {*facts.hosts, *(node.id for node in lacking)}
-    return found + unseen("image", facts, seen, rest)
+    return found + not_probed("image", facts, seen, rest)
 
 
 def workers(facts: Facts) -> list[Finding]:
@@ -158,7 +158,7 @@ def disk(facts: Facts) -> list[Finding]:
         least = min(free.values()) / 1e9
         what = f"{least:.1f} GB free at least; an image and its successor take {need / 1e9:.1f}"
         found.append(Finding("disk", "ok", what))
-    return found + unseen("disk", facts, free, facts.hosts_errors)
+    return found + not_probed("disk", facts, free, facts.hosts_errors)
 
 
 def clock(facts: Facts) -> list[Finding]:
@@ -174,4 +174,4 @@ def clock(facts: Facts) -> list[Finding]:
     if facts.clocks and not found:
         most = max(map(abs, facts.clocks.values()))
         found.append(Finding("clock", "ok", f"within {most:.1f} s of the leader's"))
-    return found + unseen("clock", facts, facts.clocks, facts.hosts_errors)
+    return found + not_probed("clock", facts, facts.clocks, facts.hosts_errors)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mpigen.doctor.facts import Facts
-from mpigen.doctor.findings import Finding, grouped
+from mpigen.doctor.findings import Finding, names_by_text
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def engine(facts: Facts) -> list[Finding]:
 
 def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding]:
     found = []
-    for version, names in grouped((name, version) for name, version in versions.items()).items():
+    for version, names in names_by_text(versions.items()).items():
         numbers = parsed(version)
         if not numbers:
             what = f"{version} of {names} is no version that can be compared with {minimum}"

@@ -1,7 +1,7 @@
 """The doctor's checks of the network between the nodes: ports, overlay, addresses, DNS."""
 
 from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host
-from mpigen.doctor.findings import Finding, grouped, together, unseen
+from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
 from mpigen.swarm.nodes import Node
 
 _AGAIN = "mpigen render, mpigen down, mpigen deploy"
@@ -22,14 +22,14 @@ def ports(facts: Facts) -> list[Finding]:
     for (port, why), askers in silent.items():
         address, _, number = port.rpartition(":")
         where = f"{owner.get(address, address)} ({address})"
-        what = f"{number}/tcp of {where}: {why}, asked by {together(askers)}"
+        what = f"{number}/tcp of {where}: {why}, asked by {join_names(askers)}"
         protocols = f"{number}/tcp and udp" if number == str(GOSSIP_PORT) else f"{number}/tcp"
         todo = f"Open {protocols} on {where} to all nodes, and see that its engine listens there."
         found.append(Finding("ports", "bad", what, todo))
     if facts.hosts and not found:
         what = f"{MANAGER_PORT}/tcp of the managers and {GOSSIP_PORT}/tcp of all nodes answer"
         found.append(Finding("ports", "ok", what))
-    return found + unseen("ports", facts, facts.hosts, facts.hosts_errors)
+    return found + not_probed("ports", facts, facts.hosts, facts.hosts_errors)
 
 
 def path(facts: Facts) -> list[Finding]:
@@ -52,12 +52,12 @@ def path(facts: Facts) -> list[Finding]:
     for (address, result), nodes in askers.items():
         worker = workers[address]
         where = f"{worker.host} ({address}) on {names.get(worker.node, worker.node)}"
-        found.append(_blocked(where, result, together(nodes)))
+        found.append(_blocked(where, result, join_names(nodes)))
     if facts.attached and not found:
         reached = {names[workers[peer].node] for peer in workers if workers[peer].node in names}
-        what = f"{len(facts.attached)} nodes log in to workers on {together(reached)}, with 64 KiB"
-        found.append(Finding("overlay", "ok", f"{what}: {VXLAN_PORT}/udp is open"))
-    return found + unseen("overlay", facts, facts.attached, facts.attached_errors)
+        what = f"{len(facts.attached)} nodes log in to workers on {join_names(reached)}"
+        found.append(Finding("overlay", "ok", f"{what}, with 64 KiB: {VXLAN_PORT}/udp is open"))
+    return found + not_probed("overlay", facts, facts.attached, facts.attached_errors)
 
 
 def _blocked(where: str, result: str, askers: str) -> Finding:
@@ -88,12 +88,12 @@ def mtu(facts: Facts) -> list[Finding]:
         else:
             fits.append(f"{host.links[link]}")
     if unknown:
-        what = f"{together(unknown)}: no interface has the address that the Swarm knows (NAT?)"
+        what = f"{join_names(unknown)}: no interface has the address that the Swarm knows (NAT?)"
         found.append(Finding("mtu", "unknown", what))
     if fits and not found:
-        what = f"links of {together(fits)} bytes; the overlay needs {facts.mtu}"
+        what = f"links of {join_names(fits)} bytes; the overlay needs {facts.mtu}"
         found.append(Finding("mtu", "ok", f"{what}, its containers get {facts.inner_mtu}"))
-    return found + unseen("mtu", facts, facts.hosts, facts.hosts_errors)
+    return found + not_probed("mtu", facts, facts.hosts, facts.hosts_errors)
 
 
 def subnet(facts: Facts) -> list[Finding]:
@@ -105,7 +105,7 @@ def subnet(facts: Facts) -> list[Finding]:
         for pool in pools
         if pool.overlaps(facts.subnet)
     ]
-    routes = grouped(
+    routes = names_by_text(
         (node.name, f"{route}, which goes to {link}")
         for node, host in _probed(facts)
         for route, link in host.routes
@@ -119,7 +119,7 @@ def subnet(facts: Facts) -> list[Finding]:
         what = f"{facts.subnet} overlaps no other network of the Swarm"
         what += " and no route of a node" if facts.hosts else ""
         found.append(Finding("subnet", "ok", what))
-    return found + unseen("subnet", facts, facts.hosts, facts.hosts_errors)
+    return found + not_probed("subnet", facts, facts.hosts, facts.hosts_errors)
 
 
 def kernel(facts: Facts) -> list[Finding]:
@@ -139,13 +139,13 @@ def kernel(facts: Facts) -> list[Finding]:
                 )
                 found.append(Finding("kernel", "bad", lack, todo))
     if unknown:
-        what = f"{together(unknown)}: it does not tell what it was built with"
+        what = f"{join_names(unknown)}: it does not tell what it was built with"
         found.append(Finding("kernel", "unknown", what))
     if facts.hosts and not found:
         what = f"{' and '.join(needed)} on {len(facts.hosts)} nodes"
         what += "" if facts.encrypted else "; the network is not encrypted"
         found.append(Finding("kernel", "ok", what))
-    return found + unseen("kernel", facts, facts.hosts, facts.hosts_errors)
+    return found + not_probed("kernel", facts, facts.hosts, facts.hosts_errors)
 
 
 def names(facts: Facts) -> list[Finding]:
@@ -160,7 +160,7 @@ def names(facts: Facts) -> list[Finding]:
         if not runs:
             found.append(Finding("dns", "unknown", f"no worker of {group} runs"))
             continue
-        stale = grouped(
+        stale = names_by_text(
             (ids[id], text)
             for id, seen in facts.attached.items()
             for text in _stale(group, runs, seen.names.get(group, frozenset()) - facts.changed)
@@ -174,15 +174,15 @@ def names(facts: Facts) -> list[Finding]:
         what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"
         found.append(Finding("dns", "ok", what))
     probed = facts.attached if facts.workers else ids
-    return found + unseen("dns", facts, probed, facts.attached_errors)
+    return found + not_probed("dns", facts, probed, facts.attached_errors)
 
 
 def _stale(group: str, runs: dict[str, str], answered: frozenset[str]) -> list[str]:
     lost = [f"{runs[address]} ({address})" for address in runs if address not in answered]
     ghosts = [address for address in answered if address not in runs]
-    found = [f"tasks.{group} does not name {together(lost)}"] if lost else []
+    found = [f"tasks.{group} does not name {join_names(lost)}"] if lost else []
     if ghosts:
-        found.append(f"tasks.{group} names {together(ghosts)}, where nothing runs")
+        found.append(f"tasks.{group} names {join_names(ghosts)}, where nothing runs")
     return found
 
 

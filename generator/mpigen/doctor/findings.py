@@ -19,30 +19,32 @@ class Finding:
     todo: str = ""
 
 
-def together(items: Iterable[str]) -> str:
+def join_names(items: Iterable[str]) -> str:
     """Distinct names, sorted by length first: node-2, node-10."""
     return ", ".join(sorted(set(items), key=lambda name: (len(name), name)))
 
 
-def grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+def names_by_text(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     """Group names by text: from (name, text) to {text: "a, b"}."""
     groups: dict[str, list[str]] = {}
     for name, text in pairs:
         groups.setdefault(text, []).append(name)
-    return {text: together(names) for text, names in groups.items()}
+    return {text: join_names(names) for text, names in groups.items()}
 
 
-def unseen(check: str, facts: Facts, seen: Iterable[str], why: Mapping[str, str]) -> list[Finding]:
-    """An `unknown` finding for nodes whose id is not in `seen`, if any; `why` has the reasons."""
-    seen = set(seen)
+def not_probed(
+    check: str, facts: Facts, probed: Iterable[str], why: Mapping[str, str]
+) -> list[Finding]:
+    """An `unknown` finding for nodes whose id is not in `probed`, if any; `why` has the reasons."""
+    probed = set(probed)
     reasons = [
         (node.name, _reason(node.state, node.availability, why.get(node.id, "")))
         for node in facts.nodes
-        if node.id not in seen
+        if node.id not in probed
     ]
     if not reasons:
         return []
-    text = "; ".join(f"{names} ({reason})" for reason, names in grouped(reasons).items())
+    text = "; ".join(f"{names} ({reason})" for reason, names in names_by_text(reasons).items())
     return [Finding(check, "unknown", f"not looked at: {text}")]
 
 

@@ -42,7 +42,7 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Bu
     """
     if "@" in artifacts.image:
         raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
-    context = content.of_context(artifacts, site)
+    context = content.hash_context(artifacts, site)
     if context is None:  # build.sh reports what is missing, unless a site's own needs less
         _run(engine, artifacts, site, "", say)
         made = select.get(engine, artifacts.image)

@@ -27,12 +27,12 @@ VARIANT_LABEL = "mpigen.group"
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
 
 
-def site_of(artifacts: Artifacts) -> Path:
+def site_folder(artifacts: Artifacts) -> Path:
     """The folder that holds the sources, as in build.sh: SITE, or the artifacts' parent."""
     return Path(os.environ.get("SITE") or artifacts.folder / "..").resolve()
 
 
-def of_context(artifacts: Artifacts, site: Path) -> str | None:
+def hash_context(artifacts: Artifacts, site: Path) -> str | None:
     """The sha256 of the context that scripts/build.sh gives to docker build.
 
     It covers paths, executable bits and bytes. `site` is the folder that holds the sources. None
@@ -46,7 +46,7 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
     try:
         if own:
             _add(digest, BUILD_SCRIPT, artifacts.folder / BUILD_SCRIPT)
-        for name, file in context(artifacts, site):
+        for name, file in context_files(artifacts, site):
             _add(digest, name, file)
     except FileNotFoundError:
         return None
@@ -55,7 +55,7 @@ def of_context(artifacts: Artifacts, site: Path) -> str | None:
     return digest.hexdigest()
 
 
-def context(artifacts: Artifacts, site: Path) -> Iterator[tuple[str, Path]]:
+def context_files(artifacts: Artifacts, site: Path) -> Iterator[tuple[str, Path]]:
     """The files of the build context: the path in it, and the file that build.sh copies there.
 
     A folder is among them only if it is empty. Raises OSError if a folder cannot be read.

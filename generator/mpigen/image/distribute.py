@@ -54,7 +54,7 @@ def remotes(endpoints: dict[str, str], source: str) -> list[Remote]:
     return [Remote(name, Endpoint(url, f"{source} {name}")) for name, url in endpoints.items()]
 
 
-def _unseen(node: str, sent: int, size: int) -> None:
+def _ignore(node: str, sent: int, size: int) -> None:
     """Ignore the progress."""
 
 
@@ -64,7 +64,7 @@ def copy(
     image: str,
     say: Say,
     also: str = "",
-    sent: Sent = _unseen,
+    sent: Sent = _ignore,
 ) -> None:
     """Copy an image to the nodes that have no image of that name, or a different one.
 
@@ -82,11 +82,11 @@ def copy(
                 f"this machine's engine has no image {image}",
                 f"Build it; for a base image: mpigen lab base {image}",
             ) from None
-    crew = _Crew()
-    having = crew.every(lambda node: _has(node, image, wanted), members)
+    nodes = _Parallel()
+    having = nodes.every(lambda node: _has(node, image, wanted), members)
     for node in having:
         say(f"{node.name} has {image} already")
-    lacking = [node for node in members if node not in having and node.name not in crew.faults]
+    lacking = [node for node in members if node not in having and node.name not in nodes.faults]
     if lacking:
         size = wanted.attrs["Size"] / 1e6
         say(f"copying {image} ({size:.0f} MB) to {', '.join(node.name for node in lacking)}")
@@ -96,14 +96,14 @@ def copy(
                     file.write(chunk)
                 file.flush()
             tar = Path(file.name)
-            having += crew.every(
-                lambda node: _load(node, tar, image, say, sent, crew.stop), lacking
+            having += nodes.every(
+                lambda node: _load(node, tar, image, say, sent, nodes.stop), lacking
             )
     if also:
-        crew.every(lambda node: _call(node, image, also), having)
-    if crew.faults:
-        messages = [error.message for error in crew.faults.values()]
-        hints = dict.fromkeys(error.hint for error in crew.faults.values() if error.hint)
+        nodes.every(lambda node: _tag(node, image, also), having)
+    if nodes.faults:
+        messages = [error.message for error in nodes.faults.values()]
+        hints = dict.fromkeys(error.hint for error in nodes.faults.values() if error.hint)
         raise ClusterError("\n".join(messages), "\n".join(hints))
 
 
@@ -127,7 +127,7 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
 
 
 @dataclass
-class _Crew:
+class _Parallel:
     """Work on several nodes in parallel; one that fails does not stop the others."""
 
     faults: dict[str, ClusterError] = field(default_factory=dict)
@@ -159,10 +159,10 @@ def _has(node: Target, image: str, wanted: Image) -> bool:
         except ImageNotFound:
             return False
     # ids differ in engines with the containerd image store (the default of Docker 29)
-    return there.id == wanted.id or _made_of(there) == _made_of(wanted)
+    return there.id == wanted.id or _content_of(there) == _content_of(wanted)
 
 
-def _made_of(image: Image) -> tuple[object, ...]:
+def _content_of(image: Image) -> tuple[object, ...]:
     return (image.attrs["RootFS"].get("Layers"), image.attrs.get("Created"), image.labels)
 
 
@@ -189,7 +189,7 @@ def _parts(node: Target, tar: Path, sent: Sent, stop: threading.Event) -> Iterat
             sent(node.name, done, size)
 
 
-def _call(node: Target, image: str, also: str) -> bool:
+def _tag(node: Target, image: str, also: str) -> bool:
     client = node.connect()
     with blame(f"calling {image} {also} on {node.name}"):
         client.images.get(image).tag(image_names.repository(also), image_names.tag(also))

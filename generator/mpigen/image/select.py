@@ -33,20 +33,19 @@ def get(engine: Engine, name: str, hint: str = "") -> Image:
             raise Missing(where, hint) from None
 
 
-def every(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, str]:
-    """The references to deploy by variant: `given`, the user's choice, or `current`."""
+def references_to_deploy(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, str]:
+    """The references to deploy by variant: `given`, the user's choice, or `reference_to_deploy`."""
     if given and "@" in given and len(artifacts.images) > 1:
         raise InputError(
             f"{given} is one image by its digest, and groups with packages have others",
             "Name a tag, beside which theirs are: TAG-GROUP.",
         )
-    return {
-        name: image_names.add_variant(given, name) if given else current(engine, artifacts, name)
-        for name in artifacts.images
-    }
+    if given:
+        return {name: image_names.add_variant(given, name) for name in artifacts.images}
+    return {name: reference_to_deploy(engine, artifacts, name) for name in artifacts.images}
 
 
-def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
+def reference_to_deploy(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
     """The reference to deploy: the tag by content, or with a registry the digest.
 
     Raises ClusterError if nothing was built, or if the folder changed after the build. The latter
@@ -54,7 +53,7 @@ def current(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
     """
     own = "" if artifacts.folder == Path("output") else f" -o {artifacts.folder}"
     hint = f"Build it: mpigen build{own}"
-    context = content.of_context(artifacts, content.site_of(artifacts))
+    context = content.hash_context(artifacts, content.site_folder(artifacts))
     artifacts = artifacts._replace(image=artifacts.images[variant])
     same = _of_context(engine, artifacts.image, context, variant) if context else []
     if artifacts.distribute == "registry":

@@ -51,7 +51,7 @@ def submit(deployment: Deployment, hosts: Hosts, job: JobSpec) -> None:
     limit = ["timeout", "--kill-after", str(GRACE), str(job.timeout)] if job.timeout else []
     command = engine.command(*words, hosts.image, *limit, *job.argv)
     try:
-        processes.run(command, "docker service create", apart=True)
+        processes.run(command, "docker service create", own_session=True)
     except ClusterError as error:
         if "name conflicts with an existing object" in error.message:
             raise InputError(

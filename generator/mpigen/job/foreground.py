@@ -107,7 +107,7 @@ def _create(deployment: Deployment, hosts: Hosts, job: JobSpec, streams: Streams
     ]
     command = deployment.engine.command(*words, hosts.image, *job.argv)
     try:
-        printed = processes.run(command, "docker create", apart=True)
+        printed = processes.run(command, "docker create", own_session=True)
     except ClusterError as error:
         if "is already in use by container" in error.message:
             raise InputError(

@@ -68,7 +68,7 @@ def every(deployment: Deployment) -> list[Job]:
     return sorted(found, key=lambda job: job.created)
 
 
-def unknown(deployment: Deployment, known: Sequence[Job]) -> list[str]:
+def foreign(deployment: Deployment, known: Sequence[Job]) -> list[str]:
     """Containers on the overlay other than the `known` jobs, as "ID on NODE"; needs a manager.
 
     They may be jobs that other engines started: all that Swarm knows of those is the container id.
@@ -82,7 +82,7 @@ def unknown(deployment: Deployment, known: Sequence[Job]) -> list[str]:
 def running(deployment: Deployment) -> list[str]:
     """The names of jobs that run; for containers of other engines, "ID on NODE"."""
     known = every(deployment)
-    return [job.name for job in known if not job.over] + unknown(deployment, known)
+    return [job.name for job in known if not job.over] + foreign(deployment, known)
 
 
 def find(deployment: Deployment, name: str) -> Job:

@@ -91,7 +91,7 @@ def get(name: str) -> Lab:
     return lab
 
 
-def of(url: str) -> Lab | None:
+def with_engine(url: str) -> Lab | None:
     """The lab that has a node with its engine at that URL, if any."""
     socket = Path(url.removeprefix("unix://"))
     root = machine.state_root()
@@ -171,7 +171,7 @@ def _make(
     sockets = [nodes.socket_path(here, number) for number in range(1, count + 1)]
     say(f"starting {count} {'nodes' if count > 1 else 'node'}")
     labels = nodes.labels(name, here)
-    processes.each(lambda each: network.make(client, each, labels), [f"mpigen-{name}"])
+    processes.in_parallel(lambda each: network.make(client, each, labels), [f"mpigen-{name}"])
     (here / engine.MADE_ON).write_text(engine.local_endpoint().url, "utf-8")
     numbers = range(1, count + 1)
 
@@ -179,7 +179,7 @@ def _make(
         kind = engines[number - 1]
         return nodes.start(client, name, number, kind, tags[kind], sockets[number - 1])
 
-    members = processes.each(start, numbers)
+    members = processes.in_parallel(start, numbers)
     nodes.wait(client, members, say)
     say("forming the Swarm")
     swarm.form(members, managers)
@@ -203,7 +203,7 @@ def _remove(client: docker.DockerClient, name: str) -> bool:
         while containers := client.api.containers(all=True, filters=mine):
             _refuse_if_not_ours(containers, name)
             (here / RECORD).unlink(missing_ok=True)  # from now on the lab is not up
-            processes.each(lambda made: nodes.remove(client, made["Id"]), containers)
+            processes.in_parallel(lambda made: nodes.remove(client, made["Id"]), containers)
             found = True
         networks = client.api.networks(filters=mine)
         _refuse_if_not_ours(networks, name)

@@ -43,7 +43,7 @@ def form(members: Sequence[Node], managers: int = 1) -> None:
         tokens = manager.api.inspect_swarm()["JoinTokens"]
     for node in others[: managers - 1]:  # one by one: each changes the quorum
         _join(node, first, tokens["Manager"])
-    processes.each(lambda node: _join(node, first, tokens["Worker"]), others[managers - 1 :])
+    processes.in_parallel(lambda node: _join(node, first, tokens["Worker"]), others[managers - 1 :])
     _wait_ready(members, managers)
 
 

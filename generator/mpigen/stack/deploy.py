@@ -30,8 +30,9 @@ def deploy(
 ) -> None:
     """Deploy the stack, and wait at most `wait` seconds until it is up.
 
-    `images` comes from `select.every`. Raises ClusterError with everything that would keep the
-    stack from starting, before anything is deployed, or with the errors of its containers after.
+    `images` comes from `select.references_to_deploy`. Raises ClusterError with everything that
+    would keep the stack from starting, before anything is deployed, or with the errors of its
+    containers after.
     """
     engine, artifacts, stack = deployment.engine, deployment.artifacts, deployment.stack
     say("looking for what would be in the way")
@@ -46,7 +47,7 @@ def deploy(
     gave_up = False
     goes_on = f"Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it"
     # a file: nobody reads a pipe meanwhile, and deploy.sh would block once it is full
-    with tempfile.TemporaryFile() as log, _leaves(goes_on, say):
+    with tempfile.TemporaryFile() as log, _on_interrupt(goes_on, say):
         script = subprocess.Popen(
             ["sh", str(artifacts.folder / DEPLOY_SCRIPT)],
             env={
@@ -111,7 +112,8 @@ def scale(
     # takes for a change, and restarts every container (docker-py 7.2.0, Service.scale)
     sizes = [f"{service}={count}" for service, count in services.items()]
     deadline = time.monotonic() + wait
-    with _leaves("Swarm goes on scaling; mpigen status shows it, mpigen scale takes it back", say):
+    goes_on = "Swarm goes on scaling; mpigen status shows it, mpigen scale takes it back"
+    with _on_interrupt(goes_on, say):
         engine.docker("service", "scale", "--detach", *sizes)
         while True:
             now = state.groups(deployment)
@@ -134,7 +136,7 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
     """
     engine, stack = deployment.engine, deployment.stack
     engine.need_manager()
-    if others := listing.unknown(deployment, listing.every(deployment)):
+    if others := listing.foreign(deployment, listing.every(deployment)):
         raise ClusterError(
             "nothing was removed: containers that only their own engine can end are on "
             f"{deployment.network}: " + ", ".join(others),
@@ -150,7 +152,7 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
     if not parts:
         return found
     say(f"removing the stack {stack}, and waiting until its network is gone")
-    with _leaves(f"a part of {stack} may still be there; mpigen down removes it", say):
+    with _on_interrupt(f"a part of {stack} may still be there; mpigen down removes it", say):
         done = subprocess.run(
             ["sh", str(deployment.artifacts.folder / DOWN_SCRIPT)],
             env={**os.environ, **engine.environment, "STACK": stack, "WAIT": str(int(wait))},
@@ -165,7 +167,7 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
 
 
 @contextmanager
-def _leaves(what: str, say: Say) -> Iterator[None]:
+def _on_interrupt(what: str, say: Say) -> Iterator[None]:
     """If the block is interrupted, but not if it fails, say what is left behind."""
     try:
         yield

@@ -19,7 +19,8 @@ from mpigen.swarm.placement import allows, constraints_of
 def problems(deployment: Deployment, images: Mapping[str, str]) -> list[str]:
     """Everything that would keep `images` from starting as the stack, in a sentence or two each.
 
-    `images` comes from `select.every`. Raises ClusterError if the engine is no manager, or silent.
+    `images` comes from `select.references_to_deploy`. Raises ClusterError if the engine is no
+    manager, or silent.
     """
     engine, artifacts = deployment.engine, deployment.artifacts
     engine.need_manager()

@@ -69,7 +69,7 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
     try:
         with blame("looking into the nodes"):
             # an interrupt waits for these
-            processes.each(
+            processes.in_parallel(
                 lambda pair: _create(engine, *pair), list(zip(names, probes, strict=True))
             )
             tasks = _wait(engine, dict(zip(names, probes, strict=True)), seconds)
@@ -78,7 +78,7 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
                 for name, probe in zip(names, probes, strict=True)
             ]
     finally:
-        processes.each(lambda name: _remove(engine, name), names)
+        processes.in_parallel(lambda name: _remove(engine, name), names)
 
 
 def _create(engine: Engine, name: str, probe: Probe) -> None:

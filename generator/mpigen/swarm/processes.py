@@ -15,20 +15,20 @@ Say = Callable[[str], None]
 
 
 def run(
-    command: Sequence[str], what: str, stdout: IO[bytes] | None = None, apart: bool = False
+    command: Sequence[str], what: str, stdout: IO[bytes] | None = None, own_session: bool = False
 ) -> str:
     """Run a command and return its standard output ("" if that goes to the file `stdout`).
 
-    With `apart` it runs in its own session, where the terminal's Ctrl-C cannot stop it half-way.
+    With `own_session` the terminal's Ctrl-C cannot stop it half-way.
     Raises ClusterError, with the command's last lines, if it fails or does not exist.
     """
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL if apart else None,
+            stdin=subprocess.DEVNULL if own_session else None,
             stdout=stdout or subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=apart,
+            start_new_session=own_session,
             check=False,
         )
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def tail(text: str, lines: int = 10) -> str:
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:])
 
 
-def each(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
+def in_parallel(function: Callable[[_Item], _Result], items: Collection[_Item]) -> list[_Result]:
     """Call a function with all items in parallel, one thread each.
 
     An interrupt takes effect only after all calls have returned: everything that an engine was

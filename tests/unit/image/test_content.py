@@ -24,7 +24,7 @@ def site(tmp_path: Path, mpigen: Mpigen) -> Path:
 
 
 def context(site: Path) -> str | None:
-    return content.of_context(folder.read(site / "output"), site)
+    return content.hash_context(folder.read(site / "output"), site)
 
 
 def test_the_context_is_the_same_whenever_and_by_whomever_it_is_written(site: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_context_has_what_build_sh_assembles(site: Path, mpigen: Mpigen, del
     environment = {**os.environ, "PATH": f"{site}:{os.environ['PATH']}", "KEPT": str(kept)}
     subprocess.run(["sh", site / "output" / BUILD_SCRIPT], env=environment, check=True)
     assembled = {path.relative_to(kept).as_posix() for path in kept.rglob("*") if not path.is_dir()}
-    parts = dict(content.context(folder.read(site / "output"), site))
+    parts = dict(content.context_files(folder.read(site / "output"), site))
     assert parts.keys() == assembled
     assert {"ca.pem", "app/deep/link", "Dockerfile"} <= assembled
     assert ("keys/id_ed25519" in assembled) == (delivery == "image")
@@ -126,9 +126,9 @@ def test_the_sources_are_where_build_sh_looks(
 ) -> None:
     read = folder.read(site / "output")
     monkeypatch.delenv("SITE", raising=False)
-    assert content.site_of(read) == site
+    assert content.site_folder(read) == site
     monkeypatch.setenv("SITE", str(tmp_path / "other"))
-    assert content.site_of(read) == tmp_path / "other"
+    assert content.site_folder(read) == tmp_path / "other"
 
 
 @pytest.mark.parametrize("missing", ["app/hello.c", "output/keys/id_ed25519"])
