@@ -135,7 +135,7 @@ def test_a_silent_node_is_named_and_keeps_no_other_from_it(
     done = build(small)
     assert done.code == 3
     assert (
-        "no Docker engine answers at unix:///nowhere.sock (select.endpoints of server9)" in done.err
+        "no Docker engine answers at unix:///nowhere.sock (image.endpoints of server9)" in done.err
     )
     tag = re.search(r"copying (built:sha-\w+) .* to node-3$", done.err, re.M)
     assert tag, done.err
