@@ -89,5 +89,5 @@ bench: setup ## ours against the walk-through's recipe, copier and hpccm: both s
 	@$(BIN)/python tests/bench/plots.py docs build/bench/*.json
 
 clean: ## the virtual environment and what tools left
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
 	find generator tests -name __pycache__ -prune -exec rm -rf {} +
