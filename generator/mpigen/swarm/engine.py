@@ -13,6 +13,7 @@ from docker.tls import TLSConfig
 
 from mpigen.errors import ClusterError
 from mpigen.swarm import processes
+from mpigen.swarm.failures import in_words
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -37,8 +38,7 @@ def blame(what: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except (DockerException, OSError) as error:  # requests' exceptions are OSErrors
-        explanation = getattr(error, "explanation", None) or error
-        raise ClusterError(f"{what}: {explanation}", hint) from error
+        raise ClusterError(f"{what}: {in_words(error)}", hint) from error
 
 
 def endpoint(context: str | None = None) -> Endpoint:
