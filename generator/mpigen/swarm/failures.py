@@ -4,15 +4,17 @@ import http.client
 import re
 from collections.abc import Iterator
 
-_SILENT = re.compile(r"timed out.*?timeout=([\d.]+)", re.S)
+SILENT = "no answer within"
+"""What the words of an error begin with if somebody is there and does not answer."""
+_TIMEOUT = re.compile(r"timed out.*?timeout=([\d.]+)", re.S)
 
 
 def in_words(error: BaseException) -> str:
     """The reason at the bottom of an error, as the engine or the system words it."""
     if explanation := getattr(error, "explanation", None):
         return str(explanation)
-    if silent := _SILENT.search(str(error)):
-        return f"no answer within {float(silent[1]):.0f} s"
+    if silent := _TIMEOUT.search(str(error)):
+        return f"{SILENT} {float(silent[1]):.0f} s"
     for each in _chain(error, set()):
         if isinstance(each, TimeoutError):
             return "no answer in time"

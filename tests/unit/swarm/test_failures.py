@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,16 @@ def test_a_port_that_nobody_listens_on() -> None:
     assert said(f"tcp://127.0.0.1:{port}").endswith("(DOCKER_HOST): Connection refused")
 
 
-def test_an_engine_that_is_silent_is_told_as_silent() -> None:
+def test_an_engine_that_is_silent_is_told_as_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         assert said(url, 1).endswith("(DOCKER_HOST): no answer within 1 s")
+        client = partial(engine.client_of, timeout=1)
+        monkeypatch.setattr(engine, "client_of", client)
+        monkeypatch.setenv("DOCKER_HOST", url)
+        with pytest.raises(ClusterError) as error:
+            engine.reach()
+        assert error.value.hint.startswith("It is there, and slow or hung")
 
 
 def test_an_engine_that_closes_the_connection() -> None:

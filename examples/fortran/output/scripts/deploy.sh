@@ -69,13 +69,10 @@ EOF
 deadline=$(($(date +%s) + wait))
 # the network of a stack that was just removed may be there still, and go before anything is on it
 until said=$(deploy 2>&1); do
-    case $said in
-        *network*"not found"*) ;;
-        *)
-            printf '%s\n' "$said" >&2
-            exit 1
-            ;;
-    esac
+    if ! printf '%s\n' "$said" | grep -q 'network [^ ]* not found'; then
+        printf '%s\n' "$said" >&2
+        exit 1
+    fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
         printf '%s\n' "$said" >&2
         echo "deploy.sh: a network of that name is being removed for more than $wait s" >&2

@@ -12,7 +12,7 @@ use Socket qw(:DEFAULT IPPROTO_TCP);
 
 my ($TCP_INFO, $ESTABLISHED, $SYN_SENT) = (11, 1, 2);    # linux/tcp.h, net/tcp_states.h
 my $NAP          = 0.1;                                  # seconds
-my $LOST_SYNS    = 3;    # sent again after 1, 2 and 4 s
+my $LOST_SYNS    = 4;    # sent again each second; before Linux 6.5 after 1, 2, 4 and 8 s
 my $LOST_PACKETS = 5;    # sent again after 0.2 s, then each time after twice as long
 
 my ($what, $address, $port, $patience) = @ARGV;
