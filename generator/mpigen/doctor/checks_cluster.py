@@ -7,7 +7,7 @@ from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probe
 
 _CLOCK_SECONDS = 5.0
 _SURE_SECONDS = 20.0  # a probe that takes no longer than this tells of a clock
-_SLOW_SECONDS = 5
+_SLOW_SECONDS = 10
 _QUORUM = "https://docs.docker.com/engine/swarm/admin_guide/#recover-from-losing-the-quorum"
 _IMAGES = 2  # a new image next to the old one
 
@@ -105,7 +105,7 @@ def _slow(facts: Facts, names: Mapping[str, str], errors: Mapping[str, str]) -> 
     """What was slow, which is no fault, and may be all that is wrong."""
     todo = "See the load of these servers; a job works, and starts late. Then again: mpigen doctor"
     late = names_by_text((names[id], errors[id]) for id in facts.late if id in names)
-    found = [Finding("look", "unknown", f"{who} slow: {why}", todo) for why, who in late.items()]
+    found = [Finding("look", "unknown", f"{who}: slow, {why}", todo) for why, who in late.items()]
     hosts = {worker.address: worker.host for worker in facts.workers}
     logins = {
         (names[id], hosts[address]): seconds

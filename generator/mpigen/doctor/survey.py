@@ -199,8 +199,14 @@ def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -
         },
         attached_errors={id: answer.error for id, answer in overlay.items() if answer.error},
         clocks={id: answer.clock for id, answer in on_host.items() if answer.clock is not None},
-        late=frozenset(id for each in answers for id, answer in each.items() if answer.late),
+        late=_late(answers),
     )
+
+
+def _late(answers: Sequence[Mapping[str, probe.Answer]]) -> frozenset[str]:
+    """The ids of nodes that were late, and of which no other error is known."""
+    told = [(id, answer.late) for each in answers for id, answer in each.items() if answer.error]
+    return frozenset(id for id, _ in told) - {id for id, late in told if not late}
 
 
 def _workers(known: Facts, deployment: Deployment) -> tuple[Worker, ...]:

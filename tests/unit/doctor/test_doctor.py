@@ -342,7 +342,7 @@ def test_slow_is_not_broken() -> None:
         late=frozenset({"id2"}),
     )
     assert found(late, "bad") == {}
-    assert "node-2 slow: its container is running after 120 s" in found(late, "unknown")["look"]
+    assert "node-2: slow, its container is running after 120 s" in found(late, "unknown")["look"]
     silent = overlay(names={})
     assert found(silent, "bad") == {}
     assert "slow: DNS on node-2 has not answered in time" in found(silent, "unknown")["dns"]
