@@ -14,7 +14,8 @@ from tests.swarm.conftest import ROOT, Cluster, Done, call, check, make_site, ow
 
 pytestmark = pytest.mark.long
 
-NAME = own_lab("slow")
+# a lab of its own: all of its servers are slow
+NAME = f"{own_lab('faults')}-slow"
 TAG = "slow:latest"
 CPUS = "0.05"
 LIMIT = 1500.0  # seconds for each command

@@ -120,6 +120,13 @@ def test_a_global_group_whose_tasks_are_all_rejected_is_not_up(bare: Site) -> No
     done = call("sh", script, env={**bare.env, "WAIT": "12"})
     assert done.code == 3, done.out
     assert "bind source path does not exist: /nowhere" in done.err
+    # Swarm does not change the mode of a service, and Docker's words for that are shown
+    bare.render(TEXT)
+    done = bare.mpigen("deploy", "--image", IMAGE)
+    assert done.code == 3
+    assert "docker stack deploy has failed:" in done.err
+    assert "service mode change is not allowed" in done.err
+    bare.well("down")
 
 
 def test_another_image_of_the_same_name_is_rolled_out(deployed: Site) -> None:

@@ -14,11 +14,12 @@ from mpigen.notation.image_names import image_variable
 from mpigen.stack import watch
 from mpigen.swarm import state
 from mpigen.swarm.deployment import Deployment
-from mpigen.swarm.processes import Say
+from mpigen.swarm.processes import Say, tail
 from mpigen.swarm.state import LiveGroup
 
 _POLL = 0.5
 _GONE_POLLS = 2
+_FAILED = "failed"
 
 See = Callable[[Sequence[LiveGroup]], None]
 """A callback that receives the groups at each poll."""
@@ -54,7 +55,7 @@ def follow(
     """Deploy with deploy.sh; return why the groups are not up, or "", and what it has printed.
 
     That deploy.sh ends well is not enough: it may be a site's own. Raises InputError if it names
-    something missing, ClusterError if somebody removes the stack meanwhile.
+    something missing, ClusterError if it fails, or if somebody removes the stack meanwhile.
     """
     deadline = time.monotonic() + wait
     progress = _Progress(deployment, say, see)
@@ -83,6 +84,8 @@ def follow(
         printed = log.read().decode("utf-8", "replace")
     if script.returncode == InputError.exit_code and "deploy.sh:" in printed:
         raise InputError(printed.rstrip())
+    if why == _FAILED:
+        raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
     return why, printed
 
 
@@ -101,8 +104,7 @@ def _why_not_up(
         if ended is None and progress.seen.hopeless(groups):
             return "and cannot be"
         if ended:
-            failed = ended != ClusterError.exit_code
-            return f"since {DEPLOY_SCRIPT} ended with {ended}" if failed else late
+            return late if ended == ClusterError.exit_code else _FAILED
         wanted = {group.name for group in progress.deployment.artifacts.groups}
         if ended == 0 and watch.is_up(groups) and wanted <= {group.name for group in groups}:
             return ""
