@@ -8,7 +8,7 @@ BESIDE := --numprocesses 2 --dist loadfile
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes libperl-critic-perl
 # the Perl programs of the image, as they ship
-PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates --exclude='*.j2')
+PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates generator --exclude='*.j2')
 
 .PHONY: help setup demo test test-faults test-matrix test-sample lint perlcritic unit swarm bench clean
 

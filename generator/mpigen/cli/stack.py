@@ -38,14 +38,25 @@ def deploy(
     cluster = deployment(output, stack, context)
     cluster.engine.need_manager()
     wanted = images.references_to_deploy(cluster.engine, cluster.artifacts, image)
-    changes = [each for each in state.groups(cluster) if each.image != wanted[each.variant]]
-    running = listing.running(cluster) if changes else []
+    ids = {
+        name: images.id_of(cluster.engine, cluster.artifacts, reference)
+        for name, reference in wanted.items()
+    }
+    changed = [
+        each
+        for each in state.groups(cluster)
+        if each.image != wanted[each.variant] or ids[each.variant] not in ("", each.image_id)
+    ]
+    running = listing.running(cluster) if changed else []
     if running and not force:
         raise CheckFailed(
             f"jobs run on {cluster.stack}, and another image ends them: {', '.join(running)}",
             "Wait for them, or cancel them (mpigen jobs), or deploy with --force.",
         )
     with following(_rows) as (say, see):
+        for each in changed:
+            if each.image == wanted[each.variant]:
+                say(f"{each.name}: {each.image} is another image now: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
     typer.echo("next: mpigen run -- hostname")

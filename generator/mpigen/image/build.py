@@ -82,8 +82,7 @@ def _base(engine: Engine, name: str, say: Say) -> str:
 
 
 def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
-    # a failed step of the classic builder leaves no container behind
-    command = ["sh", str(artifacts.folder / BUILD_SCRIPT), "--force-rm"]
+    command = ["sh", str(artifacts.folder / BUILD_SCRIPT)]
     if context:
         command += ["--label", f"{content.LABEL}={context}"]
     # BuildKit's default progress is for terminals

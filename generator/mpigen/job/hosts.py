@@ -1,7 +1,7 @@
 """The hosts that a job can use, and the options of Docker that start a job on them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import spec
@@ -17,7 +17,9 @@ from mpigen.swarm.state import LiveGroup
 class Hosts:
     """The worker containers that jobs can use: the count of each group, and slots per container.
 
-    `known` is false where no manager could be asked; the counts are then as rendered.
+    `known` is false where no manager could be asked; the counts are then as rendered. `missing` are
+    the groups that are rendered and not deployed; `unplaced` has, by group and host name, Swarm's
+    reason for each container that no node can take.
     """
 
     image: str
@@ -25,17 +27,34 @@ class Hosts:
     slots: dict[str, int]
     constraints: dict[str, tuple[str, ...]]
     known: bool
+    missing: tuple[str, ...] = ()
+    unplaced: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def choose(self, groups: tuple[str, ...]) -> "Hosts":
         """The hosts of these groups, in this order; all hosts if no group is named.
 
-        Raises InputError for an unknown group.
+        Raises InputError for an unknown group, ClusterError if one of them is not deployed or no
+        node can take one of its containers: the job would wait for it in vain.
         """
         for group in groups:
-            if group not in self.counts:
-                there = ", ".join(self.counts)
+            if group not in self.counts and group not in self.missing:
+                there = ", ".join([*self.counts, *self.missing])
                 raise InputError(f"--workers {group}: there is no such group; there are: {there}")
-        chosen = dict.fromkeys(groups or self.counts)
+        chosen = dict.fromkeys(groups or (*self.counts, *self.missing))
+        if absent := [group for group in chosen if group in self.missing]:
+            rest = " ".join(f"--workers {group}" for group in self.counts)
+            raise ClusterError(
+                f"{', '.join(absent)}: rendered, and not deployed yet",
+                "Deploy it: mpigen deploy" + (f"; or run without it: {rest}" if rest else ""),
+            )
+        unplaced = {
+            host: why for group in chosen for host, why in self.unplaced.get(group, {}).items()
+        }
+        if unplaced:
+            raise ClusterError(
+                "\n".join(f"Swarm cannot place {host}: {why}" for host, why in unplaced.items()),
+                "docker node ls shows the nodes; mpigen scale takes containers away.",
+            )
         return Hosts(
             self.image,
             {group: self.counts[group] for group in chosen},
@@ -65,7 +84,10 @@ def discover_hosts(deployment: Deployment) -> Hosts:
         # jobs run from the cluster's own image, never from a variant
         one = min(found, key=lambda group: group.variant != "")
         image = strip_variant(one.image, one.variant)
-        return Hosts(image, counts, slots, _constraints(engine, found), known=True)
+        missing = tuple(group.name for group in artifacts.groups if group.name not in counts)
+        unplaced = {group.name: group.unplaced for group in found}
+        placed = _constraints(engine, found)
+        return Hosts(image, counts, slots, placed, True, missing, unplaced)
     counts = {group.name: group.replicas for group in artifacts.groups}
     return Hosts(_local_image(deployment), counts, slots, {}, known=False)
 

@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from docker.tls import TLSConfig
 
 from mpigen.errors import ClusterError
-from mpigen.swarm import processes
+from mpigen.swarm import failures, processes
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -37,8 +37,7 @@ def blame(what: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except (DockerException, OSError) as error:  # requests' exceptions are OSErrors
-        explanation = getattr(error, "explanation", None) or error
-        raise ClusterError(f"{what}: {explanation}", hint) from error
+        raise ClusterError(f"{what}: {failures.in_words(error)}", hint) from error
 
 
 def endpoint(context: str | None = None) -> Endpoint:
@@ -120,7 +119,12 @@ def reach(context: str | None = None) -> Engine:
     Raises ClusterError, with the next step, if it does not answer.
     """
     where = endpoint(context)
-    return Engine(client_of(where), where, context)
+    try:
+        return Engine(client_of(where), where, context)
+    except ClusterError as error:
+        if failures.SILENT in error.message:  # so it need not be started
+            error.hint = "It is there, and slow or hung: see the load of its server, and its log."
+        raise
 
 
 def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:

@@ -1,5 +1,7 @@
 """Which hosts a job may use, and what is refused before Docker is asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpigen.errors import ClusterError, InputError
@@ -42,3 +44,25 @@ def test_groups_are_chosen_in_the_order_given() -> None:
     assert TWO.choose(()).counts == TWO.counts
     with pytest.raises(InputError, match="--workers tpu: there is no such group; there are: cpu"):
         TWO.choose(("tpu",))
+
+
+def test_a_group_that_is_not_deployed_is_told_at_once() -> None:
+    some = replace(TWO, missing=("new",))
+    for groups in ((), ("new",), ("cpu", "new")):
+        with pytest.raises(ClusterError, match="new: rendered, and not deployed yet") as error:
+            some.choose(groups)
+        assert error.value.hint == (
+            "Deploy it: mpigen deploy; or run without it: --workers cpu --workers gpu"
+        )
+    assert some.choose(("cpu", "gpu")).counts == TWO.counts
+    with pytest.raises(InputError, match="there are: cpu, gpu, new"):
+        some.choose(("tpu",))
+
+
+def test_a_container_that_no_node_can_take_is_told_at_once() -> None:
+    why = "no suitable node (1 node not available for new tasks)"
+    drained = replace(TWO, unplaced={"cpu": {"cpu-1": why}, "gpu": {}})
+    with pytest.raises(ClusterError) as error:
+        drained.choose(())
+    assert error.value.message == f"Swarm cannot place cpu-1: {why}"
+    assert drained.choose(("gpu",)).counts == {"gpu": 1}

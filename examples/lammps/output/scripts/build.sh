@@ -44,4 +44,5 @@ cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
 chmod 600 "$context/keys/id_ed25519" "$context/keys/ssh_host_ed25519_key"
 
-docker build --tag lammps:latest "$@" "$context"
+# the classic builder keeps the container of a step that fails, unless it is told
+docker build --force-rm --tag lammps:latest "$@" "$context"

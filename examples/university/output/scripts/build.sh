@@ -21,4 +21,5 @@ cp -R "$here/Dockerfile" "$here/.dockerignore" "$here/rootfs" "$context/"
 cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
 
-docker build --tag physics:latest "$@" "$context"
+# the classic builder keeps the container of a step that fails, unless it is told
+docker build --force-rm --tag physics:latest "$@" "$context"
