@@ -134,7 +134,7 @@ ServerName = Annotated[
 ]
 ResourceName = Annotated[
     StrictText,
-    _matching(patterns.RESOURCE, "is no name of a generic resource, as in NVIDIA-GPU"),
+    _matching(patterns.RESOURCE, "is no name of a generic resource, as in GPU"),
     patterns.resource,
 ]
 EngineVersion = Annotated[str, BeforeValidator(values.engine_version), patterns.engine_version]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mpigen.artifacts.paths import VERIFY
 from mpigen.errors import CheckFailed, ClusterError, InputError
+from mpigen.swarm import engine
 
 # pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _FAILED, _NONE_COLLECTED = 1, 5
@@ -32,8 +33,7 @@ def verify(
     environment = dict(os.environ)
     if stack:
         environment["STACK"] = stack
-    if context:
-        environment["DOCKER_CONTEXT"] = context
+    environment |= engine.variables(engine.endpoint(context), context)
     # neither a cache nor bytecode may be written into the reviewed folder
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     command += ["--rootdir", str(folder), "-c", os.devnull, "-v", "--tb=short", "--no-header"]

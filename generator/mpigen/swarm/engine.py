@@ -1,6 +1,7 @@
 """The Docker engine that `docker` would talk to, and a client of it."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from docker.errors import DockerException
 from docker.tls import TLSConfig
 
 from mpigen.errors import ClusterError
-from mpigen.swarm import processes
+from mpigen.swarm import processes, ssh
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -29,6 +30,11 @@ class Endpoint:
     def is_local(self) -> bool:
         """Whether it is a unix socket. Labs need one: the engine must see the same folders."""
         return self.url.startswith("unix://")
+
+    @property
+    def is_ssh(self) -> bool:
+        """Whether it is behind a login by ssh."""
+        return self.url.startswith(ssh.SCHEME)
 
 
 @contextmanager
@@ -73,6 +79,8 @@ class Engine:
 
     def command(self, *words: str) -> list[str]:
         """The arguments of a `docker` command that talks to this engine."""
+        if self.where.is_ssh:
+            return ["docker", "--host", ssh.address(self.where.url), *words]
         return ["docker", *(["--context", self.context] if self.context else []), *words]
 
     def docker(self, *words: str) -> str:
@@ -85,8 +93,7 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make `docker` in a script talk to this engine."""
-        # DOCKER_HOST would win over the context
-        return {"DOCKER_CONTEXT": self.context, "DOCKER_HOST": ""} if self.context else {}
+        return variables(self.where, self.context)
 
     @property
     def is_manager(self) -> bool:
@@ -114,6 +121,14 @@ class Engine:
         )
 
 
+def variables(where: Endpoint, context: str | None) -> dict[str, str]:
+    """The variables that make `docker` in a child talk to an engine; `context` is --context."""
+    if where.is_ssh:
+        return {"DOCKER_HOST": ssh.address(where.url), "DOCKER_CONTEXT": ""}
+    # DOCKER_HOST would win over the context
+    return {"DOCKER_CONTEXT": context, "DOCKER_HOST": ""} if context else {}
+
+
 def reach(context: str | None = None) -> Engine:
     """Connect to the engine of that context, or to the one that `docker` would talk to.
 
@@ -134,10 +149,9 @@ def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
         tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
     with blame(f"no Docker engine answers at {where.url} ({where.source})", _next_step(where)):
         return docker.DockerClient(
-            base_url=where.url,
+            base_url=ssh.address(where.url) if where.is_ssh else where.url,
             tls=tls or False,
             timeout=int(timeout),
-            use_ssh_client=where.url.startswith("ssh://"),
         )
 
 
@@ -145,6 +159,10 @@ def _next_step(where: Endpoint) -> str:
     if is_closed_to_us(where):
         group = Path(where.url.removeprefix("unix://")).group()
         return f"Its socket is for the group {group}: sudo usermod -aG {group} $USER, then log in."
+    if where.is_ssh:
+        server, command = ssh.words(where.url)
+        login = shlex.join(word for word in server if word != "--")
+        return f"Try it by hand: ssh {login} {command[0]} version; {where.source} names it."
     if where.url == DEFAULT_URL:
         return "Start one: mpigen lab engine"
     return f"Start that engine, or point elsewhere: {where.source} names it."

@@ -58,7 +58,7 @@ def test_github_checks_out_and_has_a_python_that_mpigen_takes() -> None:
 
 
 @pytest.fixture
-def wheel(tmp_path: Path) -> Path:
+def wheel(tmp_path: Path) -> None:
     """A wheel of mpigen's name and version, with nothing but a module in it."""
     path = tmp_path / WHEEL
     path.parent.mkdir()
@@ -70,7 +70,6 @@ def wheel(tmp_path: Path) -> Path:
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: mpigen\nVersion: {__version__}\n"
         )
         archive.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def install(ci: str, folder: Path, named: str) -> subprocess.CompletedProcess[str]:
@@ -95,8 +94,9 @@ def install(ci: str, folder: Path, named: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.usefixtures("wheel")
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_ci_installs_the_wheel_that_the_site_names(ci: str, tmp_path: Path, wheel: Path) -> None:
+def test_ci_installs_the_wheel_that_the_site_names(ci: str, tmp_path: Path) -> None:
     assert COMMANDS[ci][1:] == ["mpigen render --check"]
     done = install(ci, tmp_path, WHEEL)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,164 @@
+"""An engine behind ssh: one login for everything that this process and its children ask of it.
+
+docker's own helper logs in for each connection: a status, a deploy and a job took 122 logins. Here
+one login stays open until mpigen ends, and a unix socket of ours leads to it. Each connection to
+that socket is a session of the login, which runs `docker system dial-stdio` on the server, as
+docker's helper does. It is the user's own ssh: its configuration, known hosts and agent count.
+"""
+
+import atexit
+import contextlib
+import select
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mpigen.errors import ClusterError
+
+SCHEME = "ssh://"
+_SECONDS = 60.0
+"""Seconds that the engine has for its first answer, as for any other request."""
+# what ~/.ssh/config may say for people, and would be in the way of a program
+_OPTIONS = (
+    *("-T", "-o", "ConnectTimeout=30", "-o", "RemoteCommand=none", "-o", "ControlPersist=no"),
+    *("-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no"),
+)
+_PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
+
+_tunnels: dict[str, "_Tunnel"] = {}
+_lock = threading.Lock()
+
+
+def address(url: str) -> str:
+    """The address of a local socket that leads to the engine at an ssh:// URL.
+
+    Logs in on the first call, and ends the login when the process ends. Raises ConnectionError,
+    with the last line that ssh printed, if no engine answers there.
+    """
+    with _lock:
+        tunnel = _tunnels.setdefault(url, _Tunnel(url))
+    return tunnel.address()
+
+
+def words(url: str) -> tuple[list[str], list[str]]:
+    """The arguments of ssh that name the server, and the command that connects to its engine.
+
+    As docker does: ssh://[USER@]HOST[:PORT][/SOCKET]. Raises ClusterError for anything else.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ClusterError(f"{url} is no address of an engine: {error}") from None
+    if not parts.hostname or parts.password is not None or parts.query or parts.fragment:
+        raise ClusterError(
+            f"{url.replace(f':{parts.password}@', ':...@')} is no address of an engine",
+            "Write ssh://USER@HOST or ssh://USER@HOST:PORT; ssh takes keys, and no password here.",
+        )
+    # not parts.hostname, which is in lower case: ~/.ssh/config tells capitals apart
+    host = parts.netloc.rpartition("@")[2]
+    host = host.removesuffix(f":{port}").strip("[]")
+    to = [*(["-p", str(port)] if port else [])]
+    to += ["-l", unquote(parts.username)] if parts.username else []
+    path = unquote(parts.path).rstrip("/")
+    at = ["--host", shlex.quote(f"unix://{path}")] if path else []
+    return [*to, "--", host], ["docker", *at, "system", "dial-stdio"]
+
+
+class _Tunnel:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opening = threading.Lock()
+        self._address = ""
+
+    def address(self) -> str:
+        with self._opening:
+            self._address = self._address or self._open()
+            return self._address
+
+    def _open(self) -> str:
+        server, command = words(self.url)
+        # the paths of sockets are short by law, and TMPDIR may be long
+        folder = Path(tempfile.mkdtemp(prefix="mpigen-ssh-", dir="/tmp"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        ssh = ["ssh", *_OPTIONS, "-o", f"ControlPath={folder}/login"]
+        _login([*ssh, "-o", "ControlMaster=yes", *server, *command], self.url, folder / "errors")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{folder}/docker.sock")
+        listener.listen(128)
+        session = [*ssh, "-o", "ControlMaster=no", *server, *command]
+        threading.Thread(target=_serve, args=(listener, session), daemon=True).start()
+        return f"unix://{folder}/docker.sock"
+
+
+def _login(command: list[str], url: str, errors: Path) -> None:
+    """Start the login that all sessions share, once the engine has answered through it.
+
+    It ends with this process, even one that is killed: its first session reads from a pipe of ours.
+    """
+    with errors.open("wb") as log:
+        try:
+            login = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Ctrl-C is for this process alone, which may still need the engine to clean up
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise ClusterError(
+                f"there is no command ssh here, and {url} needs it", "Install OpenSSH's client."
+            ) from None
+    atexit.register(_end, login, 0)
+    assert login.stdin and login.stdout
+    with contextlib.suppress(BrokenPipeError):
+        login.stdin.write(_PING)
+        login.stdin.flush()
+    answered, _, _ = select.select([login.stdout], [], [], _SECONDS)
+    answer = login.stdout.readline().decode("utf-8", "replace").strip() if answered else ""
+    if answer.startswith("HTTP/1.1 200"):
+        return
+    _end(login, 1)
+    said = f": it answered {answer[:60]!r}" if answer else _last(errors)
+    how = f"ssh ended with {login.returncode}" if answered else f"no answer in {_SECONDS:.0f} s"
+    raise ConnectionError(how + said)
+
+
+def _end(process: "subprocess.Popen[bytes]", grace: float) -> None:
+    """End a process. One that is about to end by itself has `grace` seconds for its exit code."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if grace:
+            process.wait(grace)
+    for stop in (process.terminate, process.kill):
+        if process.poll() is None:
+            stop()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+
+
+def _last(errors: Path) -> str:
+    lines = errors.read_text("utf-8", "replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return f": {said[-1]}" if said else ""
+
+
+def _serve(listener: socket.socket, session: list[str]) -> None:
+    """Give each connection to a session of its own; runs until the process ends."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            child = subprocess.Popen(
+                session,
+                stdin=connection.fileno(),
+                stdout=connection.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            # reaped there; it ends with its connection, or with the login
+            threading.Thread(target=child.wait, daemon=True).start()
