@@ -27,7 +27,7 @@ LogLevel VERBOSE
 SetEnv PATH={path} DOCKER_HOST={docker_host} DOCKER_CONFIG={folder}
 """
 _CLIENT = """\
-Host manager
+Host manager alpha
     HostName 127.0.0.1
     Port {port}
     User {user}
@@ -74,7 +74,12 @@ def server(folder: Path, docker_host: str) -> Iterator[Server]:
     (folder / "ssh_config").write_text(_CLIENT.format(**words))
     (folder / "bin").mkdir()
     wrapper = folder / "bin" / "ssh"
-    wrapper.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {folder}/ssh_config "$@"\n')
+    wrapper.write_text(
+        # the documents' user, who has no account here
+        f'#!/bin/sh\nfor word; do shift; [ "$word" != you ] || word={getpass.getuser()}\n'
+        'set -- "$@" "$word"; done\n'
+        f'exec /usr/bin/ssh -F {folder}/ssh_config "$@"\n'
+    )
     wrapper.chmod(0o755)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd confines itself there

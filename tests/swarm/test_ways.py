@@ -330,3 +330,51 @@ def test_new_keys_in_the_image_take_a_build_and_one_deploy(
         assert sorted(printed.split()) == ["worker-1", "worker-2"]
     finally:
         assert baked.script("down.sh").code == 0
+
+
+def test_the_way_from_bare_servers_to_a_job(
+    the_lab: lab.Lab, manager: sshd.Server, tmp_path: Path
+) -> None:
+    """The block of docs/operating.md, line by line, with `alpha` behind the sshd."""
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "docs/operating.md").read_text("utf-8"), re.M | re.S
+    )
+    (block,) = [each for each in blocks if each.startswith("docker context create alpha")]
+    lines = block.splitlines()
+    at = lines.index("mpigen init mycluster && cd mycluster")
+    image = _on_every_node("", the_lab)
+    lines.insert(
+        at + 1, f"cat >> mpigen.yaml <<'END'\n{image}network: {{subnet: 10.86.0.0/24}}\nEND"
+    )
+    env = {
+        **os.environ,
+        **manager.env,
+        # a laptop's own engine builds
+        "DOCKER_HOST": "",
+        "PATH": f"{manager.folder / 'bin'}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+    }
+    before = manager.logins()
+    try:
+        done = subprocess.run(
+            ["sh", "-ec", "\n".join(lines)],
+            cwd=tmp_path,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("Size: 4, Rank: ") == 4
+        assert 3 <= manager.logins() - before <= 9
+    finally:
+        down = call(
+            *MPIGEN,
+            "down",
+            "-o",
+            tmp_path / "mycluster/output",
+            "--context",
+            "alpha",
+            env=manager.env,
+        )
+        assert down.code == 0, down.err
