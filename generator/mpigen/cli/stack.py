@@ -71,9 +71,11 @@ def scale(
     _say_up(now)
     for group in rendered.groups:
         if wanted.get(group.name, group.replicas) != group.replicas:
+            # a group of none is no group: mpigen.yaml cannot ask for that
+            lasting = f", unless mpigen.yaml says replicas: {wanted[group.name]}"
             typer.echo(
                 f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
-                f"deploy goes back to that, unless mpigen.yaml says replicas: {wanted[group.name]}"
+                f"deploy goes back to that{lasting if wanted[group.name] else ''}"
             )
 
 

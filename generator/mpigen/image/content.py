@@ -42,7 +42,8 @@ def hash_context(artifacts: Artifacts, site: Path) -> str | None:
     """The sha256 of the context that scripts/build.sh gives to docker build.
 
     It covers paths, executable bits and bytes, without the files that Swarm delivers. `site` is the
-    folder that holds the sources. None if sources or private keys are missing here. Raises InputError if a file cannot be read.
+    folder that holds the sources. None if sources or private keys are missing here. Raises
+    InputError if a file cannot be read.
     """
     if artifacts.source is not None and not (site / artifacts.source).is_dir():
         return None

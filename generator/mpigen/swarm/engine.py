@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ class Engine:
             )
         raise ClusterError(
             f"the engine at {self.where.url} ({self.where.source}) is in no Swarm",
-            "docker swarm init makes one of it; mpigen lab up makes a Swarm on this machine.",
+            f"docker swarm init makes one of it; {_lab()}.",
         )
 
 
@@ -172,3 +172,15 @@ def is_closed_to_us(where: Endpoint) -> bool:
     """Whether the socket exists and this user may not use it."""
     socket = Path(where.url.removeprefix("unix://"))
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
+
+
+def _lab() -> str:
+    """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
+    found = []
+    if shutil.which("docker"):
+        with suppress(ClusterError):
+            listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
+            found = [name for name in listed.split() if name.startswith("mpigen-")]
+    if found:
+        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
+    return "mpigen lab up makes a Swarm on this machine"

@@ -1,5 +1,7 @@
 """Which hosts a job may use, and what is refused before Docker is asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpigen.errors import ClusterError, InputError
@@ -25,6 +27,19 @@ def test_more_ranks_than_slots_are_refused_with_what_there_is() -> None:
     assert "mpigen scale gpu=2" in error.value.hint
     with pytest.raises(InputError, match="the 6 slots that there are: cpu has 3 x 2"):
         hosts.refuse_too_many(job(7), TWO.choose(("cpu",)))
+
+
+def test_scaling_is_advised_only_where_swarm_would_not_refuse_it() -> None:
+    """`max_per_node` limits a group, a global group has one container a server."""
+    full = replace(TWO, most={"gpu": 1})
+    with pytest.raises(InputError) as error:
+        hosts.refuse_too_many(job(11), full)
+    assert "mpigen scale cpu=4;" in error.value.hint
+    with pytest.raises(InputError) as error:
+        hosts.refuse_too_many(job(11), replace(TWO, most={"gpu": 1, "cpu": 3}))
+    assert "mpigen scale" not in error.value.hint
+    assert "add servers, or share them: mpigen run -- --oversubscribe -n 11" in error.value.hint
+    assert full.choose(("gpu",)).most == full.most
 
 
 def test_a_cluster_without_a_slot_is_told() -> None:
