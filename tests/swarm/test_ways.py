@@ -291,7 +291,9 @@ def test_new_keys_as_secrets_take_one_deploy_and_no_build(cluster: Cluster) -> N
         done = call(*command, env=cluster.env)
         assert time.monotonic() - began < 15
         assert (done.code, done.out) == (3, "")
-        assert f"have other keys than {cluster.output}/keys, as after mpigen keys" in done.err
+        assert (
+            f"have other keys than {cluster.output}/keys, as after mpigen keys rotate" in done.err
+        )
         assert "eploy first" in done.err
     # batch jobs have the keys of the workers, from Swarm
     assert _mpigen(cluster, "run", "--detach", "--name", "old", "--", "true").code == 0
@@ -378,3 +380,74 @@ def test_the_way_from_bare_servers_to_a_job(
             env=manager.env,
         )
         assert down.code == 0, down.err
+
+
+def test_lab_load_brings_an_image_to_each_node(
+    the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+) -> None:
+    local = {"DOCKER_HOST": engine.local_endpoint().url}
+    try:
+        check("docker", "tag", "debian:trixie-slim", "loaded:1", env=local)
+        said = call(*MPIGEN, "lab", "load", "loaded:1", "--name", the_lab.name, env=local)
+        assert said.code == 0, said.err
+        for docker in the_lab_dockers:
+            assert check("docker", "images", "-q", "loaded:1", env=docker)
+    finally:
+        for docker in (local, *the_lab_dockers):
+            call("docker", "rmi", "loaded:1", env=docker)
+
+
+def test_what_is_pushed_is_run_next_only_if_it_is_a_program(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    data, program = tmp_path / "data.npy", tmp_path / "program"
+    data.write_bytes(b"\x93NUMPY")
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    done = _mpigen(cluster, "push", data)
+    assert (done.code, "next:" in done.out) == (0, False), done.out + done.err
+    assert _mpigen(cluster, "push", data, program).out.endswith("\nnext: mpigen run ./program\n")
+
+
+def test_what_scale_advises_can_be_done(cluster: Cluster) -> None:
+    """max_per_node lets the three nodes have no fourth worker, and generic resources are two."""
+    done = _mpigen(cluster, "run", "--workers", "worker", "-n", "4", "--", "hello")
+    assert done.code == 2
+    assert "mpigen scale" not in done.err
+    assert "add servers, or share them" in done.err
+    try:
+        done = _mpigen(cluster, "scale", "gpu=0")
+        assert done.code == 0, done.err
+        assert "says 2 of gpu: the next deploy goes back to that\n" in done.out
+    finally:
+        assert _mpigen(cluster, "scale", "gpu=2").code == 0
+
+
+def test_an_engine_in_no_swarm_leads_to_the_lab_that_is_up(
+    cluster: Cluster, the_lab: lab.Lab
+) -> None:
+    done = _mpigen(cluster, "deploy", DOCKER_HOST=engine.local_endpoint().url)
+    assert done.code == 3
+    assert "a lab is up: " in done.err and f"--context {the_lab.context}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("app: {source: app}\n", "app/Makefile has no target install: add one"),
+        (
+            "image: {base: 'registry.invalid/debian:trixie-slim'}\n",
+            "has no registry.invalid/debian:trixie-slim and could not pull it: mpigen lab base",
+        ),
+    ],
+    ids=["no target install", "no base image"],
+)
+def test_a_build_that_fails_says_what_to_do(extra: str, said: str, tmp_path: Path) -> None:
+    base.ensure(engine.local(), "debian:trixie-slim", print)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Makefile").write_text("all:\n\ttrue\n")
+    output = make_site(tmp_path, f"name: failing\n{extra}", program=False)
+    env = {"DOCKER_HOST": engine.local_endpoint().url}
+    done = call(*MPIGEN, "build", "-o", output, env=env, timeout=600)
+    assert done.code == 3, done.out
+    assert said in done.err
