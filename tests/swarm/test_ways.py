@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mpigen.lab import base, engine, lab
+from mpigen.swarm import engine as swarm_engine
 from tests.swarm import sshd
 from tests.swarm.conftest import NODES, ROOT, Cluster, Done, call, check, make_site
 
@@ -179,6 +181,20 @@ def test_every_verb_reaches_an_engine_behind_ssh_with_few_logins(
         assert done.out.count("Size: 5") == 5
     assert 1 <= manager.logins() - before <= 3
     assert not list(Path("/tmp").glob("mpigen-ssh-*/login")), "the login outlived the command"
+
+
+def test_many_connections_at_once_are_few_logins(
+    manager: sshd.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sshd takes ten sessions of a login, and turns the eleventh away."""
+    for name, value in manager.env.items():
+        monkeypatch.setenv(name, value)
+    before = manager.logins()
+    clients = [swarm_engine.reach("far").client for _ in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        names = list(pool.map(lambda client: client.info()["Name"], clients))
+    assert set(names) == {"node-1"}
+    assert 1 <= manager.logins() - before <= 4
 
 
 def test_an_ssh_that_ends_in_dial_stdio_is_all_that_is_asked_for(
