@@ -50,6 +50,12 @@ class Server:
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return {"PATH": path, "DOCKER_HOST": "", "DOCKER_CONFIG": str(self.folder)}
 
+    def held(self) -> int:
+        """How many logins are held open on this side now."""
+        listed = check("ps", "-ww", "-eo", "args").splitlines()
+        ours = [line for line in listed if f"ssh -F {self.folder}/ssh_config " in line]
+        return sum("ControlMaster=yes" in line for line in ours)
+
     def logins(self) -> int:
         """How many logins it has accepted so far."""
         return (self.folder / "log").read_text().count("Accepted publickey for")

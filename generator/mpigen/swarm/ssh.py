@@ -9,6 +9,8 @@ is the user's own ssh: its configuration, known hosts and agent count.
 
 import atexit
 import contextlib
+import fcntl
+import os
 import select
 import shlex
 import shutil
@@ -31,6 +33,7 @@ _OPTIONS = (
     *("-T", "-o", "ConnectTimeout=30", "-o", "RemoteCommand=none", "-o", "ControlPersist=no"),
     *("-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no"),
 )
+_PREFIX, _LOCK = "mpigen-ssh-", "lock"
 _PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 _tunnels: dict[str, "_Tunnel"] = {}
@@ -89,9 +92,13 @@ class _Tunnel:
 
     def _open(self) -> str:
         words(self.url)  # refuses a wrong URL before anything is made
+        _sweep()
         # the paths of sockets are short by law, and TMPDIR may be long
-        self._folder = Path(tempfile.mkdtemp(prefix="mpigen-ssh-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        self._lock = (self._folder / "new").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (self._folder / "new").rename(self._folder / _LOCK)
         self._logins.append(_Login(self.url, self._folder / "login-0"))
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(f"{self._folder}/docker.sock")
@@ -114,6 +121,16 @@ class _Tunnel:
         number = len(self._logins)
         self._logins.append(_Login(self.url, self._folder / f"login-{number}"))
         return self._logins[-1]
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed: nobody holds their locks any more."""
+    for lock in Path("/tmp").glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError):
+            if lock.parent.lstat().st_uid == os.getuid():
+                with lock.open() as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(lock.parent)
 
 
 class _Login:
