@@ -1,6 +1,7 @@
 """`mpigen run`, `mpigen shell` and `mpigen push`: work on the cluster from this machine."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -133,7 +134,9 @@ def push(
     names = ", ".join(file.name for file in files)
     typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
     typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
-    typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{files[0].name}")
+    # data is read by a program, and runs nowhere
+    if program := next((file.name for file in files if os.access(file, os.X_OK)), ""):
+        typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{program}")
 
 
 @contextlib.contextmanager

@@ -185,10 +185,20 @@ def _quote_hint(value: object) -> str:
     return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
+_GPUS = "GPUs are generic resources: workers take generic: {GPU: 1}; see docs/operating.md"
+_PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/operating.md"
+# What has no field of its own, although another field has a similar name.
+_ELSEWHERE = dict.fromkeys(("gpu", "gpus"), _GPUS) | dict.fromkeys(
+    ("http_proxy", "https_proxy", "no_proxy", "proxy", "proxies"), _PROXIES
+)
+
+
 def _suggestion(key: str, parent: KeyPath) -> str:
     """Suggest a fix for an unknown `key`: its section, the closest known key, or all keys."""
     known = list(_model(parent).model_fields)
     homes = [name for name in Config.model_fields if key in _model((name,)).model_fields]
+    if advice := _ELSEWHERE.get(key.lower()):
+        return advice
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if homes:
         return f"it belongs to {' or '.join(homes)}: is it indented right?"

@@ -72,7 +72,7 @@ class Workers(Section):
     generic: dict[ResourceName, Annotated[StrictInt, Field(ge=1)]] = Field(
         {},
         description="Generic resources that a container takes of its server, such as GPUs.",
-        examples=[{"NVIDIA-GPU": 1}],
+        examples=[{"GPU": 1}],
         json_schema_extra={"additionalProperties": False},
     )
     stack: StackKeys = Field(

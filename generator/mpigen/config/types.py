@@ -97,7 +97,7 @@ PythonPackage = Annotated[
 ]
 AptMirror = Annotated[
     StrictText,
-    # only http: apt verifies signatures itself, and https would need the site's CA in the image
+    BeforeValidator(values.plain_mirror),
     _matching(patterns.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
     patterns.mirror,
 ]
@@ -134,7 +134,7 @@ ServerName = Annotated[
 ]
 ResourceName = Annotated[
     StrictText,
-    _matching(patterns.RESOURCE, "is no name of a generic resource, as in NVIDIA-GPU"),
+    _matching(patterns.RESOURCE, "is no name of a generic resource, as in GPU"),
     patterns.resource,
 ]
 EngineVersion = Annotated[str, BeforeValidator(values.engine_version), patterns.engine_version]

@@ -101,6 +101,15 @@ def subnet(value: object) -> object:
     return network
 
 
+def plain_mirror(value: object) -> object:
+    if isinstance(value, str) and value.lower().startswith("https://"):
+        raise ValueError(
+            f"{value!r} needs certificates, which a base image does not have before its first "
+            "package: write http://, as apt checks the signatures of what it gets in any case"
+        )
+    return value
+
+
 def constraint(text: str) -> str:
     if not re.fullmatch(patterns.CONSTRAINT, text):
         raise ValueError(

@@ -86,9 +86,12 @@ def run(
     """Run a job to its end, remove its container, and return its exit code.
 
     See `attach.follow` for `events` (of `events.caught`), and `Ending` for `first`.
-    Raises InputError if the name is taken or a key is missing, ClusterError if Docker fails.
+    Raises InputError if the name is taken or a key is missing, ClusterError if Docker fails or the
+    workers have other keys.
     """
     engine, artifacts = deployment.engine, deployment.artifacts
+    if artifacts.delivery == "secret" and hosts.known:
+        _refuse_other_keys(deployment, next(iter(hosts.counts)))
     config = image_config(deployment, hosts.image, say)
     needs_key = artifacts.delivery == "secret"
     key = _key(artifacts, config) if needs_key else b""
@@ -154,6 +157,29 @@ def _create(
             ) from None
         raise
     return printed.split()[-1]
+
+
+def _refuse_other_keys(deployment: Deployment, group: str) -> None:
+    """Raise ClusterError if the workers' keys are not the folder's: they would refuse every login.
+
+    The name of a secret has a hash of the public half, and stack.yml has the name.
+    """
+    service = deployment.service(group)
+    with blame(f"asking for the service {service}"):
+        found = deployment.engine.client.api.inspect_service(service)  # type: ignore[no-untyped-call]
+    secrets = found["Spec"]["TaskTemplate"]["ContainerSpec"].get("Secrets") or ()
+    names = [
+        str(each["SecretName"]).removeprefix(f"{deployment.stack}_")
+        for each in secrets
+        if (each.get("File") or {}).get("Name") == USER_KEY_IN_IMAGE
+    ]
+    rendered = deployment.artifacts.stack_file.read_text("utf-8")
+    if any(name not in rendered for name in names):
+        raise ClusterError(
+            f"the workers of {deployment.stack} have other keys than "
+            f"{deployment.artifacts.folder / KEYS}, as after mpigen keys rotate",
+            "Deploy first, which needs no build: mpigen deploy",
+        )
 
 
 def _key(artifacts: Artifacts, config: dict[str, Any]) -> bytes:

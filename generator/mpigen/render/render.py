@@ -26,7 +26,8 @@ from mpigen.render.lint import check
 from mpigen.render.templates import Templates
 from mpigen.stackfile.merge import merge
 
-_UNCOMMENTABLE = (".json",)
+# No comment can be in JSON, nor in what sshd shows to people at a login.
+_UNCOMMENTABLE = (".json", "/motd", "/issue", "/issue.net", "/banner")
 # The start and end of a comment, by suffix; in all other files a comment starts with #.
 _COMMENTS = {"md": ("<!--", " -->"), "html": ("<!--", " -->"), "c": ("/*", " */")}
 # Written by mpigen itself, so no template may make them.

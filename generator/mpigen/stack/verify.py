@@ -9,7 +9,7 @@ from pathlib import Path
 from mpigen.artifacts.paths import VERIFY
 from mpigen.errors import CheckFailed, ClusterError, InputError
 from mpigen.stack import verify_report
-from mpigen.swarm import state
+from mpigen.swarm import engine, state
 from mpigen.swarm.deployment import Deployment
 
 # pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -48,8 +48,7 @@ def verify(
     environment = dict(os.environ)
     if stack:
         environment["STACK"] = stack
-    if context:
-        environment["DOCKER_CONTEXT"] = context
+    environment |= engine.variables(engine.endpoint(context), context)
     # neither a cache nor bytecode may be written into the reviewed folder
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     command += ["-p", verify_report.__name__]

@@ -1,9 +1,10 @@
 """The Docker engine that `docker` would talk to, and a client of it."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from docker.errors import DockerException
 from docker.tls import TLSConfig
 
 from mpigen.errors import ClusterError
-from mpigen.swarm import failures, processes
+from mpigen.swarm import failures, processes, ssh
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -29,6 +30,11 @@ class Endpoint:
     def is_local(self) -> bool:
         """Whether it is a unix socket. Labs need one: the engine must see the same folders."""
         return self.url.startswith("unix://")
+
+    @property
+    def is_ssh(self) -> bool:
+        """Whether it is behind a login by ssh."""
+        return self.url.startswith(ssh.SCHEME)
 
 
 @contextmanager
@@ -72,6 +78,8 @@ class Engine:
 
     def command(self, *words: str) -> list[str]:
         """The arguments of a `docker` command that talks to this engine."""
+        if self.where.is_ssh:
+            return ["docker", "--host", ssh.address(self.where.url), *words]
         return ["docker", *(["--context", self.context] if self.context else []), *words]
 
     def docker(self, *words: str) -> str:
@@ -84,8 +92,7 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make `docker` in a script talk to this engine."""
-        # DOCKER_HOST would win over the context
-        return {"DOCKER_CONTEXT": self.context, "DOCKER_HOST": ""} if self.context else {}
+        return variables(self.where, self.context)
 
     @property
     def is_manager(self) -> bool:
@@ -109,8 +116,16 @@ class Engine:
             )
         raise ClusterError(
             f"the engine at {self.where.url} ({self.where.source}) is in no Swarm",
-            "docker swarm init makes one of it; mpigen lab up makes a Swarm on this machine.",
+            f"docker swarm init makes one of it; {_lab()}.",
         )
+
+
+def variables(where: Endpoint, context: str | None) -> dict[str, str]:
+    """The variables that make `docker` in a child talk to an engine; `context` is --context."""
+    if where.is_ssh:
+        return {"DOCKER_HOST": ssh.address(where.url), "DOCKER_CONTEXT": ""}
+    # DOCKER_HOST would win over the context
+    return {"DOCKER_CONTEXT": context, "DOCKER_HOST": ""} if context else {}
 
 
 def reach(context: str | None = None) -> Engine:
@@ -138,10 +153,9 @@ def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
         tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
     with blame(f"no Docker engine answers at {where.url} ({where.source})", _next_step(where)):
         return docker.DockerClient(
-            base_url=where.url,
+            base_url=ssh.address(where.url) if where.is_ssh else where.url,
             tls=tls or False,
             timeout=int(timeout),
-            use_ssh_client=where.url.startswith("ssh://"),
         )
 
 
@@ -149,6 +163,10 @@ def _next_step(where: Endpoint) -> str:
     if is_closed_to_us(where):
         group = Path(where.url.removeprefix("unix://")).group()
         return f"Its socket is for the group {group}: sudo usermod -aG {group} $USER, then log in."
+    if where.is_ssh:
+        server, command = ssh.words(where.url)
+        login = shlex.join(word for word in server if word != "--")
+        return f"Try it by hand: ssh {login} {command[0]} version; {where.source} names it."
     if where.url == DEFAULT_URL:
         return "Start one: mpigen lab engine"
     return f"Start that engine, or point elsewhere: {where.source} names it."
@@ -158,3 +176,15 @@ def is_closed_to_us(where: Endpoint) -> bool:
     """Whether the socket exists and this user may not use it."""
     socket = Path(where.url.removeprefix("unix://"))
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
+
+
+def _lab() -> str:
+    """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
+    found = []
+    if shutil.which("docker"):
+        with suppress(ClusterError):
+            listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
+            found = [name for name in listed.split() if name.startswith("mpigen-")]
+    if found:
+        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
+    return "mpigen lab up makes a Swarm on this machine"

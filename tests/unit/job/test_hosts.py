@@ -29,6 +29,19 @@ def test_more_ranks_than_slots_are_refused_with_what_there_is() -> None:
         hosts.refuse_too_many(job(7), TWO.choose(("cpu",)))
 
 
+def test_scaling_is_advised_only_where_swarm_would_not_refuse_it() -> None:
+    """`max_per_node` limits a group, a global group has one container a server."""
+    full = replace(TWO, most={"gpu": 1})
+    with pytest.raises(InputError) as error:
+        hosts.refuse_too_many(job(11), full)
+    assert "mpigen scale cpu=4;" in error.value.hint
+    with pytest.raises(InputError) as error:
+        hosts.refuse_too_many(job(11), replace(TWO, most={"gpu": 1, "cpu": 3}))
+    assert "mpigen scale" not in error.value.hint
+    assert "add servers, or share them: mpigen run -- --oversubscribe -n 11" in error.value.hint
+    assert full.choose(("gpu",)).most == full.most
+
+
 def test_a_cluster_without_a_slot_is_told() -> None:
     none = Hosts("x", {"cpu": 0}, {"cpu": 2}, {}, True)
     with pytest.raises(ClusterError, match="there is no slot"):

@@ -43,6 +43,17 @@ if command -v ssh-keygen >/dev/null 2>&1 && public=$(ssh-keygen -y -P '' -f "$he
     echo "run.sh: with mpigen keys import DIR --force" >&2
     exit 2
 fi
+# what the workers hold, where a manager can be asked; its name has a hash of the public half
+theirs=$(docker service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}} {{end}}' \
+    "${stack}_"fast 2>/dev/null) || theirs=
+case " $theirs" in
+    *" ${stack}_user_key_d4227a97631c "*) ;;
+    *" ${stack}_user_key_"*)
+        echo "run.sh: the workers have other keys than $here/keys, as after mpigen keys rotate:" >&2
+        echo "run.sh: deploy first, with sh $here/scripts/deploy.sh" >&2
+        exit 3
+        ;;
+esac
 # give FOLDER TARGET MODE FILE...: files of a folder go into the container, for its user
 give() {
     from=$1 to=$2 mode=$3
