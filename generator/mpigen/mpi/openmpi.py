@@ -47,6 +47,9 @@ OPENMPI = Implementation(
                 "spml": "^ucx",
                 "scoll": "^ucc",
                 "atomic": "^ucx",
+                # docs/architecture.md: Files of all ranks are ROMIO's
+                "io_romio321_priority": "100",
+                "io_romio341_priority": "100",
                 # docs/architecture.md: Open MPI sends larger pieces
                 "btl_tcp_eager_limit": "131072",
                 "btl_vader_max_send_size": "131072",

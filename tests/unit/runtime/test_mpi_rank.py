@@ -130,3 +130,21 @@ def test_a_program_ends_with_its_mpi_rank(root: Root, carried: bool) -> None:
 def test_a_program_whose_mpi_rank_ended_before_it_began_does_not_begin(root: Root) -> None:
     done = root.load("mpi-rank", 'end_with(1); print "began";')
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_a_rank_of_several_programs_is_told_the_number_of_all(root: Root) -> None:
+    """Prterun sets PMIx's variables alone."""
+    with socket.create_server(("127.0.0.1", 0)) as mpirun:
+        job = f"127.0.0.1 {mpirun.getsockname()[1]} word 0 24"
+        env = {"OMPI_MPI_JOB": job, "PMIX_NAMESPACE": "x", "PMIX_RANK": "7"}
+        rank = subprocess.Popen(
+            [BIN / "mpi-rank", "sh", "-c", "echo $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE"],
+            env=root.env(**env),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = mpirun.accept()
+        assert connection.recv(64) == b"word x 7 24\n"
+        assert connection.recv(64) == b"x" + bytes([0, 0, 0, 1]) + b"0"
+        connection.close()
+        assert rank.communicate(timeout=30)[0] == "7 of 24\n"

@@ -99,6 +99,61 @@ def test_open_mpi_is_given_its_words_and_the_job(root: Root, options: tuple[str,
     assert done.returncode == 1
 
 
+# what prterun is given
+PRTERUN = """\
+#!/bin/sh
+printf '%s|' prterun "$@"
+set -- $OMPI_MPI_JOB
+echo "total $5 btl ${OMPI_MCA_btl-} pml ${OMPI_MCA_pml-}"
+"""
+
+
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_several_programs_are_run_by_prterun(root: Root, in_a_file: bool) -> None:
+    """The mpirun of Debian's Open MPI 5 crashes on them."""
+    start(root, "#!/bin/sh\nkill -SEGV $$\n").write("usr/bin/prterun", PRTERUN)
+    line = "-n 1 --mca btl tcp,self a : -np 20 --mca pml ob1 b x : -c 3 c"
+    words = line.split()
+    if in_a_file:
+        lines = line.replace(" : ", "\n")
+        words = ["--app", str(root.write("programs", f"# comment\n{lines}\n\n"))]
+    done = root.run("mpirun", *words, input="")
+    told = ("MCA_btl", "MCA_orte_set_default_slots", "MCA_pml", "MPI_JOB")
+    names = " ".join(f"-x OMPI_{name}" for name in told)
+    given = f"prterun {names} {line.replace(' : ', f' : {names} ')}".split()
+    assert done.stdout == "|".join([*given, "total 24 btl tcp,self pml ob1\n"])
+    # no rank was heard
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("words", ["a : -n 1 b", "-n 1 a : b", "-n x a : -n 1 b"])
+def test_several_programs_without_their_ranks_are_refused(root: Root, words: str) -> None:
+    start(root, SHOWS).write("usr/bin/prterun", PRTERUN)
+    done = root.run("mpirun", *words.split(), input="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "mpirun: of several programs each needs its number of ranks: -n N PROGRAM : -n N PROGRAM\n"
+    )
+
+
+def test_one_program_is_run_by_mpirun_itself(root: Root) -> None:
+    start(root, SHOWS).write("usr/bin/prterun", PRTERUN)
+    assert root.run("mpirun", "-n", "1", "a", input="").stdout.startswith(": -n 1 a\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "none none"), (("--hostfile", "x"), " "), (("--host", "a"), " "), (("-H", "a"), " ")],
+)
+def test_the_universe_has_no_cores_of_mpiruns_own_container(
+    root: Root, words: tuple[str, ...], told: str
+) -> None:
+    """It had 8 for 6 slots. Hosts without slots that a user names keep Open MPI's default."""
+    names = "OMPI_MCA_orte_set_default_slots", "PRTE_MCA_prte_set_default_slots"
+    start(root, f'#!/bin/sh\necho "{" ".join(f"${name}" for name in names)}"\n')
+    assert root.run("mpirun", *words, "prog", input="").stdout == f"{told}\n"
+
+
 def test_mpich_is_given_its_parameters_and_what_starts_a_rank(mpich: Root) -> None:
     mpich.write("run/mpi/mpich-params.conf", "# comment\nHYDRA_IFACE = eth1\n")
     done = start(mpich, SHOWS).run("mpirun", "-n", "2", "prog", input="")
