@@ -19,15 +19,16 @@ SINGLE_COPY = "@single_copy@"
 class ParamsFile:
     """A parameter file of an MPI, with lines `name = value`, and mpigen's parameters in it.
 
-    MPI reads it at `path`. A starting container writes the file in /run/mpi; if `path` is
-    elsewhere, it is a link to there in the image. `unbound` are additional parameters if
-    containers may share a node, and `flat` if mpirun starts every daemon itself.
+    MPI reads it at `path`, and at `also` in other versions. A starting container writes the file
+    in /run/mpi; paths elsewhere are links to there in the image. `unbound` are additional
+    parameters if containers may share a node, and `flat` if mpirun starts every daemon itself.
     """
 
     path: str
     params: dict[str, str]
     unbound: dict[str, str] = field(default_factory=dict)
     flat: dict[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -37,7 +38,12 @@ class ParamsFile:
     @property
     def linked(self) -> bool:
         """Whether `path` is a link to the file in /run/mpi."""
-        return not self.path.startswith("/run/mpi/")
+        return bool(self.links)
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The paths that are links to the file in /run/mpi."""
+        return tuple(path for path in (self.path, *self.also) if not path.startswith("/run/mpi/"))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ MPICH = Implementation(
                 # UCX, on which Debian builds MPICH.
                 "HYDRA_IFACE": INTERFACE,
                 "UCX_NET_DEVICES": INTERFACE,
+                # Of MPICH on libfabric.
+                "FI_TCP_IFACE": INTERFACE,
             },
         ),
     ),

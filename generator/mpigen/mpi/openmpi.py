@@ -37,10 +37,20 @@ OPENMPI = Implementation(
                 "orte_launch_agent": DAEMON,
                 "plm_rsh_agent": LOGIN,
                 # The overlay is plain TCP: probing for faster fabrics takes each rank a second at
-                # its start, and UCX would probe every interface.
+                # its start, and UCX, UCC and OFI would take any interface: one-sided communication
+                # by UCX gives wrong sums on Open MPI 4, and prints an error for each rank on 5.
                 "pml": "ob1",
-                "mtl": "^ofi,psm2",
-                "btl": "^openib,uct,ofi,usnic",
+                "mtl": "^ofi,psm,psm2,portals4",
+                "btl": "^openib,uct,ofi,usnic,portals4",
+                "osc": "^ucx,portals4",
+                "coll": "^hcoll,ucc,portals4",
+                # those of OpenSHMEM
+                "spml": "^ucx",
+                "scoll": "^ucc",
+                "atomic": "^ucx",
+                # docs/architecture.md: Files of all ranks are ROMIO's
+                "io_romio321_priority": "100",
+                "io_romio341_priority": "100",
                 # docs/architecture.md: Open MPI sends larger pieces
                 "btl_tcp_eager_limit": "131072",
                 "btl_vader_max_send_size": "131072",
@@ -55,7 +65,7 @@ OPENMPI = Implementation(
             flat={"plm_rsh_no_tree_spawn": "1"},
         ),
         ParamsFile(
-            # Read by PRRTE, the daemons of Open MPI 5.
+            # Read by PRRTE, the daemons of Open MPI 5; by that of Open MPI 6 in its own folder.
             "/etc/openmpi/prte-mca-params.conf",
             {
                 "prte_if_include": INTERFACE,
@@ -66,7 +76,12 @@ OPENMPI = Implementation(
                 # Each login takes 2 MiB while it lasts.
                 "plm_ssh_num_concurrent": "32",
                 **_KEEPALIVE,
+                # those names since PRRTE 4, that of Open MPI 6
+                "prte_keepalive_time": "10",
+                "prte_keepalive_intvl": "5",
+                "prte_keepalive_probes": "3",
             },
+            also=("/etc/prrte/prte-mca-params.conf",),
             unbound={"hwloc_default_binding_policy": "none"},
             flat={"plm_ssh_no_tree_spawn": "1"},
         ),
