@@ -50,11 +50,11 @@ class Server:
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return {"PATH": path, "DOCKER_HOST": "", "DOCKER_CONFIG": str(self.folder)}
 
-    def held(self) -> int:
-        """How many logins are held open on this side now."""
-        listed = check("ps", "-ww", "-eo", "args").splitlines()
+    def held(self) -> list[str]:
+        """The logins that are held open on this side now, by their commands."""
+        listed = check("ps", "-ww", "-eo", "pid,ppid,stat,args").splitlines()
         ours = [line for line in listed if f"ssh -F {self.folder}/ssh_config " in line]
-        return sum("ControlMaster=yes" in line for line in ours)
+        return [line for line in ours if "ControlMaster=yes" in line]
 
     def logins(self) -> int:
         """How many logins it has accepted so far."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
 
 from mpigen.errors import ClusterError
 from mpigen.swarm import failures, processes, ssh
@@ -152,11 +153,14 @@ def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
         pem = {part: str(where.tls / f"{part}.pem") for part in ("ca", "cert", "key")}
         tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
     with blame(f"no Docker engine answers at {where.url} ({where.source})", _next_step(where)):
-        return docker.DockerClient(
-            base_url=ssh.address(where.url) if where.is_ssh else where.url,
-            tls=tls or False,
-            timeout=int(timeout),
-        )
+        url = ssh.address(where.url) if where.is_ssh else where.url
+        client = docker.DockerClient(base_url=url, tls=tls or False, timeout=int(timeout))
+    if where.is_ssh:
+        # the SDK keeps a connection for each of 25 URLs, and over a socket ignores num_pools
+        # (docker-py 7.2); here each is a session of a login
+        adapter = UnixHTTPAdapter(f"http+{url}", int(timeout), pool_connections=ssh.KEPT)
+        client.api.mount("http+docker://", adapter)
+    return client
 
 
 def _next_step(where: Endpoint) -> str:

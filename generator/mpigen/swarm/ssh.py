@@ -24,6 +24,8 @@ from urllib.parse import unquote, urlsplit
 from mpigen.errors import ClusterError
 
 SCHEME = "ssh://"
+KEPT = 4
+"""Connections that a client may keep open for later requests."""
 _SESSIONS = 8
 """Connections of one login: sshd takes ten sessions (MaxSessions), one of which is the login's."""
 _SECONDS = 60.0
