@@ -137,6 +137,14 @@ def test_no_framework_of_open_mpi_takes_another_network(tmp_path: Path, mpigen: 
         assert components <= set(excluded[name]), name
 
 
+def test_files_of_all_ranks_are_romios(tmp_path: Path, mpigen: Mpigen) -> None:
+    """Where hosts share no storage, OMPIO hangs for ever as it opens one."""
+    output = _output(tmp_path, mpigen, "name: x\n")
+    said = (output / "rootfs/etc/mpi/openmpi-mca-params.conf").read_text().splitlines()
+    # more than OMPIO's priority, of Open MPI 4 and 5
+    assert {"io_romio321_priority = 100", "io_romio341_priority = 100"} < set(said)
+
+
 def test_the_daemons_of_open_mpi_6_find_their_parameters(tmp_path: Path, mpigen: Mpigen) -> None:
     """Without them every rank ran in the job's own container, and the job ended with 0."""
     output = _output(tmp_path, mpigen, "name: x\n")

@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tests.unit.runtime.conftest import BIN, MakeRoot, Root
 DEAF = """\
 #!{python}
 import os, socket, struct, sys, time
-address, port, word, _ = os.environ["OMPI_MPI_JOB"].split()
+address, port, word, *_ = os.environ["OMPI_MPI_JOB"].split()
 for number, status in enumerate(sys.argv[1:]):
     rank = socket.create_connection((address, int(port)))
     rank.sendall(f"{{word}} job {{number}} {{len(sys.argv) - 1}}\\n".encode())
@@ -380,7 +381,7 @@ def limited(soft: int, hard: int) -> Callable[[], None]:
 CROWD = """\
 #!{python}
 import os, resource, socket, sys, time
-address, port, word, _ = os.environ["OMPI_MPI_JOB"].split()
+address, port, word, *_ = os.environ["OMPI_MPI_JOB"].split()
 ranks = []
 for number in range(80):
     if not os.fork():
@@ -415,3 +416,74 @@ def test_more_ranks_than_files_that_may_be_open_end_the_job(root: Root) -> None:
         "allow the containers more with ulimits.nofile",
         line,
     )
+
+
+def job_of(root: Root, program: str, **env: str) -> "subprocess.Popen[str]":
+    """mpirun with two ranks of that shell program."""
+    file = root.write("program.sh", f"#!/bin/sh\n{program}\n")
+    ranks = RANKS.format(rank=BIN / "mpi-rank")
+    start(root, re.sub(r"sh -c .*(?= &$)", str(file), ranks, flags=re.M))
+    return subprocess.Popen(
+        [BIN / "mpirun", "0", "0"],
+        env=root.env(**env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+SAVES = """\
+trap 'sleep $PMIX_RANK; sleep 1; echo saved; exit 3' TERM
+echo up
+while :; do sleep 0.1; done"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_ranks_have_time_to_end(root: Root, number: signal.Signals) -> None:
+    """MPI ends all of them within a second or two, and at the first one's end."""
+    with job_of(root, SAVES, MPI_GRACE="20") as job:
+        assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
+        began = time.monotonic()
+        job.send_signal(number)
+        assert job.communicate(timeout=30)[0] == "saved\n" * 2
+    assert job.returncode == 128 + number
+    assert 2 <= time.monotonic() - began < 15
+
+
+def test_a_rank_that_does_not_end_in_its_time_is_ended(root: Root) -> None:
+    stubborn = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+    with job_of(root, stubborn, MPI_GRACE="2") as job:
+        assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
+        began = time.monotonic()
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(timeout=30) == 128 + signal.SIGTERM
+        assert 1 <= time.monotonic() - began < 15
+
+
+def test_a_second_signal_ends_the_time_of_the_ranks(root: Root) -> None:
+    stubborn = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+    with job_of(root, stubborn, MPI_GRACE="600") as job:
+        assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
+        job.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(timeout=30) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("name", ["USR1", "USR2"])
+def test_a_signal_of_the_users_reaches_every_rank_and_ends_nothing(root: Root, name: str) -> None:
+    program = f"trap 'echo got; exit 0' {name}; echo up; while :; do sleep 0.1; done"
+    with job_of(root, program) as job:
+        assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
+        job.send_signal(getattr(signal, f"SIG{name}"))
+        assert job.communicate(timeout=30)[0] == "got\n" * 2
+    assert job.returncode == 0
+
+
+def test_a_signal_of_the_users_that_comes_early_does_not_end_mpirun(root: Root) -> None:
+    with job_of(root, "echo up") as job:
+        root.write("bin/mpi-hostfile", "#!/bin/sh\nsleep 1\n")
+        time.sleep(0.5)
+        job.send_signal(signal.SIGUSR1)
+        # the ranks get it: as they begin, they may not be ready for it
+        assert job.wait(timeout=30) in (0, 128 + signal.SIGUSR1)
