@@ -23,7 +23,10 @@ param_values = one_line.filter(
 )
 # what JSON can say, and `environment` takes
 values = st.one_of(
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])), st.integers()
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"])).filter(
+        str.isprintable
+    ),
+    st.integers(1 - 2**63, 2**63 - 1),
 )
 
 

@@ -7,6 +7,8 @@ DOCKERIGNORE = ".dockerignore"
 ROOTFS = "rootfs"
 """The folder of the files that are copied to the image's root."""
 VERIFY = "verify"
+IGNORE = ".gitignore"
+ATTRIBUTES = ".gitattributes"
 
 BUILD_SCRIPT = "scripts/build.sh"
 DEPLOY_SCRIPT = "scripts/deploy.sh"

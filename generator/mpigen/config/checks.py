@@ -10,12 +10,14 @@ from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
+from mpigen.config.site_files import missing
 from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
 from mpigen.stackfile.schema import Part, problems
+from mpigen.untrusted.quoting import LONGEST, clip, shown
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
@@ -33,10 +35,8 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _mpi(config)
     yield from _stack(config)
     yield from _images(config, site)
-    if config.app and not (site / config.app.source).is_dir():
-        folder = site / config.app.source
-        message = f"there is no folder {folder}: the path starts from this file's folder"
-        yield Conflict((("app", "source"),), message)
+    if config.app and (why := missing(config.app.source, site, Path.is_dir, "folder")):
+        yield Conflict((("app", "source"),), why)
 
 
 def _images(config: Config, site: Path) -> Iterator[Conflict]:
@@ -48,11 +48,11 @@ def _images(config: Config, site: Path) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         own = add_variant(image.tag or f"{config.name}:latest", group.name)
         if group.packages and not re.fullmatch(IMAGE, own):
-            message = f"the image of its own would be {own}, which is no image reference"
+            name = clip(own, 2 * LONGEST)
+            message = f"the image of its own would be {name}, which is no image reference"
             yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
-    if image.ca and not (site / image.ca).is_file():
-        message = f"there is no file {site / image.ca}: the path starts from this file's folder"
-        yield Conflict((("image", "ca"),), message)
+    if image.ca and (why := missing(image.ca, site, Path.is_file, "file")):
+        yield Conflict((("image", "ca"),), why)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
@@ -89,7 +89,8 @@ def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Confli
 
 
 def _too_long(what: str, name: str) -> str:
-    return f"{what} would be {name}, {len(name)} characters: {NAME_LIMIT} is the most"
+    shortened = clip(name, 2 * LONGEST)
+    return f"{what} would be {shortened}, {len(name)} characters: {NAME_LIMIT} is the most"
 
 
 def _groups(config: Config) -> Iterator[Conflict]:
@@ -97,7 +98,7 @@ def _groups(config: Config) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         at: KeyPath = ("workers", index)
         if first.setdefault(group.name, index) != index:
-            message = f"workers[{first[group.name]}] is called {group.name!r} too: "
+            message = f"workers[{first[group.name]}] is called {shown(group.name)} too: "
             message += "give each group a name of its own"
             other: KeyPath = ("workers", first[group.name], "name")
             yield Conflict(((*at, "name"), at, other), message)

@@ -13,6 +13,7 @@ from mpigen.config.document import NOTHING_WRITTEN
 from mpigen.config.schema import schema_text
 from mpigen.config.values import to_label
 from mpigen.errors import InputError
+from mpigen.untrusted.places import refuse_leading_out
 
 Ci = Literal["github", "gitlab", "none"]
 
@@ -125,6 +126,7 @@ def write(files: Mapping[str, str], folder: Path) -> None:
     try:
         for path, text in files.items():
             target = folder / path
+            refuse_leading_out(target, folder)
             for parent in reversed([each for each in target.parents if not each.exists()]):
                 parent.mkdir()
                 made.append(parent)

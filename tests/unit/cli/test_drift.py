@@ -77,7 +77,13 @@ def test_a_mode_that_differs_beside_the_text_is_told(site: Path, mpigen: Mpigen)
     line = "  changed  output/scripts/run.sh (edited by hand, should be executable)"
     assert line in done.err.splitlines()
     (change,) = json.loads(mpigen("render", "--check", "--json").out)["changes"]
-    assert change == {"path": "scripts/run.sh", "kind": "changed", "edited": True, "mode": True}
+    assert change == {
+        "path": "scripts/run.sh",
+        "kind": "changed",
+        "edited": True,
+        "mode": True,
+        "endings": False,
+    }
 
 
 def test_a_check_waits_until_a_render_is_over(site: Path) -> None:
@@ -189,7 +195,7 @@ def test_a_machine_reads_the_same(site: Path, mpigen: Mpigen) -> None:
     report = json.loads(done.out)
     assert (done.code, report["fresh"]) == (1, False)
     assert report["changes"] == [
-        {"path": "README.md", "kind": "changed", "edited": True, "mode": False},
+        {"path": "README.md", "kind": "changed", "edited": True, "mode": False, "endings": False},
         {"path": "stack.yml", "kind": "missing", "edited": False, "mode": False},
     ]
     (site / "output/README.md").unlink()

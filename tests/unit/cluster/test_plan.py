@@ -52,7 +52,8 @@ def test_the_subnet_that_is_advised_is_the_smallest_that_fits(
 
 def test_what_no_subnet_holds_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no overlay is that large"):
-        sites.config(tmp_path, f"name: x\nworkers: [replicas: {2**23}]")
+        groups = "".join(f"- {{name: w{number}, replicas: 100000}}\n" for number in range(84))
+        sites.config(tmp_path, f"name: x\nworkers:\n{groups}")
 
 
 @pytest.mark.parametrize(
