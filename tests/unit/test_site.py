@@ -149,8 +149,8 @@ def test_the_build_script_hands_docker_what_was_said(
         check=True,
     )
     words = (site / "trace").read_text(encoding="utf-8").split("\0")
-    assert words[:5] == ["build", "--tag", tag, "--build-arg", "A=b c"]
-    assert words[6:] == ["main.c\n"]
+    assert words[:6] == ["build", "--force-rm", "--tag", tag, "--build-arg", "A=b c"]
+    assert words[7:] == ["main.c\n"]
     shutil.rmtree(site)
 
 

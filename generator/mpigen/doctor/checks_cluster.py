@@ -103,7 +103,7 @@ def look(facts: Facts) -> list[Finding]:
 
 def _slow(facts: Facts, names: Mapping[str, str], errors: Mapping[str, str]) -> list[Finding]:
     """What was slow, which is no fault, and may be all that is wrong."""
-    todo = "See the load of these servers; a job works, and starts late. Then again: mpigen doctor"
+    todo = "See the load of these servers, and wait longer for jobs; then again: mpigen doctor"
     late = names_by_text((names[id], errors[id]) for id in facts.late if id in names)
     found = [Finding("look", "unknown", f"{who}: slow, {why}", todo) for why, who in late.items()]
     hosts = {worker.address: worker.host for worker in facts.workers}

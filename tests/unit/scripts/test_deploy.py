@@ -58,15 +58,17 @@ def test_all_that_are_wanted_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "tasks"),
+    ("mode", "counts", "tasks"),
     [
-        ("x_worker 0/0\n", ""),
-        ("x_worker 0/0\n", "Ready 1 second ago\n"),
-        ("x_worker 1/1\n", "Running 5 seconds ago\nRejected 1 second ago\n"),
+        ("global", "x_worker 0/0\n", ""),
+        ("global", "x_worker 0/0\n", "Ready 1 second ago\n"),
+        ("global", "x_worker 1/1\n", "Running 5 seconds ago\nRejected 1 second ago\n"),
+        ("replicated", "x_worker 0/0\n", ""),
+        ("replicated", "x_other 1/1\n", ""),
     ],
 )
-def test_none_of_none_is_not_all(tmp_path: Path, counts: str, tasks: str) -> None:
-    done = deploy(tmp_path, "{mode: global, replicas: 3}", COUNTS=counts, TASKS=tasks)
+def test_none_of_none_is_not_all(tmp_path: Path, mode: str, counts: str, tasks: str) -> None:
+    done = deploy(tmp_path, f"{{mode: {mode}, replicas: 3}}", COUNTS=counts, TASKS=tasks)
     assert done.returncode == 3, done.stdout
     assert "not every worker is up after 3 s" in done.stderr
 

@@ -82,27 +82,22 @@ until said=$(deploy 2>&1); do
 done
 printf '%s\n' "$said"
 
-# every container of the service that Swarm wants is healthy, there is one at least, and it is not
-# in the middle of an update
-up() {
-    # a Swarm that chooses a leader answers nothing
-    state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "$1") || return 1
-    case $state in
-        "" | completed) ;;
-        *) return 1 ;;
-    esac
-    # of one on each server, Swarm's own number leaves out one that is about to be started again
-    tasks=$(docker service ps --filter desired-state=running --filter desired-state=ready \
-        --format '{{.CurrentState}}' "$1") || return 1
-    printf '%s\n' "$tasks" | awk '$1 == "Running" { n++ } END { exit !(n && n == NR) }'
-}
+# every service has all of its containers healthy, one at least, and is not in the middle of an
+# update
 settled() {
     # "NAME RUNNING/WANTED" of each service
     asked=
     counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
     asked=yes
     printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
-    up "${stack}_"worker || return 1
+    # a Swarm that chooses a leader answers nothing
+    state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"worker) || return 1
+    case $state in
+        "" | completed) ;;
+        *) return 1 ;;
+    esac
+    printf '%s\n' "$counts" | awk -v name="${stack}_"worker \
+        '$1 == name && $2 !~ /\/0$/ { there = 1 } END { exit !there }' || return 1
 }
 
 # Swarm takes a moment to begin with what it has accepted
