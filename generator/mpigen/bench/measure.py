@@ -11,7 +11,7 @@ from mpigen.bench import results
 from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
-from mpigen.job.attach import Events
+from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams

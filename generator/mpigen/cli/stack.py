@@ -52,29 +52,41 @@ def deploy(
 
 
 def scale(
-    sizes: list[str] = typer.Argument(help="GROUP=N, how many containers a group is to have."),
+    sizes: list[str] = typer.Argument(help="GROUP=N: the number of containers of a group."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
     wait: float = options.wait(120, "they are healthy"),
+    force: bool = typer.Option(
+        False, "--force", help="Remove containers even if that ends running jobs."
+    ),
 ) -> None:
-    """Give groups of workers more containers, or fewer, within what the subnet holds."""
+    """Give groups of workers more or fewer containers, within what the subnet holds."""
     from mpigen.stack import deploy as stacks
     from mpigen.swarm import state
 
     cluster = deployment(output, stack, context)
     rendered = cluster.artifacts
-    wanted = _sizes(sizes, rendered, state.deployed(cluster), len(cluster.nodes()))
+    groups = state.deployed(cluster)
+    wanted = _sizes(sizes, rendered, groups, len(cluster.nodes()))
+    if not force:
+        stacks.refuse_removal(cluster, groups, wanted)
     with following(_rows) as (say, see):
         say(f"scaling {', '.join(f'{group} to {count}' for group, count in wanted.items())}")
         now = stacks.scale(cluster, wanted, wait, say, see)
     _say_up(now)
     for group in rendered.groups:
-        if wanted.get(group.name, group.replicas) != group.replicas:
+        count = wanted.get(group.name, group.replicas)
+        if count != group.replicas:
+            # mpigen.yaml takes no 0
+            unless = f", unless mpigen.yaml says replicas: {count}" if count else ""
             typer.echo(
                 f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
-                f"deploy goes back to that, unless mpigen.yaml says replicas: {wanted[group.name]}"
+                f"deploy goes back to that{unless}"
             )
+    typer.echo(
+        "next: mpigen run -- hostname" if any(g.running for g in now) else "next: mpigen jobs"
+    )
 
 
 def down(

@@ -57,6 +57,8 @@ class Implementation:
     `session_folder`: the start of the path that daemons of several jobs share on a host, if any.
     `reserved_params`: parameters that only mpigen sets, most of them when a container starts.
     `programs`: files in the image's /usr/local/bin that this implementation needs, and no other.
+    `export`: mpirun's option that passes one variable to the ranks; empty if it passes all of them.
+    `options`: mpirun's options without dashes, and how many words follow each (see `words`).
     """
 
     name: str
@@ -74,3 +76,11 @@ class Implementation:
     session_folder: str = ""
     programs: tuple[str, ...] = ()
     naps: dict[str, str] = field(default_factory=dict)
+    export: str = ""
+    options: dict[str, int] = field(default_factory=dict)
+
+
+def words(none: str, one: str, two: str = "") -> dict[str, int]:
+    """A table of mpirun's options by the number of words that follow them."""
+    names = {count: text.split() for count, text in enumerate((none, one, two))}
+    return {name: count for count, found in names.items() for name in found}

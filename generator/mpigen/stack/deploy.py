@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from mpigen.artifacts.paths import DEPLOY_SCRIPT, DOWN_SCRIPT
-from mpigen.errors import ClusterError, InputError
+from mpigen.errors import CheckFailed, ClusterError, InputError
 from mpigen.job import listing
 from mpigen.notation.image_names import image_variable
 from mpigen.stack import preflight, watch
@@ -93,6 +93,20 @@ def deploy(
         "\n".join([f"{stack} is not up, {why}:", *reasons]),
         "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
     )
+
+
+def refuse_removal(
+    deployment: Deployment, groups: Sequence[LiveGroup], wanted: Mapping[str, int]
+) -> None:
+    """Raise CheckFailed if a group gets fewer containers while jobs run, which may use them."""
+    fewer = [each.name for each in groups if wanted.get(each.name, each.wanted) < each.wanted]
+    running = listing.running(deployment) if fewer else []
+    if running:
+        raise CheckFailed(
+            f"jobs run on {deployment.stack}, and fewer containers of {', '.join(fewer)} may end "
+            f"them: {', '.join(running)}",
+            "Wait for them, or cancel them (mpigen jobs), or scale with --force.",
+        )
 
 
 def scale(
@@ -180,5 +194,5 @@ def _remove_jobs(deployment: Deployment, say: Say) -> bool:
     found = listing.every(deployment)
     for job in found:
         say(f"{'forgetting' if job.over else 'ending'} the job {job.name}")
-        listing.cancel(deployment.engine, job)
+        listing.end(deployment.engine, job)
     return bool(found)

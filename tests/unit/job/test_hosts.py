@@ -12,7 +12,7 @@ TWO = Hosts(
 
 
 def job(ranks: int | None = None, groups: tuple[str, ...] = (), name: str = "j") -> spec.JobSpec:
-    return spec.mpirun(name, ("hello",), ranks, groups, (), (), None)
+    return spec.mpirun(name, ("hello",), ranks, groups, (), (), None, mpi="openmpi")
 
 
 def test_more_ranks_than_slots_are_refused_with_what_there_is() -> None:
