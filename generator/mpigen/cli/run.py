@@ -26,7 +26,7 @@ _MOUNT = typer.Option(
     help="A mount for the job's own container, where mpirun is, as in docker run --mount. "
     "Ranks run in the workers, whose mounts are in mpigen.yaml.",
 )
-_NAME = options.name("", "The job's name (default: the program's name and six random digits).")
+_NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
 
 def run(
