@@ -42,6 +42,7 @@ def run(
         0,
         "--grace",
         metavar="SECONDS",
+        show_default=False,
         help="Time for ranks between SIGTERM and SIGKILL when the job is ended "
         "(default: up to MPI, 0 to 2 s).",
     ),

@@ -52,7 +52,9 @@ def deploy(
 
 
 def scale(
-    sizes: list[str] = typer.Argument(help="GROUP=N: the number of containers of a group."),
+    sizes: list[str] = typer.Argument(
+        metavar="GROUP=N...", help="The number of containers of a group."
+    ),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,

@@ -45,11 +45,12 @@ MPICH = Implementation(
     options=words(
         none="genvnone genvall envnone envall v verbose info version print-all-exitcodes "
         "disable-x enable-x print-rank-map disable-auto-cleanup enable-auto-cleanup "
-        "disable-hostname-propagation enable-hostname-propagation skip-launch-node prepend-rank l",
+        "disable-hostname-propagation enable-hostname-propagation skip-launch-node prepend-rank l "
+        "pmi-port profile",
         one="f hosts host hostlist machinefile rankmap wdir wd path umask configfile genvlist "
         "envlist n np launcher bootstrap launcher-exec bootstrap-exec rmk topolib bind-to binding "
         "map-by membind demux errfile-pattern outfile-pattern gpus-per-proc iface localhost "
-        "nameserver order-nodes ppn prepend-pattern usize memory-alloc-kinds",
+        "nameserver order-nodes ppn prepend-pattern usize memory-alloc-kinds output-from",
         two="genv env",
     ),
 )

@@ -101,20 +101,22 @@ OPENMPI = Implementation(
     options=words(
         none="allow-run-as-root bind-to-core bind-to-none bind-to-socket bycore bynode byslot "
         "bysocket continuous d debug debug-daemons debug-daemons-file debug-devel "
-        "disable-recovery display-allocation display-comm display-comm-finalize "
-        "display-devel-allocation display-devel-map display-diffable-map display-map display-topo "
-        "do-not-launch do-not-resolve enable-recovery fwd-mpirun-port get-stack-traces "
-        "hetero-nodes leave-session-attached merge-stderr-to-stdout nolocal nooversubscribe novm "
-        "oversubscribe p pernode preload-binary q quiet report-bindings "
-        "report-child-jobs-separately s soft staged stop-on-exec tag-output timestamp-output tv "
-        "use-hwthread-cpus v verbose xml",
-        one="H N am amca app arch bind-to c cf cpu-list cpu-set cpus-per-proc cpus-per-rank "
-        "default-hostfile display dvm-uri file forward-signals host hostfile initial-errhandler "
-        "launch-agent machinefile map-by max-restarts max-vm-size n np npernode npersocket "
-        "ompi-server output output-directory output-filename output-proctable path personality "
-        "ppr prefix preload-files pset rank-by rankfile report-pid report-uri rf "
-        "runtime-options server-wait-time slot-list stdin stream-buffering timeout tune wd wdir "
-        "with-ft x xterm",
+        "disable-recovery display-allocation display-comm display-comm-finalize display- "
+        "devel-allocation display-devel-map display-diffable-map display-map display-topo "
+        "do-not-launch do-not-resolve enable-instant-on-support enable-recovery fwd- "
+        "mpirun-port get-stack-traces hetero-nodes index-argv-by-rank leave-session- "
+        "attached merge-stderr-to-stdout nolocal nooversubscribe noprefix novm "
+        "oversubscribe p pernode preload-binary q quiet report-bindings report-child- "
+        "jobs-separately report-state-on-timeout s set-cwd-to-session-dir soft staged "
+        "stop-on-exec tag-output timestamp-output tv use-hwthread-cpus use-regexp v "
+        "verbose xml",
+        one="H N am amca app arch bind-to c cartofile cf cpu-list cpu-set cpus-per-proc cpus- "
+        "per-rank default-hostfile display dvm-uri file forward-signals host hostfile "
+        "initial-errhandler launch-agent machinefile map-by max-restarts max-vm-size n np "
+        "npernode npersocket ompi-server output output-directory output-filename output- "
+        "proctable path personality ppr prefix preload-files pset rank-by rankfile "
+        "report-events report-pid report-uri rf runtime-options server-wait-time slot- "
+        "list stdin stream-buffering timeout tune wd wdir with-ft x xml-file xterm",
         two="gmca gomca gpmixmca gprtemca mca omca pmixmca prtemca",
     ),
 )
