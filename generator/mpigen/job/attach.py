@@ -175,8 +175,9 @@ class _Following:
         """Take the next step of ESCALATION. Raises ClusterError after the last one."""
         if self._stopped is None:
             self._stopped = stop_code(event, left)
-        # a container that is still starting may miss a signal, and has no ranks yet
-        young = time.monotonic() - self._began < 1
+        # a container that is still starting may miss a signal, and has hardly any ranks yet; but a
+        # job that asks for a grace has it from its first moment on
+        young = time.monotonic() - self._began < 1 and self._ending.patience <= PATIENCE
         self._step = "SIGKILL" if young else next_step(self._step, hurry=event is not None)
         if self._step is None:
             raise _left_behind(self._engine, self._container)

@@ -32,7 +32,9 @@ from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
 # A container that waits for its key, and ends if none comes: then --rm removes it.
+# What is for the ranks does not end it.
 _AWAIT_KEY = f"""\
+trap '' USR1 USR2
 tries=600
 until [ -r {USER_KEY_IN_IMAGE} ] && [ -e {USER_KEY_IN_IMAGE}.pub ]; do
     tries=$((tries - 1))

@@ -64,7 +64,8 @@ give() {
 # A container of one's own gets no Swarm secrets. It gets its key once it runs, and waits for it: if this
 # script is killed, the container ends, and docker removes it, and the key with it.
 # shellcheck disable=SC2016 # the container's sh expands it
-await_key='tries=600
+await_key='trap "" USR1 USR2
+tries=600
 until [ -r /etc/mpi/id_ed25519 ] && [ -e /etc/mpi/id_ed25519.pub ]; do
     tries=$((tries - 1))
     if [ $tries -eq 0 ]; then
