@@ -114,3 +114,19 @@ def test_as_many_files_may_be_open_as_are_allowed(
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),
     )
     assert done.stdout.split() == [str(given), str(hard)], done.stderr
+
+
+@pytest.mark.parametrize(("command", "ignored"), [("mpirun", True), ("other", False)])
+def test_a_signal_of_the_users_does_not_end_a_job_that_begins(
+    root: Root, command: str, ignored: bool
+) -> None:
+    """Only mpirun takes over what is ignored until then."""
+    prepared(root).write(f"bin/{command}", "#!/bin/sh\ngrep SigIgn /proc/self/status\n")
+    done = root.run("mpi-entrypoint", command, env={"ALONE": ""})
+    bits = 1 << 9 | 1 << 11  # SIGUSR1, SIGUSR2
+    assert (int(done.stdout.split()[1], 16) & bits == bits) == ignored
+    # and it does not end the container's first process itself
+    root.write("bin/ip", f"#!/bin/sh\nkill -USR1 $PPID; kill -USR2 $PPID\n{IP}")
+    assert (
+        root.run("mpi-entrypoint", "sh", "-c", "echo begun", env={"ALONE": ""}).stdout == "begun\n"
+    )

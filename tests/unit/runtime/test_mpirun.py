@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -451,18 +452,23 @@ def test_ranks_have_time_to_end(root: Root, number: signal.Signals) -> None:
 
 
 def test_a_rank_that_does_not_end_in_its_time_is_ended(root: Root) -> None:
-    stubborn = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+    stubborn = f"echo $$ >> {root.folder}/pids; trap '' TERM; echo up; while :; do sleep 0.1; done"
     with job_of(root, stubborn, MPI_GRACE="2") as job:
         assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
         began = time.monotonic()
         job.send_signal(signal.SIGTERM)
         assert job.wait(timeout=30) == 128 + signal.SIGTERM
         assert 1 <= time.monotonic() - began < 15
+    # mpi-rank ends a program that neither ends nor says anything, once mpirun is gone
+    deadline = time.monotonic() + 20
+    while any(Path("/proc", line).exists() for line in root.read("pids").split()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_a_second_signal_ends_the_time_of_the_ranks(root: Root) -> None:
     stubborn = "trap '' TERM; echo up; while :; do sleep 0.1; done"
-    with job_of(root, stubborn, MPI_GRACE="600") as job:
+    with job_of(root, stubborn, MPI_GRACE="20") as job:
         assert job.stdout and [job.stdout.readline() for _ in range(2)] == ["up\n"] * 2
         job.send_signal(signal.SIGTERM)
         time.sleep(1)
