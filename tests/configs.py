@@ -119,7 +119,7 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "mpi": some(
             params=st.dictionaries(
                 st.from_regex(r"x_[a-z0-9_]{0,20}", fullmatch=True),
-                st.one_of(param_values, st.integers(), st.booleans()),
+                st.one_of(param_values, st.integers(-(2**63) + 1, 2**63 - 1), st.booleans()),
                 max_size=3,
             )
         ),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.figures import figure
@@ -94,6 +94,8 @@ def _examples(number: int, minutes: float) -> settings:
         deadline=None,
         database=None,
         derandomize=not minutes,
+        # making a failure smaller takes minutes
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
 

@@ -79,9 +79,6 @@ def test_an_environment_reaches_every_rank_of_every_program(cluster: Cluster) ->
 def test_a_signal_for_the_ranks_reaches_all_of_them(
     cluster: Cluster, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
-    if cluster.name == KINDS["mpich"]["NAME"] and number == signal.SIGUSR2:
-        reason = "Hydra passes on SIGUSR1 alone, and ends with SIGUSR2: mpirun has to do it"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     name = number.name.removeprefix("SIG")
     program = f"trap 'echo got {name}; exit 0' {name}; echo up; while :; do sleep 0.2; done"
     with started(cluster, "--", "sh", "-c", program) as job:

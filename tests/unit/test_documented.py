@@ -15,6 +15,7 @@ _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 # the test that runs a line, by the document and the line
 _README = "tests/swarm/test_readme.py"
 _WAYS = "tests/swarm/test_ways.py"
+_JOBS = "tests/swarm/test_job_control.py"
 _HERE = "tests/unit/test_documented.py"
 RUN = {
     ("README.md", "make demo"): f"{_README}::test_the_demo_ends_with_every_rank_and_leaves_nothing",
@@ -64,6 +65,18 @@ RUN = {
             "mpigen doctor --context alpha",
             "mpigen deploy --context alpha",
             "mpigen run --context alpha -- hello",
+        )
+    },
+    ("docs/operating.md", "mpigen run --detach --name heat -- --map-by node ./heat"): (
+        "tests/unit/job/test_spec.py::test_a_job_is_called_after_its_program"
+    ),
+    **{
+        ("docs/operating.md", line): f"{_JOBS}::{test}"
+        for line, test in (
+            ("mpigen logs heat --follow", "test_following_the_tail_tells_all_that_comes_once"),
+            ("mpigen wait heat nightly", "test_several_jobs_are_awaited_at_once"),
+            ("mpigen jobs --remove heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
+            ("mpigen cancel heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
         )
     },
     ("docs/operating.md", "mpigen bench"): (
