@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,41 +10,31 @@ from typing import TYPE_CHECKING
 import typer
 
 from mpigen.cli import options, show
-from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
-from mpigen.cli.progress import say
+from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 
 if TYPE_CHECKING:
     from mpigen.job.listing import Job
-    from mpigen.swarm.deployment import Deployment
 
-_JOB = typer.Argument(metavar="JOB", help="The job's name, as in mpigen jobs.")
-_JOBS = typer.Argument(metavar="JOB...", help="Names of jobs, as in mpigen jobs.")
+_JOB = typer.Argument(metavar="JOB", help="The job's name, as mpigen jobs has it.")
 
 
 def jobs(
     as_json: bool = JSON_FOR_TABLE,
-    remove: list[str] = typer.Option(
-        [], "--remove", metavar="JOB", help="Remove this finished job and its log. May be repeated."
-    ),
-    clear: bool = typer.Option(False, "--clear", help="Remove all finished jobs and their logs."),
+    clear: bool = typer.Option(False, "--clear", help="Forget the batch jobs that are over."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
     """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
 
-    A batch job that has ended, or was cancelled, stays with its log until it is removed.
+    A batch job that is over stays until it is cancelled, or cleared.
     """
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
-    if clear or remove:
-        known = listing.every(cluster)
-        chosen = _found(cluster, remove)
-        chosen += [job for job in known if clear and job.over and job not in chosen]
-        listing.remove(cluster, chosen)
-        for job in chosen:
-            typer.echo(f"removed {job.name}")
+    if clear:
+        for name in listing.clear(cluster):
+            typer.echo(f"forgot {name}")
         return
     found = listing.every(cluster)
     if as_json:
@@ -55,7 +44,7 @@ def jobs(
     if not cluster.engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
     for each in listing.foreign(cluster, found):
-        show.note(f"{each} may be a job too; only its own engine can list it")
+        show.note(f"{each} may be a job too, which only its own engine can tell")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
@@ -68,88 +57,55 @@ def jobs(
 
 def logs(
     name: str = _JOB,
-    follow: bool = typer.Option(False, "--follow", "-f", help="Follow until the job has ended."),
-    tail: str = typer.Option("all", "--tail", help="Number of lines to print from the end."),
-    since: str = typer.Option(
-        "", "--since", help="Print lines since 2026-11-30T08:00:00Z, or for the last 10m."
-    ),
-    timestamps: bool = typer.Option(
-        False, "--timestamps", "-t", help="Begin each line with its time."
-    ),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the job has ended."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Print the output of a batch job, with standard output and standard error separate."""
-    from mpigen.job import excerpt, listing
+    """Print what a batch job has printed, standard output and error apart."""
+    from mpigen.job import listing
     from mpigen.job import logs as copying
 
-    wanted = excerpt.parse(tail, since, timestamps, datetime.now(UTC).timestamp())
     cluster = deployment(output, stack, context)
     job = listing.find(cluster, name)
     # a reader such as head closes the pipe
     with contextlib.suppress(BrokenPipeError):
-        copying.copy(cluster.engine, job, wanted, follow, say)
+        copying.copy(cluster.engine, job, follow, lambda line: typer.echo(line, err=True))
 
 
 def wait(
-    names: list[str] = _JOBS,
-    timeout: str = options.timeout("Wait for 90s, 10m or 2h at most; exit code 124 after that."),
-    as_json: bool = JSON,
+    name: str = _JOB,
+    timeout: str = options.timeout("Wait 90s, 10m, 2h at most: code 124."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Wait until jobs have ended, and print the exit code of each.
-
-    Exits with the first exit code that is not 0, in the order of the names.
-    """
-    from mpigen.job import spec, waiting
+    """Wait until a job has ended, and exit with its exit code."""
+    from mpigen.job import attach, listing, spec
 
     limit = spec.seconds(timeout) if timeout else None
     cluster = deployment(output, stack, context)
-    found = _found(cluster, names)
-    done = {}
-    for each in waiting.every(cluster.engine, found, limit):
-        done[each.name] = each
-        if each.reason:
-            typer.echo(f"{each.name}: {each.reason}", err=True)
-        if not as_json:
-            typer.echo(f"{each.name} {each.exit_code}")
-    in_order = [done[job.name] for job in found]
-    if as_json:
-        typer.echo(json.dumps([asdict(each) for each in in_order], indent=2))
-    raise typer.Exit(waiting.first_failure(in_order))
+    code = listing.wait(cluster.engine, listing.find(cluster, name), limit)
+    if code is None:
+        typer.echo(f"the job {name} still runs after {timeout}", err=True)
+        raise typer.Exit(attach.TIMED_OUT)
+    raise typer.Exit(code)
 
 
 def cancel(
-    names: list[str] = _JOBS,
+    names: list[str] = typer.Argument(metavar="JOB...", help="Names, as mpigen jobs has them."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """End jobs on all of their hosts.
-
-    A batch job stays in mpigen jobs, with its log, until it is removed.
-    """
+    """End jobs on all of their hosts, and forget them."""
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
-    kept = []
-    for job in _found(cluster, names):
+    found = [listing.find(cluster, name) for name in names]
+    for job in found:
         listing.cancel(cluster.engine, job)
-        typer.echo(f"{job.name} was over: {job.state}" if job.over else f"ended {job.name}")
-        kept += [job.name] if job.kind == "batch" else []
-    if kept:
-        removals = " ".join(f"--remove {name}" for name in kept)
-        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
-
-
-def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
-    """The jobs of these names, each once, in this order. Raises InputError with all unknown."""
-    from mpigen.job import listing
-
-    return listing.find_all(cluster, tuple(dict.fromkeys(names)))
+        typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
 
 
 def _row(job: "Job") -> tuple[str, ...]:
@@ -157,8 +113,8 @@ def _row(job: "Job") -> tuple[str, ...]:
         job.name,
         job.state,
         "-" if job.exit_code is None else str(job.exit_code),
-        str(job.ranks or "-"),
-        str(job.hosts or "-"),
+        str(job.ranks),
+        str(job.hosts),
         _age((datetime.now(UTC) - job.created).total_seconds()),
         job.kind,
         job.node or "-",

@@ -27,10 +27,7 @@ SLOTS = {
 
 def docker(*arguments: str) -> str:
     """What a docker command prints; the check fails with docker's own words if it fails."""
-    try:
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
-    except subprocess.TimeoutExpired:
-        pytest.fail(f"docker {shlex.join(arguments)}: slow: no answer within 120 s", pytrace=False)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"docker {shlex.join(arguments)}: {done.stderr.strip()}"
     return done.stdout.strip()
 
@@ -82,14 +79,12 @@ class ContainerBackend(BaseBackend):
         line = self.get_command(command, *args)
         # ssh hands its words to a shell: the same line must be one word more
         words += [line] if self.prefix[0] == "ssh" else ["/bin/sh", "-c", line]
-        for _ in range(3):
-            try:
-                done = subprocess.run(words, capture_output=True, timeout=180)
-            except subprocess.TimeoutExpired:
-                pytest.fail(f"{line}: slow: no answer within 180 s", pytrace=False)
+        done = subprocess.run(words, capture_output=True, timeout=180)
+        for _ in range(2):
             # a busy engine sometimes fails to begin an exec: the command has not run, so ask again
             if done.returncode != 126 or b"OCI runtime exec failed" not in done.stdout + done.stderr:
                 break
+            done = subprocess.run(words, capture_output=True, timeout=180)
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
 
 
@@ -120,9 +115,7 @@ def launcher() -> "Host":
 
 @pytest.fixture(scope="session")
 def tasks() -> list[Task]:
-    found = swarm_tasks()
-    assert found, "Swarm runs no task of this stack: nothing can be checked"
-    return found
+    return swarm_tasks()
 
 
 @pytest.fixture(scope="session")

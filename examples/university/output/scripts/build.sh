@@ -12,9 +12,7 @@ if [ ! -d "$source" ]; then
     exit 2
 fi
 
-# the context: the rendered files and the program's sources, with the modes that the image gets; nobody
-# else can look into it once the private keys are there
-umask 077
+# the context: the rendered files and the program's sources, with the modes that the image gets
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 trap 'exit 130' INT
@@ -22,7 +20,5 @@ trap 'exit 143' TERM
 cp -R "$here/Dockerfile" "$here/.dockerignore" "$here/rootfs" "$context/"
 cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
-chmod 700 "$context"
 
-# the classic builder keeps the container of a step that fails, unless it is told
-docker build --force-rm --tag physics:latest "$@" "$context"
+docker build --tag physics:latest "$@" "$context"
