@@ -3,15 +3,18 @@
 import functools
 from pathlib import Path
 
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from mpigen import site
 from mpigen.artifacts.manifest import File
 from mpigen.cluster.model import Cluster
 from mpigen.cluster.plan import plan
 from mpigen.config.load import load
 from mpigen.config.models import Config
 from mpigen.config.schema import json_schema
+from mpigen.errors import InputError
 from mpigen.keys.pair import PublicKeys
 from mpigen.render.render import render
 from mpigen.render.templates import Templates
@@ -55,3 +58,16 @@ def template(folder: Path, name: str, text: str) -> None:
     path = folder / "templates" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def rendered(folder: Path, text: str) -> site.Rendered:
+    """What `mpigen render` would write for a site in `folder` whose mpigen.yaml is `text`."""
+    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
+    return site.render_site(site.at([folder / "mpigen.yaml"], None))
+
+
+def refusal(folder: Path, text: str) -> list[str]:
+    """The lines of the error with which the site is refused, without the file's path."""
+    with pytest.raises(InputError) as caught:
+        rendered(folder, text)
+    return caught.value.message.replace(f"{folder}/mpigen.yaml:", "").splitlines()

@@ -5,23 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen import site
-from mpigen.errors import InputError
 from mpigen.stackfile.schema import problems
 from tests import sites
 
 ROOT = Path(__file__).parents[3]
-
-
-def rendered(folder: Path, text: str) -> site.Rendered:
-    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
-    return site.render_site(site.at([folder / "mpigen.yaml"], None))
-
-
-def refusal(folder: Path, text: str) -> list[str]:
-    with pytest.raises(InputError) as caught:
-        rendered(folder, text)
-    return caught.value.message.replace(f"{folder}/mpigen.yaml:", "").splitlines()
 
 
 @pytest.mark.parametrize(
@@ -47,27 +34,27 @@ def refusal(folder: Path, text: str) -> list[str]:
 def test_what_security_or_mpi_need_is_not_undone_silently(
     tmp_path: Path, keys: str, names: str
 ) -> None:
-    (warning,) = rendered(tmp_path, f"name: x\nworkers: [{{stack: {{{keys}}}}}]\n").warnings
+    (warning,) = sites.rendered(tmp_path, f"name: x\nworkers: [{{stack: {{{keys}}}}}]\n").warnings
     assert warning.startswith(f"stack.yml: {names}; ")
 
 
 def test_the_network_and_a_replaced_file_are_watched_too(tmp_path: Path) -> None:
     text = "name: x\nnetwork: {stack: {attachable: false, driver: bridge}}\n"
-    assert [warning.split("; ")[0] for warning in rendered(tmp_path, text).warnings] == [
+    assert [warning.split("; ")[0] for warning in sites.rendered(tmp_path, text).warnings] == [
         "stack.yml: networks.mpi.driver is 'bridge'",
         "stack.yml: networks.mpi.attachable is False",
     ]
     sites.template(tmp_path, "stack.yml.j2", 'version: "3.8"\nservices: {other: {image: x}}\n')
-    warnings = rendered(tmp_path, "name: x\n").warnings
+    warnings = sites.rendered(tmp_path, "name: x\n").warnings
     assert "stack.yml: services.worker is gone: jobs wait for its 2 containers" in warnings
 
 
 def test_a_replaced_file_that_docker_would_refuse_is_refused(tmp_path: Path) -> None:
     sites.template(tmp_path, "stack.yml.j2", "services: {worker: {imag: x}}\n")
-    (line,) = refusal(tmp_path, "name: x\n")
+    (line,) = sites.refusal(tmp_path, "name: x\n")
     assert line.startswith("templates/stack.yml.j2 gives a stack.yml with services.worker.imag: ")
     assert line.endswith("did you mean image?")
-    (line,) = refusal(tmp_path, "name: x\nnetwork: {stack: {internal: true}}\n")
+    (line,) = sites.refusal(tmp_path, "name: x\nnetwork: {stack: {internal: true}}\n")
     assert line == "network.stack: the site's own stack.yml has no networks.mpi"
 
 

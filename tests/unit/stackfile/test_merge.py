@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from mpigen import site
 from mpigen.errors import InputError
 from mpigen.stackfile.merge import Addition, merge
-
-
-def rendered(folder: Path, text: str) -> site.Rendered:
-    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
-    return site.render_site(site.at([folder / "mpigen.yaml"], None))
+from tests import sites
 
 
 def stack(folder: Path, text: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load(rendered(folder, text).files["stack.yml"].text)
+    parsed: dict[str, Any] = yaml.safe_load(sites.rendered(folder, text).files["stack.yml"].text)
     return parsed
 
 
@@ -43,13 +38,13 @@ stack:
     assert service["deploy"]["endpoint_mode"] == "dnsrr"
     assert parsed["networks"]["mpi"]["internal"] is True
     assert parsed["volumes"]["scratch"]["driver_opts"]["o"] == "addr=10.0.0.1"
-    assert rendered(tmp_path, text).warnings == ()
+    assert sites.rendered(tmp_path, text).warnings == ()
 
 
 def test_comments_and_all_that_is_not_touched_stay(tmp_path: Path) -> None:
-    plain = rendered(tmp_path, "name: x\n").files["stack.yml"].text
+    plain = sites.rendered(tmp_path, "name: x\n").files["stack.yml"].text
     text = "name: x\nworkers: [{stack: {stop_signal: SIGTERM}}]\n"
-    merged = rendered(tmp_path, text).files["stack.yml"].text
+    merged = sites.rendered(tmp_path, text).files["stack.yml"].text
     lines = [line.strip().replace('"', "") for line in plain.splitlines() if line.strip()]
     kept = [line.strip().replace('"', "") for line in merged.splitlines() if line.strip()]
     kept.remove("stop_signal: SIGTERM")

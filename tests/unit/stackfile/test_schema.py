@@ -4,20 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mpigen import site
-from mpigen.errors import InputError
 from mpigen.stackfile.schema import Part, problems
-
-
-def rendered(folder: Path, text: str) -> site.Rendered:
-    (folder / "mpigen.yaml").write_text(text, encoding="utf-8")
-    return site.render_site(site.at([folder / "mpigen.yaml"], None))
-
-
-def refusal(folder: Path, text: str) -> list[str]:
-    with pytest.raises(InputError) as caught:
-        rendered(folder, text)
-    return caught.value.message.replace(f"{folder}/mpigen.yaml:", "").splitlines()
+from tests import sites
 
 
 @pytest.mark.parametrize(
@@ -38,7 +26,7 @@ def refusal(folder: Path, text: str) -> list[str]:
 def test_what_docker_would_refuse_is_refused_at_its_place(
     tmp_path: Path, keys: str, place: str, message: str
 ) -> None:
-    (line,) = refusal(tmp_path, f"name: x\nworkers:\n-   stack: {{ {keys} }}\n")
+    (line,) = sites.refusal(tmp_path, f"name: x\nworkers:\n-   stack: {{ {keys} }}\n")
     column, at = place.split(": ")
     dot = "." if at else ""
     assert line.startswith(f"3:{column}: workers[0].stack{dot}{at}: ")
@@ -49,7 +37,7 @@ def test_all_problems_of_all_parts_come_at_once(tmp_path: Path) -> None:
     text = (
         "name: x\nstack: {serices: {}}\nnetwork: {stack: {attachible: no}}\nworkers: [{slots: 0}]\n"
     )
-    assert [line.split(": ")[1] for line in refusal(tmp_path, text)] == [
+    assert [line.split(": ")[1] for line in sites.refusal(tmp_path, text)] == [
         "stack.serices",
         "network.stack.attachible",
         "workers[0].slots",
