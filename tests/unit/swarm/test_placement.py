@@ -10,13 +10,8 @@ from tests.conftest import Mpigen
 
 
 @pytest.fixture
-def site(tmp_path: Path, mpigen: Mpigen) -> Path:
-    """A rendered site with a program, and its private keys."""
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/hello.c").write_text("int main(void) { return 0; }\n")
-    (tmp_path / "mpigen.yaml").write_text("name: x\napp: {source: app}\n")
-    assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
-    return tmp_path
+def site(site_with_program: Path) -> Path:
+    return site_with_program
 
 
 def test_what_the_groups_ask_of_their_nodes(site: Path, mpigen: Mpigen) -> None:
