@@ -8,7 +8,7 @@ BESIDE := --numprocesses 2 --dist loadfile
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes libperl-critic-perl
 # the Perl programs of the image, as they ship
-PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates --exclude='*.j2')
+PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates generator --exclude='*.j2')
 
 .PHONY: help setup demo test test-faults test-matrix test-sample lint perlcritic unit swarm bench clean
 
@@ -34,7 +34,7 @@ test: setup ## lint, unit, golden and real-Swarm tests
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/swarm
+	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/fuzz tests/swarm
 
 test-faults: setup ## what takes longer: lost containers and nodes, many jobs, what ails a cluster
 	@$(BIN)/mpigen lab engine
@@ -73,7 +73,7 @@ perlcritic: # Debian's package: there is none for pip
 	  echo "perlcritic is missing: on Debian and Ubuntu, sudo apt-get install libperl-critic-perl" >&2; exit 2; }
 
 unit: setup ## the tests that need no Docker
-	@$(BIN)/pytest tests/unit tests/golden
+	@$(BIN)/pytest tests/unit tests/golden tests/fuzz
 
 swarm: setup ## the tests on a real Swarm
 	@$(BIN)/pytest -m 'not long' tests/swarm

@@ -23,7 +23,10 @@ param_values = one_line.filter(
 )
 # what JSON can say, and `environment` takes
 values = st.one_of(
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])), st.integers()
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"])).filter(
+        str.isprintable
+    ),
+    st.integers(1 - 2**63, 2**63 - 1),
 )
 
 
@@ -116,7 +119,7 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "mpi": some(
             params=st.dictionaries(
                 st.from_regex(r"x_[a-z0-9_]{0,20}", fullmatch=True),
-                st.one_of(param_values, st.integers(), st.booleans()),
+                st.one_of(param_values, st.integers(-(2**63) + 1, 2**63 - 1), st.booleans()),
                 max_size=3,
             )
         ),

@@ -19,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Write what mpigen says now into the golden files, to be read in the diff.",
     )
+    parser.addoption(
+        "--fuzz-minutes",
+        type=float,
+        default=0.0,
+        help="Make up hostile sites for so long: pytest tests/fuzz --fuzz-minutes 10",
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from mpigen.artifacts import folder, manifest
 from mpigen.artifacts.folder import Artifacts, Group
 from mpigen.artifacts.manifest import File
@@ -16,7 +14,7 @@ from mpigen.artifacts.paths import MANIFEST, STACK
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster
 from mpigen.cluster.plan import plan
-from mpigen.config.document import dotted
+from mpigen.config.document import MOST_PROBLEMS, dotted
 from mpigen.config.load import load
 from mpigen.errors import InputError
 from mpigen.keys import pair
@@ -26,6 +24,8 @@ from mpigen.render.render import render
 from mpigen.render.stack_guard import violated_requirements
 from mpigen.render.templates import Templates
 from mpigen.stackfile.schema import problems
+from mpigen.untrusted.places import output_folder
+from mpigen.untrusted.yaml_limits import load_artifact
 
 
 class Site(NamedTuple):
@@ -56,8 +56,11 @@ class Rendered(NamedTuple):
 
 
 def at(configs: Sequence[Path], output: Path | None) -> Site:
-    """Return the site of `configs`; `output` defaults to output/ beside the first of them."""
-    return Site(tuple(configs), output or configs[0].parent / "output")
+    """Return the site of `configs`; `output` defaults to output/ beside the first of them.
+
+    Raises InputError if symlinks take it out of the site or into .git.
+    """
+    return Site(tuple(configs), output_folder(configs[0].parent, output))
 
 
 def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
@@ -66,6 +69,7 @@ def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
     Raises InputError with file and line for mistakes of the user.
     """
     cluster = plan(load(*site.configs))
+    pair.refuse_unsafe_folder(site.output)
     own = own or pair.ensure(site.output)
     recorded = manifest.read(site.output)
     templates = Templates(site.folder / "templates", recorded.overrides, recorded.version)
@@ -131,11 +135,12 @@ def _check_stack(file: File, cluster: Cluster) -> list[str]:
     """
     if file.template.startswith(BUILTIN) and not cluster.additions:
         return []
-    document = yaml.safe_load(file.text)
+    document = load_artifact(file.text, file.template)
     wrong = [
         f"{file.template} gives a {STACK} with {dotted(path)}: {message}"
         for path, message in problems(document, "stack")
     ]
     if wrong:
-        raise InputError("\n".join(wrong))
+        more = [f"and {len(wrong) - MOST_PROBLEMS:,} more mistakes"] * (len(wrong) > MOST_PROBLEMS)
+        raise InputError("\n".join([*wrong[:MOST_PROBLEMS], *more]))
     return violated_requirements(document, cluster)

@@ -27,7 +27,10 @@ SLOTS = {
 
 def docker(*arguments: str) -> str:
     """What a docker command prints; the check fails with docker's own words if it fails."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"docker {shlex.join(arguments)}: slow: no answer within 120 s", pytrace=False)
     assert done.returncode == 0, f"docker {shlex.join(arguments)}: {done.stderr.strip()}"
     return done.stdout.strip()
 
@@ -79,12 +82,14 @@ class ContainerBackend(BaseBackend):
         line = self.get_command(command, *args)
         # ssh hands its words to a shell: the same line must be one word more
         words += [line] if self.prefix[0] == "ssh" else ["/bin/sh", "-c", line]
-        done = subprocess.run(words, capture_output=True, timeout=180)
-        for _ in range(2):
+        for _ in range(3):
+            try:
+                done = subprocess.run(words, capture_output=True, timeout=180)
+            except subprocess.TimeoutExpired:
+                pytest.fail(f"{line}: slow: no answer within 180 s", pytrace=False)
             # a busy engine sometimes fails to begin an exec: the command has not run, so ask again
             if done.returncode != 126 or b"OCI runtime exec failed" not in done.stdout + done.stderr:
                 break
-            done = subprocess.run(words, capture_output=True, timeout=180)
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
 
 
@@ -115,7 +120,9 @@ def launcher() -> "Host":
 
 @pytest.fixture(scope="session")
 def tasks() -> list[Task]:
-    return swarm_tasks()
+    found = swarm_tasks()
+    assert found, "Swarm runs no task of this stack: nothing can be checked"
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,13 @@ def test_the_output_of_an_example_passes_the_linters(example: Path) -> None:
 def test_the_university_has_its_mirror_its_banner_and_its_scratch() -> None:
     files = rendered(ROOT / "examples/university").files
     assert files["Dockerfile"].text.count("http://mirror.example.edu") == 2
-    assert files["rootfs/etc/mpi/sshd_config"].text.endswith("Banner /etc/mpi/banner\n")
-    assert "320 ranks" in files["rootfs/etc/mpi/banner"].text
+    # of a keyword that is there twice, sshd takes the first
+    words = [line.split() for line in files["rootfs/etc/mpi/sshd_config"].text.splitlines()]
+    assert [line[1] for line in words if line[0] == "PrintMotd"] == ["yes", "no"]
+    # users see it as it is: no comment of ours in it
+    assert files["rootfs/etc/motd"].text == (
+        "physics: 320 ranks of the physics department. Jobs over an hour: ask first.\n"
+    )
     stack = yaml.safe_load(files["stack.yml"].text)
     for group in ("fast", "big"):
         assert "scratch:/scratch" in stack["services"][group]["volumes"]

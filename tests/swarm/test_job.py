@@ -432,7 +432,7 @@ def test_a_batch_job_outlives_its_client(cluster: Cluster) -> None:
     cluster.docker("stack", "deploy", "--prune", "-c", f"{cluster.output}/stack.yml", cluster.name)
     assert jobs(cluster)["b"] == told
     assert mpigen(cluster, "run", "-d", "--name", "b", "true").code == 2
-    assert mpigen(cluster, "jobs", "--clear").out == "forgot b\n"
+    assert mpigen(cluster, "jobs", "--clear").out == "removed b\n"
     assert jobs(cluster) == {}
 
 
@@ -444,7 +444,7 @@ def test_following_a_batch_job_tells_all_of_it_and_ends_with_it(cluster: Cluster
     assert done.out == "".join(f"line {number}\n" for number in range(20000)) + "last\n"
     assert mpigen(cluster, "logs", "lines").out == done.out
     assert mpigen(cluster, "wait", "lines").code == 0
-    assert mpigen(cluster, "cancel", "lines").code == 0
+    assert mpigen(cluster, "jobs", "--remove", "lines").code == 0
 
 
 def test_a_batch_job_is_cancelled_on_every_node(cluster: Cluster, the_lab: lab.Lab) -> None:
@@ -455,6 +455,8 @@ def test_a_batch_job_is_cancelled_on_every_node(cluster: Cluster, the_lab: lab.L
     assert any("sleep 600" in line for line in leftovers.found(the_lab))
     assert mpigen(cluster, "wait", "long", "--timeout", "1").code == 124
     assert mpigen(cluster, "cancel", "long").code == 0
+    assert not any("sleep 600" in line for line in leftovers.found(the_lab))
+    assert mpigen(cluster, "jobs", "--remove", "long").code == 0
     assert jobs(cluster) == {}
 
 
@@ -462,7 +464,7 @@ def test_a_batch_job_that_takes_too_long_is_ended_with_124(cluster: Cluster) -> 
     words = ("-d", "--name", "slow", "--timeout", "3", "--", "sleep", "600")
     assert mpigen(cluster, "run", *words).code == 0
     assert mpigen(cluster, "wait", "slow").code == 124
-    assert mpigen(cluster, "cancel", "slow").code == 0
+    assert mpigen(cluster, "jobs", "--remove", "slow").code == 0
 
 
 def test_a_program_that_was_pushed_runs_on_every_host(cluster: Cluster, tmp_path: Path) -> None:
@@ -506,6 +508,6 @@ def test_a_batch_job_has_the_swarms_own_key(secret: Cluster) -> None:
         assert mpigen(secret, "run", "-d", "--name", "b", "--", "uname", "-n").code == 0
         assert mpigen(secret, "wait", "b").code == 0
         assert sorted(mpigen(secret, "logs", "b").out.split()) == EVERY
-        assert mpigen(secret, "cancel", "b").code == 0
+        assert mpigen(secret, "jobs", "--remove", "b").code == 0
     finally:
         hidden.rename(key)

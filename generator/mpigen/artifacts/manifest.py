@@ -10,6 +10,16 @@ from typing import Any, NamedTuple
 from mpigen import __version__
 from mpigen.artifacts.paths import KEYS, MANIFEST
 from mpigen.errors import InputError
+from mpigen.untrusted.faults import DATA_FAULTS
+from mpigen.untrusted.places import is_git
+from mpigen.untrusted.quoting import shown
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
+
+# the largest manifest, in bytes; one of a large site has 50,000
+_MOST_BYTES = 50 * MEBIBYTE
+# the longest path of an artifact, and the longest name in it, in bytes (linux/limits.h: NAME_MAX)
+_MOST_PATH = 1024
+_MOST_NAME = 255
 
 
 class File(NamedTuple):
@@ -90,12 +100,19 @@ def read(folder: Path) -> Manifest:
     hint = "Bring it back with git checkout, or delete it: render writes it anew."
     if place.is_symlink():
         raise InputError(f"{place} is not a manifest of mpigen's, but a symlink", hint)
-    if not place.exists():
+    try:
+        data = read_bytes(place, _MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
         return Manifest()
     try:
-        return _parsed(json.loads(place.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{place} is not a manifest of mpigen's", hint) from error
+        return _parsed(json.loads(data.decode()))
+    except DATA_FAULTS as error:
+        why = f": {error}" if isinstance(error, _Odd) else ""
+        raise InputError(f"{place} is not a manifest of mpigen's{why}", hint) from error
+
+
+class _Odd(ValueError):
+    """A value that no render writes into a manifest."""
 
 
 def sha256(data: bytes) -> str:
@@ -104,25 +121,56 @@ def sha256(data: bytes) -> str:
 
 
 def _parsed(document: Mapping[str, Any]) -> Manifest:
+    for path in document["files"]:
+        _check_path(path)
     files = {path: entry for path, entry in document["files"].items() if _is_generated_path(path)}
     return Manifest(
-        version=str(document.get("mpigen", "")),
+        version=_text(document.get("mpigen", "")),
         cluster=dict(document.get("cluster", {})),
-        keys=dict(document.get("keys", {})),
-        hashes={path: entry["sha256"] for path, entry in files.items()},
-        templates={path: str(entry.get("template", "")) for path, entry in files.items()},
+        keys={name: _text(each) for name, each in document.get("keys", {}).items()},
+        hashes={path: _text(entry["sha256"]) for path, entry in files.items()},
+        templates={path: _text(entry.get("template", "")) for path, entry in files.items()},
         overrides=tuple(
-            Override(each["path"], each["block"], "".join(f"{line}\n" for line in each["builtin"]))
+            Override(
+                _text(each["path"]),
+                _text(each["block"]),
+                "".join(f"{_encodable(line)}\n" for line in each["builtin"]),
+            )
             for each in document.get("overrides", [])
         ),
     )
 
 
+def _text(value: object) -> str:
+    """Return a name, path, version or hash. Raises _Odd if it is none."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > _MOST_PATH:
+        raise _Odd(f"{shown(value)} is in the place of a name")
+    return value
+
+
+def _encodable(line: object) -> str:
+    """Return a line of a template. Raises _Odd if it is no text that UTF-8 can write."""
+    if not isinstance(line, str) or any("\ud800" <= each <= "\udfff" for each in line):
+        raise _Odd(f"{shown(line)} is in the place of a line")
+    return line
+
+
+def _check_path(path: str) -> None:
+    """Raise _Odd for a path that is longer than file systems take, or that cannot be printed."""
+    if len(path) > _MOST_PATH or any(
+        len(part.encode(errors="replace")) > _MOST_NAME for part in path.split("/")
+    ):
+        raise _Odd(f"the path {shown(path)} is too long")
+    if not path.isprintable():
+        raise _Odd(f"the path {shown(path)} has characters that cannot be printed")
+
+
 def _is_generated_path(path: str) -> bool:
-    """Whether a manifest may list `path`: it is below the folder, and no private key."""
+    """Whether a manifest may list `path`: it is below the folder, no private key, not git's."""
     parts = PurePosixPath(path).parts
     return (
         "/".join(parts) == path != ""
         and ".." not in parts
+        and not any(map(is_git, parts))
         and (parts[0] != KEYS or path.endswith(".pub"))
     )

@@ -7,6 +7,8 @@ DOCKERIGNORE = ".dockerignore"
 ROOTFS = "rootfs"
 """The folder of the files that are copied to the image's root."""
 VERIFY = "verify"
+IGNORE = ".gitignore"
+ATTRIBUTES = ".gitattributes"
 
 BUILD_SCRIPT = "scripts/build.sh"
 DEPLOY_SCRIPT = "scripts/deploy.sh"
@@ -23,6 +25,7 @@ MPI_IN_IMAGE = "/etc/mpi"
 """The image's folder for the user's key and the settings of MPI."""
 USER_KEY_IN_IMAGE = f"{MPI_IN_IMAGE}/{USER_KEY}"
 KNOWN_HOSTS_IN_IMAGE = "/etc/ssh/ssh_known_hosts"
+AUTHORIZED_KEYS_IN_IMAGE = f"{MPI_IN_IMAGE}/authorized_keys"
 PROGRAMS_IN_IMAGE = "/usr/local/bin"
 
 CONTEXT = (DOCKERFILE, DOCKERIGNORE, ROOTFS)

@@ -191,7 +191,7 @@ def _mtus(results: Results) -> Iterator[Finding]:
         names = ", ".join(host.host for host in results.hosts if host.mtu == mtu)
         yield Finding(
             f"MTU {mtu} in {names}, {common} in the others",
-            "workers of before network.mtu was changed: mpigen down, mpigen deploy",
+            "perhaps workers from before network.mtu was changed: mpigen doctor checks each link",
         )
 
 

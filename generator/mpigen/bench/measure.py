@@ -1,7 +1,9 @@
 """Run mpi-bench on a deployed cluster: a job like any other, with its output recorded."""
 
+import re
 import subprocess
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mpigen import __version__
@@ -11,16 +13,19 @@ from mpigen.bench import results
 from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
-from mpigen.job.attach import Events
+from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams
+from mpigen.mpi.base import INTERFACE, SINGLE_COPY
 from mpigen.swarm import state
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.processes import Say
 
 _PROGRAM = "mpi-bench"
 _NOT_FOUND = 127
+# parameters of Open MPI 4's daemons, which Open MPI 5 ignores
+_DAEMONS_OF_4 = ("orte_", "oob_", "plm_", "hwloc_base_binding_policy")
 
 
 def refuse(artifacts: Artifacts, hosts: Hosts) -> None:
@@ -71,14 +76,15 @@ def run(
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "mpigen": __version__,
         "image": hosts.image,
-        "settings": _settings(deployment.artifacts),
+        "settings": {},
     }
     try:
-        return code, results.parse(text, about)
+        found = results.parse(text, about)
     except ValueError:
         raise ClusterError(
             f"the bench has ended with {code} and without results", "See what it says above."
         ) from None
+    return code, replace(found, settings=_settings(deployment.artifacts, found))
 
 
 def _nodes(deployment: Deployment, hosts: Hosts) -> dict[str, str]:
@@ -93,12 +99,27 @@ def _nodes(deployment: Deployment, hosts: Hosts) -> dict[str, str]:
     }
 
 
-def _settings(artifacts: Artifacts) -> dict[str, str]:
-    """The rendered settings that may explain a difference: the subnet, and MPI's parameters."""
+def _settings(artifacts: Artifacts, measured: Results) -> dict[str, str]:
+    """The settings that may explain a difference: the subnet, and what this MPI takes of its files.
+
+    Open MPI 4 does not read the file of PRRTE, and Open MPI 5 leaves the daemons' keys to it.
+    """
+    interfaces = {host.interface for host in measured.hosts}
+    words = {
+        INTERFACE: interfaces.pop() if len(interfaces) == 1 else "the overlay's",
+        SINGLE_COPY: "cma, or none where the engine forbids it",
+    }
+    version = re.search(r"\d+", measured.mpi)
+    old = artifacts.mpi == "openmpi" and version is not None and int(version[0]) < 5
     found = {"subnet": artifacts.subnet}
     for file in sorted((artifacts.folder / f"{ROOTFS}{MPI_IN_IMAGE}").glob("*-params.conf")):
+        if old and file.name.startswith("prte-"):
+            continue
         for line in file.read_text(encoding="utf-8").splitlines():
-            name, sign, value = line.partition("=")
-            if sign and not line.startswith("#"):
-                found[name.strip()] = value.strip()
+            name, sign, value = (part.strip() for part in line.partition("="))
+            if not sign or name.startswith("#"):
+                continue
+            if not old and file.name.startswith("openmpi-") and name.startswith(_DAEMONS_OF_4):
+                continue
+            found[name] = words.get(value, value)
     return found

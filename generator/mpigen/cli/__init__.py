@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from mpigen.errors import MpigenError
+from mpigen.untrusted.quoting import printable
 
 # the module of each verb, in the order of the help, and click's settings for its arguments
 _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -85,7 +86,7 @@ def main() -> None:
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
     except MpigenError as error:
-        typer.secho(f"error: {error.message}", err=True, fg=typer.colors.RED)
+        typer.secho(f"error: {printable(error.message)}", err=True, fg=typer.colors.RED)
         if error.hint:
-            typer.echo(error.hint, err=True)
+            typer.echo(printable(error.hint), err=True)
         sys.exit(error.exit_code)

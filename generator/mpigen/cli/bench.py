@@ -72,13 +72,13 @@ def _measure(
     output: Path, stack: str, context: str | None, groups: list[str], at_once: bool
 ) -> "Results":
     from mpigen.bench import measure as measuring
-    from mpigen.job import attach
+    from mpigen.job import events as happening
     from mpigen.job.hosts import discover_hosts
 
     cluster = options.deployment(output, stack, context)
     hosts = discover_hosts(cluster).choose(tuple(groups))
     measuring.refuse(cluster.artifacts, hosts)
-    with attach.caught() as events:
+    with happening.caught() as events:
         code, found = measuring.run(cluster, hosts, at_once, events, say)
     if found is None:
         raise typer.Exit(code)

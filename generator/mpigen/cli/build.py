@@ -135,7 +135,7 @@ def _refuse_lacking(
     say("asking each node whether it has it")
     wrong = []
     for each in built:
-        if lacking := select.lacking_for(manager, each.reference, rendered, each.variant):
+        if lacking := select.lacking_for(manager, each.reference, rendered, say, each.variant):
             nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
             wrong.append(f"these nodes cannot start {each.reference}:\n{nodes}")
     if wrong:

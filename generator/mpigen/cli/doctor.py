@@ -47,7 +47,8 @@ def doctor(
         unknown = sum(finding.verdict == "unknown" for finding in found)
         typer.echo(f"{bad} bad, {unknown} not to be told, {len(found) - bad - unknown} good")
         if not bad and facts.is_manager:
-            typer.echo("next: mpigen verify" if facts.workers else "next: mpigen deploy")
+            deployed = facts.workers and not facts.missing
+            typer.echo("next: mpigen verify" if deployed else "next: mpigen deploy")
     if bad:
         raise typer.Exit(1)
 

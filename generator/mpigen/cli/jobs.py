@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,31 +11,41 @@ from typing import TYPE_CHECKING
 import typer
 
 from mpigen.cli import options, show
-from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
+from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
+from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
     from mpigen.job.listing import Job
+    from mpigen.swarm.deployment import Deployment
 
-_JOB = typer.Argument(metavar="JOB", help="The job's name, as mpigen jobs has it.")
+_JOB = typer.Argument(metavar="JOB", help="The job's name, as in mpigen jobs.")
+_JOBS = typer.Argument(metavar="JOB...", help="Names of jobs, as in mpigen jobs.")
 
 
 def jobs(
     as_json: bool = JSON_FOR_TABLE,
-    clear: bool = typer.Option(False, "--clear", help="Forget the batch jobs that are over."),
+    remove: list[str] = typer.Option(
+        [], "--remove", metavar="JOB", help="Remove this finished job and its log. May be repeated."
+    ),
+    clear: bool = typer.Option(False, "--clear", help="Remove all finished jobs and their logs."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
     """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
 
-    A batch job that is over stays until it is cancelled, or cleared.
+    A batch job that has ended, or was cancelled, stays with its log until it is removed.
     """
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
-    if clear:
-        for name in listing.clear(cluster):
-            typer.echo(f"forgot {name}")
+    if clear or remove:
+        known = listing.every(cluster)
+        chosen = _found(cluster, remove)
+        chosen += [job for job in known if clear and job.over and job not in chosen]
+        listing.remove(cluster, chosen)
+        for job in chosen:
+            typer.echo(f"removed {job.name}")
         return
     found = listing.every(cluster)
     if as_json:
@@ -44,7 +55,7 @@ def jobs(
     if not cluster.engine.is_manager:
         show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
     for each in listing.foreign(cluster, found):
-        show.note(f"{each} may be a job too, which only its own engine can tell")
+        show.note(f"{each} may be a job too; only its own engine can list it")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
@@ -57,55 +68,88 @@ def jobs(
 
 def logs(
     name: str = _JOB,
-    follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the job has ended."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Follow until the job has ended."),
+    tail: str = typer.Option("all", "--tail", help="Number of lines to print from the end."),
+    since: str = typer.Option(
+        "", "--since", help="Print lines since 2026-11-30T08:00:00Z, or for the last 10m."
+    ),
+    timestamps: bool = typer.Option(
+        False, "--timestamps", "-t", help="Begin each line with its time."
+    ),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Print what a batch job has printed, standard output and error apart."""
-    from mpigen.job import listing
+    """Print the output of a batch job, with standard output and standard error separate."""
+    from mpigen.job import excerpt, listing
     from mpigen.job import logs as copying
 
+    wanted = excerpt.parse(tail, since, timestamps, datetime.now(UTC).timestamp())
     cluster = deployment(output, stack, context)
     job = listing.find(cluster, name)
     # a reader such as head closes the pipe
     with contextlib.suppress(BrokenPipeError):
-        copying.copy(cluster.engine, job, follow, lambda line: typer.echo(line, err=True))
+        copying.copy(cluster.engine, job, wanted, follow, say)
 
 
 def wait(
-    name: str = _JOB,
-    timeout: str = options.timeout("Wait 90s, 10m, 2h at most: code 124."),
+    names: list[str] = _JOBS,
+    timeout: str = options.timeout("Wait for 90s, 10m or 2h at most; exit code 124 after that."),
+    as_json: bool = JSON,
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Wait until a job has ended, and exit with its exit code."""
-    from mpigen.job import attach, listing, spec
+    """Wait until jobs have ended, and print the exit code of each.
+
+    Exits with the first exit code that is not 0, in the order of the names.
+    """
+    from mpigen.job import spec, waiting
 
     limit = spec.seconds(timeout) if timeout else None
     cluster = deployment(output, stack, context)
-    code = listing.wait(cluster.engine, listing.find(cluster, name), limit)
-    if code is None:
-        typer.echo(f"the job {name} still runs after {timeout}", err=True)
-        raise typer.Exit(attach.TIMED_OUT)
-    raise typer.Exit(code)
+    found = _found(cluster, names)
+    done = {}
+    for each in waiting.every(cluster.engine, found, limit):
+        done[each.name] = each
+        if each.reason:
+            typer.echo(f"{each.name}: {each.reason}", err=True)
+        if not as_json:
+            typer.echo(f"{each.name} {each.exit_code}")
+    in_order = [done[job.name] for job in found]
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in in_order], indent=2))
+    raise typer.Exit(waiting.first_failure(in_order))
 
 
 def cancel(
-    names: list[str] = typer.Argument(metavar="JOB...", help="Names, as mpigen jobs has them."),
+    names: list[str] = _JOBS,
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """End jobs on all of their hosts, and forget them."""
+    """End jobs on all of their hosts.
+
+    A batch job stays in mpigen jobs, with its log, until it is removed.
+    """
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
-    found = [listing.find(cluster, name) for name in names]
-    for job in found:
+    kept = []
+    for job in _found(cluster, names):
         listing.cancel(cluster.engine, job)
-        typer.echo(f"{'forgot' if job.over else 'ended'} {job.name}")
+        typer.echo(f"{job.name} was over: {job.state}" if job.over else f"ended {job.name}")
+        kept += [job.name] if job.kind == "batch" else []
+    if kept:
+        removals = " ".join(f"--remove {name}" for name in kept)
+        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
+
+
+def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
+    """The jobs of these names, each once, in this order. Raises InputError with all unknown."""
+    from mpigen.job import listing
+
+    return listing.find_all(cluster, tuple(dict.fromkeys(names)))
 
 
 def _row(job: "Job") -> tuple[str, ...]:
@@ -113,8 +157,8 @@ def _row(job: "Job") -> tuple[str, ...]:
         job.name,
         job.state,
         "-" if job.exit_code is None else str(job.exit_code),
-        str(job.ranks),
-        str(job.hosts),
+        str(job.ranks or "-"),
+        str(job.hosts or "-"),
         _age((datetime.now(UTC) - job.created).total_seconds()),
         job.kind,
         job.node or "-",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.artifacts.paths import BUILD_SCRIPT
+from mpigen.artifacts.paths import ATTRIBUTES, BUILD_SCRIPT
 from mpigen.cli import options
 from mpigen.cli.options import SITE_FILE
 
@@ -131,6 +131,7 @@ def _show(
                 "kind": _FOUND[change.kind],
                 "edited": change.edited,
                 "mode": change.mode,
+                "endings": change.endings,
             }
             for change in changes
         ]
@@ -139,6 +140,8 @@ def _show(
     elif diff:
         from mpigen.output.diff import unified
 
+        if any(change.endings for change in changes):
+            show.note("files that differ in their line endings alone are left out")
         if rendered.private:
             show.note("render makes new keys; those in this diff are thrown away")
         show.diff(unified(changes, rendered.files, own.output))
@@ -162,6 +165,10 @@ def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: 
         raise CheckFailed(f"nothing has been rendered to {own.output} yet", hint)
     edited = [change for change in changes if change.edited]
     mend = f"run `{_command(own)}` and commit what it writes; with --diff it shows it."
+    if all(change.endings for change in changes):
+        mend = (
+            f"run `{_command(own)}`: {own.output / ATTRIBUTES} keeps git from changing them again."
+        )
     raise CheckFailed(
         f"{own.output} is not what `mpigen render` writes:\n"
         + "\n".join(
@@ -174,6 +181,8 @@ def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: 
 
 def _note(change: "Change", rendered: "Rendered") -> str:
     notes = ["edited by hand"] if change.edited else []
+    if change.endings:
+        notes.append("line endings")
     if change.mode:
         executable = rendered.files[change.path].mode & 0o100
         notes.append(f"should {'' if executable else 'not '}be executable")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.untrusted.quoting import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -18,7 +20,7 @@ def warn(sentence: str) -> None:
     mark = "warning: "
     if wants_colour(err=True):
         mark = typer.style(mark, fg=typer.colors.YELLOW)
-    typer.echo(mark + sentence, err=True)
+    typer.echo(mark + printable(sentence), err=True)
 
 
 def note(sentence: str) -> None:

@@ -38,43 +38,68 @@ def deploy(
     cluster = deployment(output, stack, context)
     cluster.engine.need_manager()
     wanted = images.references_to_deploy(cluster.engine, cluster.artifacts, image)
-    changes = [each for each in state.groups(cluster) if each.image != wanted[each.variant]]
-    running = listing.running(cluster) if changes else []
+    ids = {
+        name: images.id_of(cluster.engine, cluster.artifacts, reference)
+        for name, reference in wanted.items()
+    }
+    changed = [
+        each
+        for each in state.groups(cluster)
+        if each.image != wanted[each.variant] or ids[each.variant] not in ("", each.image_id)
+    ]
+    running = listing.running(cluster) if changed else []
     if running and not force:
         raise CheckFailed(
             f"jobs run on {cluster.stack}, and another image ends them: {', '.join(running)}",
             "Wait for them, or cancel them (mpigen jobs), or deploy with --force.",
         )
     with following(_rows) as (say, see):
+        for each in changed:
+            if each.image == wanted[each.variant]:
+                say(f"{each.name}: {each.image} is another image now: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
     typer.echo("next: mpigen run -- hostname")
 
 
 def scale(
-    sizes: list[str] = typer.Argument(help="GROUP=N, how many containers a group is to have."),
+    sizes: list[str] = typer.Argument(
+        metavar="GROUP=N...", help="The number of containers of a group."
+    ),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
     wait: float = options.wait(120, "they are healthy"),
+    force: bool = typer.Option(
+        False, "--force", help="Remove containers even if that ends running jobs."
+    ),
 ) -> None:
-    """Give groups of workers more containers, or fewer, within what the subnet holds."""
+    """Give groups of workers more or fewer containers, within what the subnet holds."""
     from mpigen.stack import deploy as stacks
     from mpigen.swarm import state
 
     cluster = deployment(output, stack, context)
     rendered = cluster.artifacts
-    wanted = _sizes(sizes, rendered, state.deployed(cluster), len(cluster.nodes()))
+    groups = state.deployed(cluster)
+    wanted = _sizes(sizes, rendered, groups, len(cluster.nodes()))
+    if not force:
+        stacks.refuse_removal(cluster, groups, wanted)
     with following(_rows) as (say, see):
         say(f"scaling {', '.join(f'{group} to {count}' for group, count in wanted.items())}")
         now = stacks.scale(cluster, wanted, wait, say, see)
     _say_up(now)
     for group in rendered.groups:
-        if wanted.get(group.name, group.replicas) != group.replicas:
+        count = wanted.get(group.name, group.replicas)
+        if count != group.replicas:
+            # mpigen.yaml takes no 0
+            unless = f", unless mpigen.yaml says replicas: {count}" if count else ""
             typer.echo(
                 f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
-                f"deploy goes back to that, unless mpigen.yaml says replicas: {wanted[group.name]}"
+                f"deploy goes back to that{unless}"
             )
+    typer.echo(
+        "next: mpigen run -- hostname" if any(g.running for g in now) else "next: mpigen jobs"
+    )
 
 
 def down(

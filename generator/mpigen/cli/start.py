@@ -21,14 +21,22 @@ def init(
     """Start a site in DIR.
 
     Writes mpigen.yaml with every field in it as a comment, its schema for editors, a first program
-    in app/, .gitignore, and a CI file. Refuses a folder that has one of them.
+    in app/, .gitignore, and a CI file. What the folder already has is left as it is.
     """
     from mpigen.config import starter
 
-    files = starter.new_site(starter.site_name(folder), ci)
+    kept = starter.present(folder, ci)
+    every = starter.new_site(starter.site_name(folder), ci, own_program="app" in kept)
+    files = {path: text for path, text in every.items() if path not in kept}
     starter.write(files, folder)
+    for path in kept:
+        typer.echo(f"    kept  {folder / path}")
     for path in files:
         typer.echo(f"     new  {folder / path}")
+    if ci != "none" and (pipeline := starter.CI_FILES[ci]) in files:
+        typer.echo(
+            f"CI needs mpigen itself: say in {folder / pipeline} where its wheel is (MPIGEN)"
+        )
     here = folder.resolve() == Path.cwd()
     typer.echo(f"next: {'' if here else f'cd {shlex.quote(str(folder))} && '}mpigen render")
 

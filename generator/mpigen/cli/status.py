@@ -37,6 +37,7 @@ def status(
 
 
 def _report(cluster: "Deployment") -> dict[str, Any]:
+    from mpigen.image import select
     from mpigen.job import listing
     from mpigen.swarm import state
 
@@ -54,9 +55,20 @@ def _report(cluster: "Deployment") -> dict[str, Any]:
                 "images": sorted({task.image for task in here}),
             }
         )
+    deployed = {group.name for group in groups}
+    ids = {
+        image: select.id_of(cluster.engine, cluster.artifacts, image)
+        for image in {group.image for group in groups if group.image_id}
+    }
     return {
         "stack": cluster.stack,
         "deployed": bool(groups),
+        "missing": [each.name for each in cluster.artifacts.groups if each.name not in deployed],
+        "outdated": [
+            group.name
+            for group in groups
+            if group.image_id and ids[group.image] not in ("", group.image_id)
+        ],
         "slots": sum(group.running * group.slots for group in groups),
         "nodes": nodes,
         "groups": [asdict(group) for group in groups],
@@ -103,6 +115,10 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
             f"{group['name']}: {running} of {group['wanted']} containers, "
             f"{running * group['slots']} slots, {group['image']}"
         )
+    for name in report["missing"]:
+        typer.echo(f"{name}: rendered, and not deployed yet: mpigen deploy")
+    for name in report["outdated"]:
+        show.warn(f"{name}: this engine has another image of that name now: mpigen deploy")
     images = {task["image"] for group in report["groups"] for task in group["tasks"]}
     # each variant has its own image
     if len(images) > len({group["variant"] for group in report["groups"]}):

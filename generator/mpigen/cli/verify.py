@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 
 
 def verify(
@@ -18,9 +18,14 @@ def verify(
 ) -> None:
     """Check the deployed cluster; one line a check.
 
-    Every task on every node is reached from a manager alone, by ssh over the overlay. Exits 1 if
-    a check says no, or if there was none.
+    Every task on every node is reached from a manager alone, by ssh over the overlay. The reason
+    of a check that fails is printed with it. Exits 1 if a check fails or none was run, 3 if there
+    is no manager or the cluster is not deployed.
     """
-    from mpigen.stack.verify import verify as run_checks
+    from mpigen.artifacts.paths import MANIFEST
+    from mpigen.stack import verify as checks
 
-    run_checks(output, stack, context, arguments or [], junit)
+    # a folder of checks alone has no cluster to look for
+    if (output / MANIFEST).exists():
+        checks.need_deployed(deployment(output, stack, context))
+    checks.verify(output, stack, context, arguments or [], junit)

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
-from mpigen.config.models_image import Image
+from mpigen.config.models_image import VENV, Image
 from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
 # In containers. docs/architecture.md: Large clusters are started without a tree
 _MAX_TREE = 64
-VENV = "/opt/venv"
-"""The virtual environment in the image, with the packages of `app.python`."""
+# Has mpirun and mpiexec alone: a site's packages and programs may bring an MPI of their own.
+_FIRST = "/usr/local/libexec/mpi"
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,14 @@ class Cluster:
         return VENV
 
     @property
+    def first_on_path(self) -> str:
+        """The folder of the image that has mpigen's mpirun, before all others on PATH."""
+        return _FIRST
+
+    @property
     def path(self) -> str:
         """The PATH of every container and ssh session."""
-        own = [self.app.bin] if self.app else []
+        own = [_FIRST, *([self.app.bin] if self.app else [])]
         own += [f"{VENV}/bin"] if self.app and self.app.python else []
         return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
 

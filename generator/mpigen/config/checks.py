@@ -3,70 +3,40 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from mpigen.config.checks_storage import storage_conflicts
+from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
+from mpigen.config.site_files import missing
 from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
 from mpigen.stackfile.schema import Part, problems
+from mpigen.untrusted.quoting import LONGEST, clip, shown
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
 NAME_LIMIT = 63
 # swarmkit, manager/controlapi/secret.go: at most 64 characters
 SECRET_LIMIT = 64
 
-# the fields that each storage type requires, and those that it accepts
-_STORAGE = {
-    "volume": ({"source"}, {"source"}),
-    "bind": ({"source"}, {"source"}),
-    "nfs": ({"source", "server"}, {"source", "server", "options"}),
-    "tmpfs": (set(), {"size"}),
-}
-# folders of the image that no storage may hide, since containers need them
-_IMAGE_FOLDERS = (
-    "/bin",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/proc",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/tmp",
-    "/usr",
-    "/var",
-)
-
-
-class Conflict(NamedTuple):
-    """Fields that cannot be combined.
-
-    The first of `paths` names the problem; the first one in the file gives the line and column.
-    """
-
-    paths: tuple[KeyPath, ...]
-    message: str
-
 
 def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Yield every conflict in `config`; `site` is the folder of mpigen.yaml."""
     yield from _names(config)
     yield from _groups(config)
-    yield from _storage(config)
+    yield from storage_conflicts(config)
     yield from _capacity(config)
     yield from _network(config)
     yield from _mpi(config)
     yield from _stack(config)
     yield from _images(config, site)
-    if config.app and not (site / config.app.source).is_dir():
-        folder = site / config.app.source
-        message = f"there is no folder {folder}: the path starts from this file's folder"
-        yield Conflict((("app", "source"),), message)
+    if config.app and (why := missing(config.app.source, site, Path.is_dir, "folder")):
+        yield Conflict((("app", "source"),), why)
 
 
 def _images(config: Config, site: Path) -> Iterator[Conflict]:
@@ -78,11 +48,11 @@ def _images(config: Config, site: Path) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         own = add_variant(image.tag or f"{config.name}:latest", group.name)
         if group.packages and not re.fullmatch(IMAGE, own):
-            message = f"the image of its own would be {own}, which is no image reference"
+            name = clip(own, 2 * LONGEST)
+            message = f"the image of its own would be {name}, which is no image reference"
             yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
-    if image.ca and not (site / image.ca).is_file():
-        message = f"there is no file {site / image.ca}: the path starts from this file's folder"
-        yield Conflict((("image", "ca"),), message)
+    if image.ca and (why := missing(image.ca, site, Path.is_file, "file")):
+        yield Conflict((("image", "ca"),), why)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
@@ -108,37 +78,6 @@ def _names(config: Config) -> Iterator[Conflict]:
         yield Conflict((("name",), ("ssh", "delivery")), message)
 
 
-def _storage(config: Config) -> Iterator[Conflict]:
-    """Check the targets and volumes, and the fields that each storage type requires and accepts."""
-    first: dict[str, int] = {}
-    volumes: dict[str, int] = {}
-    for index, each in enumerate(config.storage):
-        at: KeyPath = ("storage", index)
-        if first.setdefault(each.target, index) != index:
-            message = f"storage[{first[each.target]}] has {each.target} too"
-            yield Conflict(((*at, "target"), at), message)
-        name = each.volume
-        if name and volumes.setdefault(name, index) != index:
-            message = f"storage[{volumes[name]}] is the volume {name} too"
-            yield Conflict(((*at, "source"), at), message)
-        if each.target in _IMAGE_FOLDERS or any(
-            each.target.startswith(f"{ours}/") for ours in _IMAGE_FOLDERS
-        ):
-            message = f"{each.target} is the image's own: take another folder, as in /data"
-            yield Conflict(((*at, "target"),), message)
-        needs, takes = _STORAGE[each.type]
-        for name in ("source", "server", "options", "size"):
-            if name in needs and getattr(each, name) is None:
-                yield Conflict(((*at, name), (*at, "type"), at), f"is needed with {each.type}")
-            if name not in takes and getattr(each, name) is not None:
-                message = f"means nothing with {each.type}"
-                yield Conflict(((*at, name), (*at, "type")), message)
-        is_path = (each.source or "").startswith("/")
-        if each.source and "source" in takes and is_path == (each.type == "volume"):
-            wanted = "a name, as in data" if each.type == "volume" else "an absolute path"
-            yield Conflict(((*at, "source"), (*at, "type")), f"is {wanted} with {each.type}")
-
-
 def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Conflict]:
     """Check the length of STACK_OWN, a name on the Swarm; report the longer part."""
     name = f"{stack}_{own}"
@@ -150,7 +89,8 @@ def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Confli
 
 
 def _too_long(what: str, name: str) -> str:
-    return f"{what} would be {name}, {len(name)} characters: {NAME_LIMIT} is the most"
+    shortened = clip(name, 2 * LONGEST)
+    return f"{what} would be {shortened}, {len(name)} characters: {NAME_LIMIT} is the most"
 
 
 def _groups(config: Config) -> Iterator[Conflict]:
@@ -158,7 +98,7 @@ def _groups(config: Config) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         at: KeyPath = ("workers", index)
         if first.setdefault(group.name, index) != index:
-            message = f"workers[{first[group.name]}] is called {group.name!r} too: "
+            message = f"workers[{first[group.name]}] is called {shown(group.name)} too: "
             message += "give each group a name of its own"
             other: KeyPath = ("workers", first[group.name], "name")
             yield Conflict(((*at, "name"), at, other), message)
@@ -224,6 +164,21 @@ def _stack(config: Config) -> Iterator[Conflict]:
         if value:
             for path, message in problems(value, part):
                 yield Conflict(((*at, *path), at), message)
+            for path in _read_only(value, part):
+                message = (
+                    "a container writes MPI's parameters to /run/mpi when it starts: leave it out"
+                )
+                yield Conflict(((*at, *path), at), message)
+
+
+def _read_only(value: dict[str, Any], part: Part) -> Iterator[KeyPath]:
+    """The places at which services are given a root file system that they cannot write."""
+    services: dict[KeyPath, Any] = {(): value} if part == "service" else {}
+    if part == "stack" and isinstance(value.get("services"), dict):
+        services = {("services", name): one for name, one in value["services"].items()}
+    for at, service in services.items():
+        if isinstance(service, dict) and service.get("read_only") is True:
+            yield (*at, "read_only")
 
 
 def _mpi(config: Config) -> Iterator[Conflict]:

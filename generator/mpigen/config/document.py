@@ -6,12 +6,17 @@ from typing import NamedTuple, cast
 
 import yaml
 
-from mpigen.config.yaml_errors import explain
+from mpigen.config.yaml_errors import explain, explain_value
 from mpigen.errors import Fault, InputError
+from mpigen.untrusted.faults import DATA_FAULTS
+from mpigen.untrusted.quoting import clip, shown
+from mpigen.untrusted.yaml_limits import Loader, refuse_bomb
 
 KeyPath = tuple[str | int, ...]
 
 NOTHING_WRITTEN = "Nothing was written."
+MOST_PROBLEMS = 50
+"""The most problems that one error lists."""
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _APPEND_TAG = "!append"
@@ -62,19 +67,28 @@ class Source:
         return next((self.marks[path] for path in paths if path in self.marks), None)
 
     def error(self, problems: list[Problem], hint: str = "") -> InputError:
-        """Combine `problems` into one error, one line each, in the order of the files."""
+        """Combine `problems` into one error, one line each, in the order of the files.
+
+        The first `MOST_PROBLEMS` are listed, and the others counted.
+        """
         placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
-        placed.sort(key=lambda pair: (self.files.index(pair[0].file), pair[0].line, pair[0].column))
+        placed.sort(key=lambda pair: self.order(pair[0]))
         faults = [
             Fault(mark.file, mark.line, mark.column, dotted(problem.path), problem.message)
-            for mark, problem in placed
+            for mark, problem in placed[:MOST_PROBLEMS]
         ]
-        return InputError("\n".join(map(str, faults)), hint, faults)
+        more = len(placed) - len(faults)
+        lines = [*map(str, faults), *([f"and {more:,} more mistakes"] if more else [])]
+        return InputError("\n".join(lines), hint, faults)
+
+    def order(self, mark: Mark) -> tuple[int, int, int]:
+        """Return the position of `mark` in the files, for sorting."""
+        return self.files.index(mark.file), mark.line, mark.column
 
 
 def dotted(path: KeyPath) -> str:
     """Format a path as users write it: `workers[0].replicas`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{clip(part)}" for part in path)
     return text.removeprefix(".")
 
 
@@ -85,10 +99,11 @@ def parse(text: str, file: str) -> Source:
     """
     source = Source((file,))
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         node = loader.get_single_node()
         if node is not None:
-            source.data = _build(loader, node, (), source, ())
+            refuse_bomb(node)
+            source.data = _build(loader, node, (), source)
     except yaml.MarkedYAMLError as error:
         reason, place = explain(error)
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
@@ -106,52 +121,51 @@ def parse(text: str, file: str) -> Source:
 
 
 def _build(
-    loader: yaml.SafeLoader,
+    loader: Loader,
     node: yaml.Node,
     path: KeyPath,
     source: Source,
-    parents: tuple[yaml.Node, ...],
 ) -> object:
     """Return the plain value of `node`, and record the marks of its content in `source`."""
     source.marks.setdefault(path, _mark(node, source))
-    if node in parents:
-        reason = "what this anchor names holds itself"
-        raise yaml.MarkedYAMLError(None, None, reason, node.start_mark)
-    parents = (*parents, node)
     if isinstance(node, yaml.SequenceNode) and node.tag == _APPEND_TAG:
         source.appends.add(path)
     elif isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
         raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [
-            _build(loader, item, (*path, index), source, parents)
-            for index, item in enumerate(node.value)
+            _build(loader, item, (*path, index), source) for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.MappingNode):
-        merged, places = _build_merged(loader, node, path, source, parents)
-        own = _build_mapping(loader, node, path, source, parents)
+        merged, places = _build_merged(loader, node, path, source)
+        own = _build_mapping(loader, node, path, source)
         for at, mark in places.items():
             if at != path and at[len(path)] not in own:
                 source.marks.setdefault(at, mark)
         return merged | own
     if node.tag == _APPEND_TAG:
         raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
+    return _construct(loader, node)
+
+
+def _construct(loader: Loader, node: yaml.Node) -> object:
+    """Return the value of a scalar. Raises MarkedYAMLError if its tag does not fit its text."""
     try:
         return loader.construct_object(node)
-    except ValueError as error:  # a date such as 2026-99-99
-        raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+    except DATA_FAULTS as error:
+        reason = explain_value(node, error)
+        raise yaml.MarkedYAMLError(None, None, reason, node.start_mark) from error
 
 
 def _unsupported(tag: str) -> str:
-    return f"{tag} is for lists" if tag == _APPEND_TAG else f"the tag {tag} is not supported"
+    return f"{tag} is for lists" if tag == _APPEND_TAG else f"the tag {clip(tag)} is not supported"
 
 
 def _build_merged(
-    loader: yaml.SafeLoader,
+    loader: Loader,
     node: yaml.MappingNode,
     path: KeyPath,
     source: Source,
-    parents: tuple[yaml.Node, ...],
 ) -> tuple[dict[str, object], dict[KeyPath, Mark]]:
     """Return the keys that `<<` merges into `node`, and their marks; the first base wins."""
     merged: dict[str, object] = {}
@@ -163,7 +177,7 @@ def _build_merged(
         for base in bases:
             if isinstance(base, yaml.MappingNode):
                 brought = replace(source, marks={})
-                inherited = _build(loader, base, path, brought, parents)
+                inherited = _build(loader, base, path, brought)
                 places = brought.marks | places
                 merged = cast(dict[str, object], inherited) | merged
             else:
@@ -173,21 +187,24 @@ def _build_merged(
 
 
 def _build_mapping(
-    loader: yaml.SafeLoader,
+    loader: Loader,
     node: yaml.MappingNode,
     path: KeyPath,
     source: Source,
-    parents: tuple[yaml.Node, ...],
 ) -> dict[str, object]:
     """Return the keys of the mapping `node` itself, without those merged by `<<`."""
     mapping: dict[str, object] = {}
     for key_node, value_node in node.value:
         if key_node.tag == _MERGE_TAG:
             continue
-        key = loader.construct_object(key_node) if _is_scalar(key_node) else None
+        key = _construct(loader, key_node) if _is_scalar(key_node) else None
         if not isinstance(key, str):
-            subject = f"the key {key_node.value!r}" if _is_scalar(key_node) else "a key"
+            subject = f"the key {shown(key_node.value)}" if _is_scalar(key_node) else "a key"
             message = f"{subject} must be text: put it in quotes"
+            source.problems.append(Problem(path, message, _mark(key_node, source)))
+            continue
+        if not key.isprintable():
+            message = f"the key {shown(key)} has characters that cannot be printed"
             source.problems.append(Problem(path, message, _mark(key_node, source)))
             continue
         at = (*path, key)
@@ -196,7 +213,7 @@ def _build_mapping(
             source.problems.append(Problem(at, message, _mark(key_node, source)))
         else:
             source.marks[at] = _mark(key_node, source)
-            mapping[key] = _build(loader, value_node, at, source, parents)
+            mapping[key] = _build(loader, value_node, at, source)
     return mapping
 
 
@@ -206,36 +223,3 @@ def _is_scalar(node: yaml.Node) -> bool:
 
 def _mark(node: yaml.Node, source: Source) -> Mark:
     return Mark(source.files[0], node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def overlay(lower: Source, upper: Source) -> Source:
-    """Merge `upper` over `lower`: mappings merge, `!append` lists extend, all else is replaced.
-
-    Each value keeps the mark of the file that sets it.
-    """
-    merged = Source(
-        (*lower.files, *upper.files),
-        marks=dict(lower.marks),
-        problems=lower.problems + upper.problems,
-    )
-    merged.data = _overlay(lower.data, upper.data, (), upper, merged)
-    return merged
-
-
-def _overlay(low: object, up: object, path: KeyPath, upper: Source, merged: Source) -> object:
-    if isinstance(low, dict) and isinstance(up, dict):
-        merged.marks.setdefault(path, upper.mark(path))
-        added = {
-            key: _overlay(low.get(key), value, (*path, key), upper, merged)
-            for key, value in up.items()
-        }
-        return low | added
-    if isinstance(low, list) and isinstance(up, list) and path in upper.appends:
-        for at in [at for at in upper.marks if at[: len(path)] == path and at != path]:
-            index = cast(int, at[len(path)])
-            merged.marks[(*path, len(low) + index, *at[len(path) + 1 :])] = upper.marks[at]
-        return low + up
-    for at in [at for at in merged.marks if at[: len(path)] == path]:
-        del merged.marks[at]
-    merged.marks |= {at: mark for at, mark in upper.marks.items() if at[: len(path)] == path}
-    return up

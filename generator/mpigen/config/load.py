@@ -3,6 +3,8 @@
 import copy
 import difflib
 import functools
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,11 +12,28 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mpigen.config.checks import conflicts
-from mpigen.config.document import NOTHING_WRITTEN, KeyPath, Mark, Problem, Source, overlay, parse
+from mpigen.config.document import (
+    MOST_PROBLEMS,
+    NOTHING_WRITTEN,
+    KeyPath,
+    Mark,
+    Problem,
+    Source,
+    parse,
+)
+from mpigen.config.layers import overlay
 from mpigen.config.models import Config
 from mpigen.errors import InputError
+from mpigen.untrusted.places import root_of
+from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 
 _HINT = f"{NOTHING_WRITTEN} The fields are described in docs/configuration.md."
+
+# the largest mpigen.yaml, in bytes; one with 100 groups has some 50,000
+_MOST_BYTES = MEBIBYTE
+# the most conflicts that are looked for
+_MOST_CONFLICTS = 10 * MOST_PROBLEMS
 
 # the reasons for minimum values that are not obvious
 _REASONS = {
@@ -30,14 +49,19 @@ def load(*paths: Path) -> Config:
     The folder of the first path is the site's. Raises InputError with one line per problem:
     FILE:LINE:COLUMN: FIELD: MESSAGE.
     """
-    source = functools.reduce(overlay, [_layer(path) for path in paths])
-    config, problems = _validate(cast(dict[str, Any], source.data))
+    source = functools.reduce(overlay, [_layer(path, paths[0].parent) for path in paths])
+    config, details = _validate(cast(dict[str, Any], source.data))
+    # a message takes a search for what was meant: only those that are listed get one
+    details.sort(key=lambda detail: source.order(source.mark(_path(detail))))
+    problems = [_problem(detail) for detail in details[:MOST_PROBLEMS]]
+    problems += [Problem(_path(detail), "") for detail in details[MOST_PROBLEMS:]]
     if config is not None:
         bad = {problem.path for problem in problems}
+        above = {path[:length] for path in bad for length in range(len(path) + 1)}
         problems += [
             Problem(conflict.paths[0], conflict.message, source.first_mark(conflict.paths))
-            for conflict in conflicts(config, paths[0].parent)
-            if not any(_related(at, other) for at in conflict.paths for other in bad)
+            for conflict in islice(conflicts(config, paths[0].parent), _MOST_CONFLICTS)
+            if not any(at in above or _is_below(at, bad) for at in conflict.paths)
         ]
     problems += source.problems
     if problems or config is None:
@@ -45,8 +69,8 @@ def load(*paths: Path) -> Config:
     return config
 
 
-def _layer(path: Path) -> Source:
-    source = parse(_read(path), str(path))
+def _layer(path: Path, site: Path) -> Source:
+    source = parse(_read(path, site), str(path))
     if source.data is None:
         source.data = {}
     if not isinstance(source.data, dict):
@@ -55,10 +79,11 @@ def _layer(path: Path) -> Source:
     return source
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, site: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+        text = read_bytes(path, _MOST_BYTES, root_of(path, site)).decode()
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    except (FileNotFoundError, NotADirectoryError) as error:
         hint = "Start a site with mpigen init, or name the file with -c FILE. The least that works "
         hint += "is one line: name: mycluster"
         raise InputError(f"{path}: no such file", hint) from error
@@ -67,12 +92,10 @@ def _read(path: Path) -> str:
         mark = Mark(str(path), len(before), len(before[-1].decode()) + 1)
         problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
         raise Source((str(path),)).error([problem], NOTHING_WRITTEN) from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
-    """Return the config and the problems of single fields.
+def _validate(data: dict[str, Any]) -> tuple[Config | None, list[ErrorDetails]]:
+    """Return the config and pydantic's errors of single fields.
 
     Invalid fields are removed and the rest is validated again, so that it can still be checked
     together; the config is None if that fails as well.
@@ -81,15 +104,14 @@ def _validate(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
         return Config.model_validate(data), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = [_problem(detail) for detail in details]
     rest = copy.deepcopy(data)
-    for problem in problems:
-        _remove(rest, problem.path)
+    for detail in details:
+        _remove(rest, _path(detail))
     rest.setdefault("name", "unnamed")
     try:
-        return Config.model_validate(rest), problems
+        return Config.model_validate(rest), details
     except ValidationError:
-        return None, problems
+        return None, details
 
 
 def _remove(data: Any, path: KeyPath) -> None:
@@ -112,14 +134,18 @@ def _remove(data: Any, path: KeyPath) -> None:
             return
 
 
-def _related(one: KeyPath, other: KeyPath) -> bool:
-    """Whether the paths are equal, or one contains the other."""
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
+def _is_below(at: KeyPath, paths: Iterable[KeyPath]) -> bool:
+    """Whether one of `paths` contains `at`."""
+    return any(at[:length] in paths for length in range(len(at)))
+
+
+def _path(detail: ErrorDetails) -> KeyPath:
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    return path + getattr(detail.get("ctx", {}).get("error"), "path", ())
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    path: KeyPath = tuple(part for part in detail["loc"] if part != "[key]")
+    path = _path(detail)
     return Problem(path, _message(detail, path))
 
 
@@ -136,14 +162,20 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
         case "value_error":
             return str(context["error"])
         case "literal_error":
-            return f"{given!r} is not supported: it must be {context['expected']}"
+            return f"{shown(given)} is not supported: it must be {context['expected']}"
         case "greater_than_equal":
             reason = _REASONS.get(str(path[-1]), "")
-            return f"{given!r} is too small: {context['ge']} is the least{reason}"
+            return f"{shown(given)} is too small: {context['ge']} is the least{reason}"
         case "less_than_equal":
-            return f"{given!r} is too large: {context['le']} is the most"
+            return f"{shown(given)} is too large: {context['le']} is the most"
         case "too_short":
             return "must not be empty"
+        case "too_long":
+            return f"has {context['actual_length']:,} items: {context['max_length']} is the most"
+        case "string_too_long":
+            return f"has {len(given):,} characters: {context['max_length']:,} is the most"
+        case "string_unicode":
+            return "holds characters that are no Unicode text"
         case "string_type":
             return f"must be text, not {_kind(given)}{_quote_hint(given)}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -159,7 +191,7 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
             return f"must be a mapping (keys: {known}), not {_kind(given)}"
         case "dict_type":
             return f"must be a mapping of names to values, not {_kind(given)}"
-    return detail["msg"]
+    return clip(detail["msg"], LONGEST_REASON)
 
 
 def _kind(value: object) -> str:
@@ -169,14 +201,14 @@ def _kind(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f"the text {value!r}"
+            return f"the text {shown(value)}"
         case int() | float():
-            return f"the number {value}"
+            return f"the number {shown(value)}"
         case list():
             return "a list"
         case dict():
             return "a mapping"
-    return f"the {type(value).__name__} {value}"
+    return f"the {type(value).__name__} {clip(str(value))}"
 
 
 def _quote_hint(value: object) -> str:
@@ -185,10 +217,20 @@ def _quote_hint(value: object) -> str:
     return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
+_GPUS = "GPUs are generic resources: workers take generic: {GPU: 1}; see docs/operating.md"
+_PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/operating.md"
+# What has no field of its own, although another field has a similar name.
+_ELSEWHERE = dict.fromkeys(("gpu", "gpus"), _GPUS) | dict.fromkeys(
+    ("http_proxy", "https_proxy", "no_proxy", "proxy", "proxies"), _PROXIES
+)
+
+
 def _suggestion(key: str, parent: KeyPath) -> str:
     """Suggest a fix for an unknown `key`: its section, the closest known key, or all keys."""
     known = list(_model(parent).model_fields)
     homes = [name for name in Config.model_fields if key in _model((name,)).model_fields]
+    if advice := _ELSEWHERE.get(key.lower()):
+        return advice
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if homes:
         return f"it belongs to {' or '.join(homes)}: is it indented right?"

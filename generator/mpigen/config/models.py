@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mpigen.config import limits
 from mpigen.config.models_image import App, Image
 from mpigen.config.models_workers import Launcher, Storage, Workers
 from mpigen.config.section import Section
@@ -73,7 +74,7 @@ class Network(Section):
         description="MTU of the servers' own network; the overlay gets 50 less.",
         examples=[1500],
     )
-    nodes: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    nodes: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] | None = Field(
         None,
         description="Most servers that ever take part; default one a container.",
         examples=[16],
@@ -119,8 +120,10 @@ class Config(Section):
     mpi: Mpi = _DEFAULTS
     user: User = _DEFAULTS
     network: Network = _DEFAULTS
-    workers: list[Workers] = Field([{}], min_length=1, validate_default=True)
-    storage: list[Storage] = Field([])
+    workers: list[Workers] = Field(
+        [{}], min_length=1, max_length=limits.GROUPS, validate_default=True
+    )
+    storage: list[Storage] = Field([], max_length=limits.STORAGE)
     launcher: Launcher | None = None
     ssh: Ssh = _DEFAULTS
     engine: Engine = _DEFAULTS

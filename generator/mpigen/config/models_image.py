@@ -22,6 +22,9 @@ from mpigen.config.types import (
     StrictBool,
 )
 
+VENV = "/opt/venv"
+"""The virtual environment in the image, with the packages of `app.python`."""
+
 
 class Image(Section):
     """The image that every container runs."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mpigen.config import limits
 from mpigen.config.section import Section
 from mpigen.config.types import (
     Constraint,
@@ -33,7 +34,7 @@ class Workers(Section):
         "replicated",
         description="`replicas`, or one on every server that may: hosts are NAME-SERVER.",
     )
-    replicas: Annotated[StrictInt, Field(ge=1)] = Field(
+    replicas: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] = Field(
         2, description="How many containers; if `global`, how many servers it should be on."
     )
     slots: Slots = Field(
@@ -42,7 +43,7 @@ class Workers(Section):
         description="Ranks a container; `auto` is the CPUs of `cpus` by `threads`, or 1 without.",
         examples=[2],
     )
-    threads: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    threads: Annotated[StrictInt, Field(ge=1, le=limits.CPUS)] | None = Field(
         None,
         description="Threads of each rank: OMP_NUM_THREADS.",
         examples=[4],
@@ -66,13 +67,13 @@ class Workers(Section):
         description="Swarm placement constraints.",
         examples=[["node.labels.mpi==yes"], ["node.role!=manager", "node.platform.arch==x86_64"]],
     )
-    max_per_node: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    max_per_node: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] | None = Field(
         None, description="Most containers of the group on one node.", examples=[1]
     )
-    generic: dict[ResourceName, Annotated[StrictInt, Field(ge=1)]] = Field(
+    generic: dict[ResourceName, Annotated[StrictInt, Field(ge=1, le=limits.RESOURCES)]] = Field(
         {},
         description="Generic resources that a container takes of its server, such as GPUs.",
-        examples=[{"NVIDIA-GPU": 1}],
+        examples=[{"GPU": 1}],
         json_schema_extra={"additionalProperties": False},
     )
     stack: StackKeys = Field(

@@ -6,6 +6,7 @@ rejects one that `values.py` accepts. The patterns mean the same in Python and J
 
 from pydantic import WithJsonSchema
 
+from mpigen.config import limits
 from mpigen.mpi import IMPLEMENTATIONS
 
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -76,10 +77,9 @@ _SIZE = r"[0-9]+(\.[0-9]+)? ?([kKmMgGtTpP]([iI]?[bB])?|[bB])?"
 _TOO_FEW_CPUS = r"0+(\.(0|00[0-9]*))?"
 
 
-def text(title: str, pattern: str, limit: int | None = None) -> WithJsonSchema:
+def text(title: str, pattern: str, limit: int = limits.LINE) -> WithJsonSchema:
     """The schema of text that matches `pattern` as a whole; docs show `title` as its type."""
-    most = {} if limit is None else {"maxLength": limit}
-    return WithJsonSchema({"title": title, "type": "string", "pattern": f"^({pattern})$"} | most)
+    return WithJsonSchema({"title": title, **_matching(pattern), "maxLength": limit})
 
 
 def _either(title: str, *forms: dict[str, object]) -> WithJsonSchema:
@@ -87,7 +87,7 @@ def _either(title: str, *forms: dict[str, object]) -> WithJsonSchema:
 
 
 def _matching(pattern: str) -> dict[str, object]:
-    return {"type": "string", "pattern": f"^({pattern})$"}
+    return {"type": "string", "pattern": f"^({pattern})$", "maxLength": limits.LINE}
 
 
 label = text("DNS label", LABEL, LABEL_LIMIT)
@@ -113,22 +113,29 @@ file = text("relative path of a file", _FOLDER)
 env_name = text("name of an environment variable", ENV_NAME)
 env_value = text("text in one line", _ENV_VALUE)
 line = text("command, one line", _LINE)
-commands = text("shell commands", _LINES)
+commands = text("shell commands", _LINES, limits.COMMANDS)
 subnet = text("IPv4 subnet, /8 to /29", _SUBNET)
 cpus = _either(
     "number of CPUs",
-    {"type": "number", "minimum": 0.01},
+    {"type": "number", "minimum": 0.01, "maximum": limits.CPUS},
     _matching(rf"(?!{_TOO_FEW_CPUS}$){CPUS}"),
 )
-slots = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
+slots = _either(
+    "`auto` or whole number, 1 to " + str(limits.SLOTS),
+    {"const": "auto"},
+    {"type": "integer", "minimum": 1, "maximum": limits.SLOTS},
+)
 mpi_name = WithJsonSchema({"enum": list(IMPLEMENTATIONS), "type": "string"})
 param_value = _either(
     "text, number or boolean",
-    {"type": ["number", "boolean"]},
+    {"type": "number", "exclusiveMinimum": -limits.NUMBER, "exclusiveMaximum": limits.NUMBER},
+    {"type": "boolean"},
     _matching(_PARAM_VALUE),
 )
 
 
 def size(least: int) -> WithJsonSchema:
     """The schema of a Docker size such as `4g`, or of a number of bytes from `least` upward."""
-    return _either("size", {"type": "integer", "minimum": least}, _matching(_SIZE))
+    return _either(
+        "size", {"type": "integer", "minimum": least, "maximum": limits.BYTES}, _matching(_SIZE)
+    )

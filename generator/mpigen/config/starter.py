@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from mpigen.config.document import NOTHING_WRITTEN
 from mpigen.config.schema import schema_text
 from mpigen.config.values import to_label
 from mpigen.errors import InputError
+from mpigen.untrusted.places import refuse_leading_out
 
 Ci = Literal["github", "gitlab", "none"]
 
@@ -44,19 +45,23 @@ def site_name(folder: Path) -> str:
     return to_label(folder.resolve().name)[:_NAME_LIMIT].strip("-") or "mpi"
 
 
-def new_site(name: str, ci: Ci) -> dict[str, str]:
-    """Return the files of a new site, path to text."""
+def new_site(name: str, ci: Ci, own_program: bool = False) -> dict[str, str]:
+    """Return the files of a new site, path to text.
+
+    With `own_program` app/ is left out, and mpigen.yaml does not name a program for the checks.
+    """
     skeleton = resources(__package__).joinpath("skeleton")
     program = _bundled_app()
     made = {
-        "mpigen.yaml": config_text(name),
+        "mpigen.yaml": config_text(name, own_program),
         SCHEMA: schema_text(),
         ".gitignore": skeleton.joinpath("gitignore").read_text(encoding="utf-8"),
-        **{path: (program / Path(path).name).read_text(encoding="utf-8") for path in _PROGRAM},
     }
+    for path in () if own_program else _PROGRAM:
+        made[path] = (program / Path(path).name).read_text(encoding="utf-8")
     if ci != "none":
         text = skeleton.joinpath(f"{ci}.yml").read_text(encoding="utf-8")
-        made[CI_FILES[ci]] = text.replace("==VERSION", f"=={__version__}")
+        made[CI_FILES[ci]] = text.replace("VERSION", __version__)
     return made
 
 
@@ -66,21 +71,26 @@ def _bundled_app() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "app"
 
 
-def config_text(name: str) -> str:
+def config_text(name: str, own_program: bool = False) -> str:
     """Return mpigen.yaml of a new site: every field with its description, most as comments."""
     lines = [_OPENING]
     for entry in entries():
         if isinstance(entry, Field):
             lines += _field(entry, {"name": name}.get(entry.name))
         else:
-            lines += _section(entry)
+            lines += _section(entry, {"check"} if own_program and entry.name == "app" else set())
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _section(section: Section) -> Iterator[str]:
-    """Yield the lines of a section and its fields; a list gets one item."""
-    preset = _PRESET.get(section.name, {})
+def _section(section: Section, unset: Collection[str]) -> Iterator[str]:
+    """Yield the lines of a section and its fields; a list gets one item.
+
+    The fields in `unset` are comments, whatever a new site sets.
+    """
+    preset = {
+        name: value for name, value in _PRESET.get(section.name, {}).items() if name not in unset
+    }
     yield f"# {section.description}"
     yield f"{section.name}:" if preset else f"#{section.name}:"
     for number, field in enumerate(section.fields):
@@ -101,17 +111,22 @@ def _field(field: Field, preset: object, indent: str = "", dash: str = "") -> It
         yield f"{indent}#{dash}{field.name}: {inline_yaml(shown)}"
 
 
+def present(folder: Path, ci: Ci) -> list[str]:
+    """Return what a new site would write and the folder has: app/ as a whole, else files."""
+    paths = ["mpigen.yaml", SCHEMA, ".gitignore", "app", *([CI_FILES[ci]] if ci != "none" else [])]
+    return [path for path in paths if os.path.lexists(folder / path)]
+
+
 def write(files: Mapping[str, str], folder: Path) -> None:
     """Write `files` to `folder`, all or nothing; on failure new folders are removed as well.
 
-    Raises InputError if one of them already exists (app/ counts as a whole) or cannot be written.
+    Raises InputError if one of them already exists or cannot be written.
     """
-    claimed = dict.fromkeys("app" if path in _PROGRAM else path for path in files)
     made: list[Path] = []
     try:
-        _refuse_existing([path for path in claimed if os.path.lexists(folder / path)], folder)
         for path, text in files.items():
             target = folder / path
+            refuse_leading_out(target, folder)
             for parent in reversed([each for each in target.parents if not each.exists()]):
                 parent.mkdir()
                 made.append(parent)
@@ -128,10 +143,3 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         raise InputError(
             f"{where}: cannot be written: {error.strerror}", NOTHING_WRITTEN
         ) from error
-
-
-def _refuse_existing(taken: Sequence[str], folder: Path) -> None:
-    if taken:
-        named = "\n".join(f"  {folder / path}" for path in taken)
-        hint = f"{NOTHING_WRITTEN} Take another folder, or move these away: mpigen init DIR"
-        raise InputError(f"a new site would take the place of what is there:\n{named}", hint)

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 
-from mpigen.config import patterns, values
+from mpigen.config import limits, patterns, values
 from mpigen.notation.sizes import format_bytes, parse_bytes
+from mpigen.untrusted.quoting import clip, shown
 
 # Docker refuses a smaller memory limit: moby, daemon/daemon_unix.go, linuxMinMemory
 MEMORY_MINIMUM = 6 * 1024**2
@@ -21,7 +22,7 @@ SHM_MINIMUM = 4096
 def _matching(pattern: str, advice: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"{text!r} {advice}")
+            raise ValueError(f"{shown(text)} {advice}")
         return text
 
     return AfterValidator(check)
@@ -31,20 +32,29 @@ def _size(least: int, why: str) -> BeforeValidator:
     def check(value: object) -> object:
         """Convert a Docker size to bytes."""
         if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise ValueError(f"{value!r} is no size: write it with its unit, as in 512m or 4g")
-        size = parse_bytes(str(value))
+            raise ValueError(f"{shown(value)} is no size: write it with its unit, as in 512m or 4g")
+        text = shown(value) if isinstance(value, int) else value
+        size = parse_bytes(text)
         if size < least:
-            raise ValueError(f"{value} is {size} bytes: {format_bytes(least)} is {why}")
+            raise ValueError(f"{clip(text)} is {size} bytes: {format_bytes(least)} is {why}")
+        if size > limits.BYTES:
+            raise ValueError(f"{clip(text)} is too large: {format_bytes(limits.BYTES)} is the most")
         return size
 
     return BeforeValidator(check)
 
 
-StrictText = Annotated[str, Strict()]
+StrictText = Annotated[str, Strict(), Field(max_length=limits.LINE)]
 StrictInt = Annotated[int, Strict()]
 StrictBool = Annotated[bool, Strict()]
 Label = Annotated[StrictText, AfterValidator(values.label), patterns.label]
-Command = Annotated[StrictText, AfterValidator(values.command), patterns.commands]
+Command = Annotated[
+    str,
+    Strict(),
+    Field(max_length=limits.COMMANDS),
+    AfterValidator(values.command),
+    patterns.commands,
+]
 CommandLine = Annotated[StrictText, AfterValidator(values.one_line), patterns.line]
 ImageReference = Annotated[StrictText, AfterValidator(values.image), patterns.image]
 Cpus = Annotated[str, BeforeValidator(values.cpus), patterns.cpus]
@@ -57,7 +67,7 @@ Shm = Annotated[
     int, _size(SHM_MINIMUM, "a page of memory, and the least"), patterns.size(SHM_MINIMUM)
 ]
 Slots = Annotated[
-    Annotated[StrictInt, Field(ge=1)] | None,
+    Annotated[StrictInt, Field(ge=1, le=limits.SLOTS)] | None,
     BeforeValidator(values.slots),
     patterns.slots,
 ]
@@ -97,7 +107,7 @@ PythonPackage = Annotated[
 ]
 AptMirror = Annotated[
     StrictText,
-    # only http: apt verifies signatures itself, and https would need the site's CA in the image
+    BeforeValidator(values.plain_mirror),
     _matching(patterns.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
     patterns.mirror,
 ]
@@ -134,7 +144,7 @@ ServerName = Annotated[
 ]
 ResourceName = Annotated[
     StrictText,
-    _matching(patterns.RESOURCE, "is no name of a generic resource, as in NVIDIA-GPU"),
+    _matching(patterns.RESOURCE, "is no name of a generic resource, as in GPU"),
     patterns.resource,
 ]
 EngineVersion = Annotated[str, BeforeValidator(values.engine_version), patterns.engine_version]

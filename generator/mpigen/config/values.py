@@ -8,8 +8,9 @@ import math
 import re
 from ipaddress import IPv4Network
 
-from mpigen.config import patterns
+from mpigen.config import limits, patterns
 from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.untrusted.quoting import clip, shown
 
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
@@ -21,8 +22,9 @@ def label(text: str) -> str:
     if not re.fullmatch(patterns.LABEL, text):
         near = to_label(text)
         raise ValueError(
-            f"{text!r} is no DNS label: use a-z, 0-9 and -, with a letter or digit at both ends"
-            + (f", as in {near}" if near else "")
+            f"{shown(text)} is no DNS label: "
+            "use a-z, 0-9 and -, with a letter or digit at both ends"
+            + (f", as in {clip(near)}" if near else "")
         )
     if len(text) > patterns.LABEL_LIMIT:
         most = f"{patterns.LABEL_LIMIT} characters at most"
@@ -55,7 +57,8 @@ def command(text: str) -> str:
 def image(text: str) -> str:
     if not re.fullmatch(patterns.IMAGE, text):
         raise ValueError(
-            f"{text!r} is no image reference: write [registry/]name[:tag], the name in lower case"
+            f"{shown(text)} is no image reference: "
+            "write [registry/]name[:tag], the name in lower case"
         )
     return text
 
@@ -64,21 +67,25 @@ def cpus(value: object) -> object:
     """Return CPUs as text, such as `2` or `1.5`; Docker accepts at most 9 decimal places."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("must be a number of CPUs, as in 2 or 1.5")
-    text = str(value)
+    text = shown(value) if isinstance(value, int) else str(value)
     if not re.fullmatch(patterns.CPUS, text):
         raise ValueError(
-            f"{text!r} is no number of CPUs that Docker takes: "
+            f"{shown(text)} is no number of CPUs that Docker takes: "
             "write 2 or 1.5, with 9 decimals at most"
         )
     if float(text) < CPUS_MINIMUM:
-        raise ValueError(f"{text} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes")
+        raise ValueError(
+            f"{clip(text)} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes"
+        )
+    if float(text) > limits.CPUS:
+        raise ValueError(f"{clip(text)} is more than {limits.CPUS} CPUs, the most that Linux has")
     return text
 
 
 def slots(value: object) -> object:
     """Return None for `auto`; the annotated type rejects other values that are no rank count."""
     if isinstance(value, str) and not value.isdecimal() and value != "auto":
-        raise ValueError(f"must be auto or a whole number, not the text {value!r}")
+        raise ValueError(f"must be auto or a whole number, not the text {shown(value)}")
     return None if value == "auto" else value
 
 
@@ -88,23 +95,37 @@ def subnet(value: object) -> object:
     try:
         network = IPv4Network(value, strict=False)
     except ValueError as error:
-        raise ValueError(f"{value!r} is no IPv4 subnet: write one as in 10.77.0.0/24") from error
+        raise ValueError(
+            f"{shown(value)} is no IPv4 subnet: write one as in 10.77.0.0/24"
+        ) from error
     if "/" not in value:
-        raise ValueError(f"{value!r} has no prefix length: write it as in {value}/24")
+        raise ValueError(f"{shown(value)} has no prefix length: write it as in {clip(value)}/24")
     address = value.partition("/")[0]
     if str(network.network_address) != address:
-        raise ValueError(f"{value} is an address in a network, not the network: write {network}")
+        raise ValueError(
+            f"{clip(value)} is an address in a network, not the network: write {network}"
+        )
     if network.is_loopback or network.is_multicast or network.is_link_local:
-        raise ValueError(f"{value} is reserved: take a private one, as in 10.77.0.0/24")
+        raise ValueError(f"{clip(value)} is reserved: take a private one, as in 10.77.0.0/24")
     if not 8 <= network.prefixlen <= 29:
         raise ValueError(f"/{network.prefixlen} makes no overlay: take a prefix from /8 to /29")
     return network
 
 
+def plain_mirror(value: object) -> object:
+    if isinstance(value, str) and value.lower().startswith("https://"):
+        raise ValueError(
+            f"{value!r} needs certificates, which a base image does not have before its first "
+            "package: write http://, as apt checks the signatures of what it gets in any case"
+        )
+    return value
+
+
 def constraint(text: str) -> str:
     if not re.fullmatch(patterns.CONSTRAINT, text):
         raise ValueError(
-            f"{text!r} is no placement constraint: write KEY==VALUE or KEY!=VALUE, where KEY is "
+            f"{shown(text)} is no placement constraint: "
+            "write KEY==VALUE or KEY!=VALUE, where KEY is "
             "node.labels.NAME, engine.labels.NAME, or node. and one of "
             "id, hostname, ip, role, platform.os, platform.arch"
         )
@@ -117,7 +138,9 @@ def folder(text: str) -> str:
     folder = "/".join(part for part in parts if part not in ("", "."))
     # the site's own folder is refused: its private keys would get into the build
     if text.startswith(("/", "-", "~")) or ".." in parts or not folder:
-        raise ValueError(f"{text!r} must be a folder below this file's, as in app or src/solver")
+        raise ValueError(
+            f"{shown(text)} must be a folder below this file's, as in app or src/solver"
+        )
     return folder
 
 
@@ -129,43 +152,72 @@ def param(value: object) -> object:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, (int, float)):
+        if not _is_number(value):
+            raise ValueError(f"{shown(value)} is no number that MPI reads")
         return str(value)
     if not isinstance(value, str):
         raise ValueError("must be text or a number")
+    if len(value) > limits.LINE:
+        raise ValueError(f"has {len(value):,} characters: {limits.LINE:,} is the most")
     one_line(value)
     if value != value.strip() or "#" in value or '"' in value:
-        raise ValueError(f"{value!a} cannot be an MPI parameter: no quotes, # or outer spaces")
+        raise ValueError(f"{shown(value)} cannot be an MPI parameter: no quotes, # or outer spaces")
     return value
 
 
-def plain(value: object) -> object:
-    """Accept only values that JSON can express; others, such as YAML's dates, are refused."""
+class Misplaced(ValueError):
+    """A fault in a mapping of free keys; `path` leads from the mapping to the value."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def plain(value: object, path: tuple[str | int, ...] = ()) -> object:
+    """Accept only values that JSON can express, in lines of text and numbers that Docker reads."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} must be text: put it in quotes")
-            plain(item)
+                raise Misplaced(path, f"the key {shown(key)} must be text: put it in quotes")
+            _plain_text(key, (*path, key))
+            plain(item, (*path, key))
     elif isinstance(value, list):
-        for item in value:
-            plain(item)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number that Docker reads")
-    elif value is not None and not isinstance(value, (str, bool, int, float)):
-        raise ValueError(f"{value} is read as a {type(value).__name__}: put it in quotes")
+        for index, item in enumerate(value):
+            plain(item, (*path, index))
+    elif isinstance(value, str):
+        _plain_text(value, path)
+    elif isinstance(value, (bool, int, float)):
+        if not _is_number(value):
+            raise Misplaced(path, f"{shown(value)} is no number that Docker reads")
+    elif value is not None:
+        kind = type(value).__name__
+        raise Misplaced(path, f"{clip(str(value))} is read as a {kind}: put it in quotes")
     return value
+
+
+def _plain_text(text: str, path: tuple[str | int, ...]) -> None:
+    if len(text) > limits.LINE:
+        raise Misplaced(path, f"has {len(text):,} characters: {limits.LINE:,} is the most")
+    if not text.isprintable():
+        raise Misplaced(path, f"{shown(text)} must be one line without control characters")
+
+
+def _is_number(value: float) -> bool:
+    """Whether the number is finite, and whole numbers fit into 64 bits."""
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < limits.NUMBER
 
 
 def mpi_name(value: object) -> object:
     if not isinstance(value, str) or value not in IMPLEMENTATIONS:
         known = " or ".join(map(repr, IMPLEMENTATIONS))
-        raise ValueError(f"{value!r} is not supported: it must be {known}")
+        raise ValueError(f"{shown(value)} is not supported: it must be {known}")
     return value
 
 
 def engine_version(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(patterns.ENGINE_VERSION, value):
-        shown = value if isinstance(value, str) else f"{value}, which is no text,"
-        raise ValueError(f"{shown} is no version of Docker: write it in quotes, as in '25.0'")
+        given = clip(value) if isinstance(value, str) else f"{shown(value)}, which is no text,"
+        raise ValueError(f"{given} is no version of Docker: write it in quotes, as in '25.0'")
     if tuple(map(int, value.split("."))) < OLDEST_ENGINE:
         raise ValueError(f"{value} is too old: 20.10 is the first with host names that resolve")
     return value

@@ -4,6 +4,8 @@ import re
 
 import yaml
 
+from mpigen.untrusted.quoting import LONGEST, LONGEST_REASON, clip, shown
+
 # PyYAML's message (problem and context), the explanation, and whether to report the place where
 # the construct begins (context) instead of the place where parsing stopped (problem).
 _EXPLANATIONS = (
@@ -39,13 +41,34 @@ _EXPLANATIONS = (
 )
 
 
+# what the tags of YAML's scalars stand for
+_KINDS = {
+    "bool": "true or false",
+    "int": "whole number that can be read",
+    "float": "number that can be read",
+    "timestamp": "date",
+    "binary": "base64",
+}
+
+
 def explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
     """Return the explanation of `error` and its place (counted from 0), None if unknown."""
     message = " ".join(part for part in (error.problem, error.context) if part)
+    # an alias and a tag may have any length
+    message = re.sub(rf"'([^']{{{LONGEST}}})[^']+'", r"'\1...'", message)
     for pattern, explanation, at_context in _EXPLANATIONS:
         match = re.search(pattern, message, re.DOTALL)
         if match:
             places = (error.context_mark, error.problem_mark)
             place = places[0] or places[1] if at_context else places[1] or places[0]
             return match.expand(explanation), place
-    return message, error.problem_mark or error.context_mark
+    return clip(message, LONGEST_REASON), error.problem_mark or error.context_mark
+
+
+def explain_value(node: yaml.Node, error: Exception) -> str:
+    """Return why a scalar has no value, where PyYAML's constructor raised `error`."""
+    kind = node.tag.rpartition(":")[2]
+    what = _KINDS.get(kind, clip(kind))
+    if isinstance(error, ValueError) and kind == "timestamp":  # such as 2026-99-99
+        return clip(str(error), LONGEST_REASON)
+    return f"{shown(node.value)} is no {what}: put it in quotes if it is text"

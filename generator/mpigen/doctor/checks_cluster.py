@@ -1,9 +1,14 @@
 """The doctor's checks of the Swarm, its nodes, and the image on them."""
 
-from mpigen.doctor.facts import Facts
+from collections.abc import Mapping
+
+from mpigen.doctor.facts import NO_LEADER, Facts
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
 
 _CLOCK_SECONDS = 5.0
+_SURE_SECONDS = 20.0  # a probe that takes no longer than this tells of a clock
+_SLOW_SECONDS = 10
+_QUORUM = "https://docs.docker.com/engine/swarm/admin_guide/#recover-from-losing-the-quorum"
 _IMAGES = 2  # a new image next to the old one
 
 
@@ -12,11 +17,7 @@ def swarm(facts: Facts) -> list[Finding]:
     if facts.swarm == "active" and facts.is_manager and facts.nodes:
         return [Finding("swarm", "ok", f"active, {len(facts.nodes)} nodes")]
     if facts.swarm == "active" and facts.is_manager:
-        todo = (
-            "More than half of the managers must be up: start them. If they are lost for good, "
-            "on one that is left: docker swarm init --force-new-cluster"
-        )
-        return [Finding("swarm", "bad", f"its manager cannot speak: {facts.swarm_error}", todo)]
+        return [_silent(facts.swarm_error or "it names no node")]
     if facts.swarm == "active":
         return [Finding("swarm", "unknown", worker(facts))]
     if facts.swarm == "inactive":
@@ -25,6 +26,17 @@ def swarm(facts: Facts) -> list[Finding]:
     what = f"the engine's part in its Swarm is {facts.swarm}: {facts.swarm_error or 'no reason'}"
     todo = "docker swarm unlock" if facts.swarm == "locked" else "docker info tells more."
     return [Finding("swarm", "bad", what, todo)]
+
+
+def _silent(error: str) -> Finding:
+    if NO_LEADER in error:
+        todo = (
+            "More than half of the managers must be up: start their engines; then again: mpigen "
+            f"doctor. Only where their servers are lost for good: {_QUORUM}"
+        )
+        return Finding("swarm", "bad", f"its managers have no leader: {error}", todo)
+    todo = "See the load of its server and its engine's log; then again: mpigen doctor"
+    return Finding("swarm", "bad", f"its manager has not answered: {error}", todo)
 
 
 def worker(facts: Facts) -> str:
@@ -40,7 +52,10 @@ def managers(facts: Facts) -> list[Finding]:
     bears = (len(all_) - 1) // 2
     if lost:
         left = f"{len(all_) - len(lost)} of {len(all_)} are left, {len(all_) - bears} are needed"
-        todo = "Start their engines; open 2377/tcp to them. For good: docker node demote NAME"
+        todo = (
+            "Start their engines; open 2377/tcp to them. Only where a server is lost for good: "
+            "docker node demote NAME"
+        )
         return [Finding("managers", "bad", f"{join_names(lost)}: unreachable; {left}", todo)]
     what = f"{len(all_)} of {len(all_)} reachable; {bears} may be lost"
     if len(all_) % 2 == 0:
@@ -53,7 +68,10 @@ def nodes(facts: Facts) -> list[Finding]:
     found = []
     for node in facts.nodes:
         if node.state != "ready":
-            todo = f"Start its engine. If it is lost for good: docker node rm --force {node.name}"
+            todo = (
+                "Start its engine, or see why the managers do not hear of it. Only where its "
+                f"server is lost for good: docker node rm --force {node.name}"
+            )
             found.append(Finding("nodes", "bad", f"{node.name} is {node.state}", todo))
         elif node.availability != "active":
             word = {"drain": "drained", "pause": "paused"}.get(node.availability, "not active")
@@ -72,12 +90,34 @@ def look(facts: Facts) -> list[Finding]:
         **facts.hosts_errors,
     }
     failed = names_by_text(
-        (names[id], why) for id, why in errors.items() if id in names and not _lacks_image(why)
+        (names[id], why)
+        for id, why in errors.items()
+        if id in names and id not in facts.late and not _lacks_image(why)
     )
-    todo = "Look at that node's engine; then again: mpigen doctor"
+    todo = "See that node's engine; then again: mpigen doctor"
     bad = [Finding("look", "bad", f"{where}: {why}", todo) for why, where in failed.items()]
+    slow = _slow(facts, names, errors)
     ran = f"a container that looks ran on {len(facts.hosts)} of {len(facts.nodes)} nodes"
-    return bad or [Finding("look", "ok" if facts.hosts else "unknown", ran)]
+    return bad + slow or [Finding("look", "ok" if facts.hosts else "unknown", ran)]
+
+
+def _slow(facts: Facts, names: Mapping[str, str], errors: Mapping[str, str]) -> list[Finding]:
+    """What was slow, which is no fault, and may be all that is wrong."""
+    todo = "See the load of these servers, and wait longer for jobs; then again: mpigen doctor"
+    late = names_by_text((names[id], errors[id]) for id in facts.late if id in names)
+    found = [Finding("look", "unknown", f"{who}: slow, {why}", todo) for why, who in late.items()]
+    hosts = {worker.address: worker.host for worker in facts.workers}
+    logins = {
+        (names[id], hosts[address]): seconds
+        for id, seen in facts.attached.items()
+        for address, seconds in seen.logins.items()
+        if id in names and address in hosts and seconds > _SLOW_SECONDS
+    }
+    if logins:
+        (node, host), seconds = max(logins.items(), key=lambda one: one[1])
+        what = f"{len(logins)} logins were slow; that of {node} to {host} took {seconds} s"
+        found.append(Finding("look", "unknown", what, todo))
+    return found
 
 
 def _lacks_image(error: str) -> bool:
@@ -115,11 +155,13 @@ def image(facts: Facts) -> list[Finding]:
         what = f"{facts.image} is not the same everywhere: {'; '.join(parts)}"
         found.append(Finding("image", "bad", what, todo))
     elif have:
-        where = f"{len(facts.hosts)} nodes"
+        where = f"{sum(bool(host.image) for host in facts.hosts.values())} nodes"
         where += f" and in {', '.join(runs.values())}" if runs else ""
         found.append(Finding("image", "ok", f"the same {facts.image} on {where}"))
     rest = {id: why for id, why in facts.hosts_errors.items() if not _lacks_image(why)}
-    seen = {*facts.hosts, *(node.id for node in lacking)}
+    told = {id for id, host in facts.hosts.items() if host.image}
+    rest |= {id: "slow: its image was not compared in time" for id in facts.hosts if id not in told}
+    seen = {*told, *(node.id for node in lacking)}
     return found + not_probed("image", facts, seen, rest)
 
 
@@ -134,9 +176,17 @@ def workers(facts: Facts) -> list[Finding]:
         if there < wanted:
             todo = f"docker service ps {facts.stack}_{group} says why, if it stays so."
             found.append(Finding("workers", "bad", f"{run[-1]} run", todo))
-    if not facts.wanted:
-        todo = "Deploy it: mpigen deploy"
-        found.append(Finding("workers", "bad", f"the stack {facts.stack} has no workers", todo))
+        elif not wanted and group in facts.everywhere:
+            what = f"{group}: no node that is ready and active may run it"
+            todo = f"docker service ps {facts.stack}_{group}, docker node ls"
+            found.append(Finding("workers", "bad", what, todo))
+        elif not wanted:
+            what = f"{group} is scaled to 0: no worker of it is to run"
+            found.append(Finding("workers", "unknown", what))
+    found += [
+        Finding("workers", "unknown", f"{group} is not deployed yet", "Deploy it: mpigen deploy")
+        for group in facts.missing
+    ]
     return found or [Finding("workers", "ok", f"{', '.join(run)} run")]
 
 
@@ -164,14 +214,19 @@ def disk(facts: Facts) -> list[Finding]:
 def clock(facts: Facts) -> list[Finding]:
     """Check that the nodes' clocks differ from the leader's by at most _CLOCK_SECONDS."""
     names = {node.id: node.name for node in facts.nodes}
-    found = []
-    for id, ahead in facts.clocks.items():
-        if abs(ahead) > _CLOCK_SECONDS:
-            which = "ahead of" if ahead > 0 else "behind"
-            what = f"{names[id]} is {abs(ahead):.0f} s {which} the leader"
+    found, near = [], {}
+    rest = dict(facts.hosts_errors)
+    for id, (least, most) in facts.clocks.items():
+        if least > _CLOCK_SECONDS or most < -_CLOCK_SECONDS:
+            which = "ahead of" if least > 0 else "behind"
+            what = f"{names[id]} is {min(abs(least), abs(most)):.0f} s {which} the leader"
             todo = "Keep the servers' clocks by NTP (chrony): certificates and make rely on them."
             found.append(Finding("clock", "bad", what, todo))
-    if facts.clocks and not found:
-        most = max(map(abs, facts.clocks.values()))
-        found.append(Finding("clock", "ok", f"within {most:.1f} s of the leader's"))
-    return found + not_probed("clock", facts, facts.clocks, facts.hosts_errors)
+        elif max(-least, most) <= _SURE_SECONDS:
+            near[id] = max(-least, most)
+        else:
+            rest[id] = f"slow: it answered too late to tell, {least:.0f} to {most:.0f} s"
+    if near and not found:
+        found.append(Finding("clock", "ok", f"within {max(near.values()):.1f} s of the leader's"))
+    bad = {id for id in facts.clocks if id not in near and id not in rest}
+    return found + not_probed("clock", facts, {*near, *bad}, rest)

@@ -4,7 +4,7 @@ from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Ho
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
 from mpigen.swarm.nodes import Node
 
-_AGAIN = "mpigen render, mpigen down, mpigen deploy"
+_AGAIN = "mpigen render, mpigen down (it ends jobs), mpigen deploy"
 
 
 def ports(facts: Facts) -> list[Finding]:
@@ -29,6 +29,11 @@ def ports(facts: Facts) -> list[Finding]:
     if facts.hosts and not found:
         what = f"{MANAGER_PORT}/tcp of the managers and {GOSSIP_PORT}/tcp of all nodes answer"
         found.append(Finding("ports", "ok", what))
+    untried = [names[id] for id, host in facts.hosts.items() if host.untried]
+    if untried:
+        what = f"{join_names(untried)}: slow, not every port was tried in time"
+        found = [one for one in found if one.verdict != "ok"]
+        found.append(Finding("ports", "unknown", what))
     return found + not_probed("ports", facts, facts.hosts, facts.hosts_errors)
 
 
@@ -39,7 +44,8 @@ def path(facts: Facts) -> list[Finding]:
     """
     if not facts.workers:
         why = "no worker runs" if facts.deployed else f"the stack {facts.stack} is not deployed"
-        what = f"{why}: only traffic on the overlay can prove that {VXLAN_PORT}/udp is open"
+        proof = f"can prove that {VXLAN_PORT}/udp is open" if facts.is_overlay else "can prove it"
+        what = f"{why}: only traffic on the {facts.driver} {proof}"
         return [Finding("overlay", "unknown", what, "Then again: mpigen doctor")]
     names = {node.id: node.name for node in facts.nodes}
     workers = {worker.address: worker for worker in facts.workers}
@@ -51,29 +57,46 @@ def path(facts: Facts) -> list[Finding]:
     found = []
     for (address, result), nodes in askers.items():
         worker = workers[address]
-        where = f"{worker.host} ({address}) on {names.get(worker.node, worker.node)}"
-        found.append(_blocked(where, result, join_names(nodes)))
-    if facts.attached and not found:
+        host = worker.host if address == worker.host else f"{worker.host} ({address})"
+        where = f"{host} on {names.get(worker.node, worker.node)}"
+        found.append(_blocked(facts, where, result, join_names(nodes)))
+    if any(seen.peers for seen in facts.attached.values()) and not found:
         reached = {names[workers[peer].node] for peer in workers if workers[peer].node in names}
-        what = f"{len(facts.attached)} nodes log in to workers on {join_names(reached)}"
-        found.append(Finding("overlay", "ok", f"{what}, with 64 KiB: {VXLAN_PORT}/udp is open"))
+        what = (
+            f"{len(facts.attached)} nodes log in to workers on {join_names(reached)}, with 64 KiB"
+        )
+        what += f": {VXLAN_PORT}/udp is open" if facts.is_overlay else ""
+        found.append(Finding("overlay", "ok", what))
     return found + not_probed("overlay", facts, facts.attached, facts.attached_errors)
 
 
-def _blocked(where: str, result: str, askers: str) -> Finding:
-    if result == "silent":
+def _blocked(facts: Facts, where: str, result: str, askers: str) -> Finding:
+    kind, _, why = result.partition(" ")
+    if kind == "silent":
         todo = f"Open {VXLAN_PORT}/udp and {GOSSIP_PORT}/tcp and udp between all nodes."
+        if not facts.is_overlay:
+            todo = "See that each node has addresses of its own, and that switches let them pass."
         return Finding("overlay", "bad", f"nothing gets from {askers} to {where}", todo)
-    if result == "large":
-        todo = f"The path's MTU is too small: a smaller network.mtu in mpigen.yaml, then {_AGAIN}"
+    if kind == "large":
+        todo = "The path's MTU is too small: a smaller network.mtu in mpigen.yaml, then "
+        todo += _AGAIN if facts.is_overlay else "make the network again with a smaller one."
         return Finding("overlay", "bad", f"small packets alone get from {askers} to {where}", todo)
-    what = f"{where} refuses {askers}: {result.removeprefix('refused ')}"
-    return Finding("overlay", "bad", what, "Bring the same image to all: mpigen build, deploy")
+    if kind == "slow":
+        what, _, seconds = why.partition(" ")
+        said = f"slow: {askers} waited {seconds} s for a {what} of {where}"
+        todo = "See the load of both servers; nothing else is known to be wrong."
+        return Finding("overlay", "unknown", said, todo)
+    todo = "See the log of that worker, and the load of its server."
+    if "Permission denied" in why or "Host key" in why:
+        todo = "It has other keys than this folder's: mpigen keys status, mpigen deploy (ends jobs)"
+    return Finding("overlay", "bad", f"{where} refuses {askers}: {why}", todo)
 
 
 def mtu(facts: Facts) -> list[Finding]:
     """Check that the MTU of every node's link fits the overlay's packets."""
     found, fits, unknown = [], [], []
+    if not facts.is_overlay:
+        return [Finding("mtu", "ok", f"a {facts.driver} network has that of the servers' links")]
     for node, host in _probed(facts):
         link = host.link_of(node.address)
         if link not in host.links:
@@ -109,7 +132,8 @@ def subnet(facts: Facts) -> list[Finding]:
         (node.name, f"{route}, which goes to {link}")
         for node, host in _probed(facts)
         for route, link in host.routes
-        if route.overlaps(facts.subnet)
+        # a network of the servers' own may be the one that they are on
+        if facts.is_overlay and route.overlaps(facts.subnet)
     )
     found += [
         Finding("subnet", "bad", f"{names}: {facts.subnet} overlaps {route}", todo)
@@ -124,7 +148,7 @@ def subnet(facts: Facts) -> list[Finding]:
 
 def kernel(facts: Facts) -> list[Finding]:
     """Check that the nodes' kernels support the overlay."""
-    needed = {"VXLAN": "overlay networks"}
+    needed = {"VXLAN": "overlay networks"} if facts.is_overlay else {}
     if facts.encrypted:
         needed["INET_ESP"] = "encrypted ones"
     found, unknown = [], []
@@ -142,8 +166,8 @@ def kernel(facts: Facts) -> list[Finding]:
         what = f"{join_names(unknown)}: it does not tell what it was built with"
         found.append(Finding("kernel", "unknown", what))
     if facts.hosts and not found:
-        what = f"{' and '.join(needed)} on {len(facts.hosts)} nodes"
-        what += "" if facts.encrypted else "; the network is not encrypted"
+        what = f"{' and '.join(needed) or 'nothing more is needed'} on {len(facts.hosts)} nodes"
+        what += "" if facts.encrypted or not facts.is_overlay else "; the network is not encrypted"
         found.append(Finding("kernel", "ok", what))
     return found + not_probed("kernel", facts, facts.hosts, facts.hosts_errors)
 
@@ -154,7 +178,11 @@ def names(facts: Facts) -> list[Finding]:
         return [Finding("dns", "unknown", f"the stack {facts.stack} is not deployed")]
     found = []
     ids = {node.id: node.name for node in facts.nodes}
-    for group in facts.groups:
+    late = [ids[id] for id, seen in facts.attached.items() if {*facts.wanted} - {*seen.names}]
+    if late:
+        what = f"slow: DNS on {join_names(late)} has not answered in time"
+        found.append(Finding("dns", "unknown", what))
+    for group in facts.wanted:
         service = f"{facts.stack}_{group}"
         runs = {worker.address: worker.host for worker in facts.workers if worker.group == group}
         if not runs:
@@ -163,11 +191,12 @@ def names(facts: Facts) -> list[Finding]:
         stale = names_by_text(
             (ids[id], text)
             for id, seen in facts.attached.items()
-            for text in _stale(group, runs, seen.names.get(group, frozenset()) - facts.changed)
+            if group in seen.names
+            for text in _stale(group, runs, seen.names[group] - facts.changed)
         )
         todo = (
             "The nodes tell each other within a minute. If it stays: "
-            f"docker service update --force {service}"
+            f"docker service update --force {service} (it restarts the workers, and ends jobs)"
         )
         found += [Finding("dns", "bad", f"{where}: {text}", todo) for text, where in stale.items()]
     if facts.attached and not found:
@@ -178,6 +207,10 @@ def names(facts: Facts) -> list[Finding]:
 
 
 def _stale(group: str, runs: dict[str, str], answered: frozenset[str]) -> list[str]:
+    if any(address == host for address, host in runs.items()):
+        # only their nodes know the addresses
+        count = f"tasks.{group} names {len(answered)} addresses, and {len(runs)} workers run"
+        return [count] if len(answered) != len(runs) else []
     lost = [f"{runs[address]} ({address})" for address in runs if address not in answered]
     ghosts = [address for address in answered if address not in runs]
     found = [f"tasks.{group} does not name {join_names(lost)}"] if lost else []

@@ -33,7 +33,7 @@ def examine(facts: Facts) -> list[Finding]:
     if not facts.nodes:
         why = "a worker cannot tell" if facts.swarm == "active" else "there is no Swarm"
         if facts.is_manager:
-            why = "the Swarm has no leader"
+            why = "its manager has not answered"
         return [*found, *_unknown(why, [name for name, _ in _SWARM])]
     return [*found, *(finding for _, check in _SWARM for finding in check(facts))]
 

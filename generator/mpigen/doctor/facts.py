@@ -1,5 +1,6 @@
 """The facts that the doctor collects about a cluster, and the parser of the probes' output."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Interface, IPv4Network
@@ -8,6 +9,9 @@ from mpigen.swarm.nodes import Node
 
 # https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
 MANAGER_PORT, GOSSIP_PORT, VXLAN_PORT = 2377, 7946, 4789
+
+NO_LEADER = "does not have a leader"
+"""A part of what a manager answers while the Swarm has no leader."""
 
 # Docker's default MTU of an overlay's underlay, without com.docker.network.driver.mtu, and the
 # bytes that VXLAN and ESP take from it on the overlay's interfaces (measured)
@@ -18,14 +22,16 @@ _DEFAULT_MTU, _VXLAN_BYTES, _ESP_BYTES = 1500, 50, 26
 class Host:
     """A node as seen from its own network. `free` is in bytes, on the disk of the images.
 
-    `closed` maps each ADDRESS:PORT that does not answer to the reason. `kernel` has the known
-    options of the kernel, `image` a fingerprint of the image's content.
+    `closed` maps each ADDRESS:PORT that does not answer to the reason; of those that are `untried`
+    the node was too slow to tell. `kernel` has the known options of the kernel, `image` a
+    fingerprint of the image's content.
     """
 
     links: Mapping[str, int] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[tuple[IPv4Network, str], ...] = ()
     closed: Mapping[str, str] = field(default_factory=dict)
+    untried: tuple[str, ...] = ()
     kernel: Mapping[str, bool] = field(default_factory=dict)
     free: int | None = None
     image: str = ""
@@ -39,19 +45,26 @@ class Host:
 class Attached:
     """A node as seen from a container on the cluster's overlay.
 
-    `names` has the addresses that DNS returns for each group. `peers` has the result of a login to
-    each address: yes, silent (no packet passes), large (only small packets pass), or refused and
-    the reason; `images` the image's fingerprint at each address that was reached.
+    `names` has the addresses that DNS returns for each group; a group is not among them where DNS
+    has not answered in time. `peers` has the result of a login to each address: yes, silent (its
+    kernel never answers), large (it answers small packets and never one of full size), slow with
+    what was waited for and how many seconds, or refused and the reason. `logins` has the seconds
+    that each login took, `images` the image's fingerprint at each address that was reached.
     """
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     peers: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    logins: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A running task of a group: its host name, its node's id, its overlay address."""
+    """A running task of a group: its host name, its node's id, its address on the network.
+
+    Swarm does not know the address on a network of the servers' own (macvlan): there it is the
+    host name.
+    """
 
     host: str
     group: str
@@ -65,10 +78,12 @@ class Facts:
 
     `minimum` is the version of Docker that the artifacts were rendered for. `spare` has the ids of
     nodes where no worker group may run. `hosts` and `attached` are by node id, and so are their
-    errors and `clocks`, in seconds ahead of the leader. `networks` maps the Swarm's other networks
-    to their subnets. `options` are those of the stack's network. `wanted` has the replicas of each
-    group; `workers` ran both before and after the probes, `changed` has the addresses that came or
-    went in between.
+    errors and `clocks`, the least and the most seconds that each can be ahead of the leader's;
+    `late` has the ids of nodes whose error is that they were not waited for any longer. `networks`
+    maps the Swarm's other networks to their subnets. `driver` and `options` are those of the
+    stack's network. `wanted` has the number of containers of each deployed group, and `everywhere`
+    the groups with one on each node that may run it; `workers` ran both before and after the
+    probes, `changed` has the addresses that came or went in between.
     """
 
     stack: str
@@ -90,23 +105,36 @@ class Facts:
     swarm_hint: str = ""
     nodes: tuple[Node, ...] = ()
     spare: frozenset[str] = frozenset()
+    driver: str = "overlay"
     options: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, tuple[IPv4Network, ...]] = field(default_factory=dict)
     deployed: bool = False
     image_size: int | None = None
     wanted: Mapping[str, int] = field(default_factory=dict)
+    everywhere: frozenset[str] = frozenset()
     workers: tuple[Worker, ...] = ()
     changed: frozenset[str] = frozenset()
     hosts: Mapping[str, Host] = field(default_factory=dict)
     hosts_errors: Mapping[str, str] = field(default_factory=dict)
     attached: Mapping[str, Attached] = field(default_factory=dict)
     attached_errors: Mapping[str, str] = field(default_factory=dict)
-    clocks: Mapping[str, float] = field(default_factory=dict)
+    clocks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    late: frozenset[str] = frozenset()
 
     @property
     def encrypted(self) -> bool:
         """Whether the stack's network is encrypted, which the option means even without a value."""
         return self.options.get("encrypted", "false") != "false"
+
+    @property
+    def is_overlay(self) -> bool:
+        """Whether the stack's network is an overlay, and not one of the servers' own."""
+        return self.driver == "overlay"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The groups that are rendered, and not deployed."""
+        return tuple(group for group in self.groups if group not in self.wanted)
 
     @property
     def mtu(self) -> int:
@@ -129,6 +157,7 @@ def host(lines: Iterable[str]) -> Host:
         addresses={address.partition("/")[0]: link for link, address in found["address"]},
         routes=tuple((IPv4Network(route, strict=False), link) for route, link in routes),
         closed={words[0]: " ".join(words[1:]) for words in found["closed"]},
+        untried=tuple(words[0] for words in found["untried"]),
         kernel={option: answer == "yes" for option, answer in found["kernel"]},
         free=free[0] if free else None,
         image=" ".join(word for words in found["image"] for word in words),
@@ -139,8 +168,8 @@ def attached(lines: Iterable[str]) -> Attached:
     """Parse the output of probes/overlay.sh."""
     found = _by_key(lines)
     names: dict[str, set[str]] = {}
-    for name, address in found["dns"]:
-        names.setdefault(name, set()).add(address)
+    for name, *addresses in found["dns"]:
+        names.setdefault(name, set()).update(addresses)
     peers = {words[0]: words[1:] for words in found["peer"]}
     return Attached(
         names={name: frozenset(addresses) for name, addresses in names.items()},
@@ -153,6 +182,7 @@ def attached(lines: Iterable[str]) -> Attached:
             for address, words in peers.items()
             if words[0] == "yes" and len(words) > 1
         },
+        logins={address: int(seconds) for address, seconds in found["login"]},
     )
 
 
@@ -169,9 +199,8 @@ def subnets(*configured: str) -> tuple[IPv4Network, ...]:
 
 def _by_key(lines: Iterable[str]) -> dict[str, list[list[str]]]:
     """The words of each line KEY=WORD WORD..., by key."""
-    keys = ("link", "address", "route", "closed", "kernel", "free", "image", "dns", "peer")
-    found: dict[str, list[list[str]]] = {key: [] for key in keys}
+    found: defaultdict[str, list[list[str]]] = defaultdict(list)
     for line in lines:
         key, _, value = line.partition("=")
-        found.setdefault(key, []).append(value.split())
+        found[key].append(value.split())
     return found

@@ -1,7 +1,9 @@
 """Collect the doctor's facts: from the docker command, the engine, the manager, and the nodes."""
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -11,7 +13,7 @@ from docker.errors import ImageNotFound, NotFound
 
 from mpigen.artifacts.folder import Artifacts
 from mpigen.doctor import facts
-from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, Facts, Worker
+from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, NO_LEADER, Facts, Worker
 from mpigen.errors import ClusterError
 from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import engine as engines
@@ -22,18 +24,11 @@ from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import allows, constraints_of
 from mpigen.swarm.processes import Say
 
-_SECONDS = 60.0
-# overlay.sh tries a peer for at most 17 s, and 16 of them at a time
-_SECONDS_OF_A_PEER = 17 / 16
-
-# The parts that differ between two images of a cluster: keys, scripts, programs, packages. Private
-# keys are left out, since many people can read a container's output.
-_FINGERPRINT = (
-    '{ find /etc/mpi /etc/ssh /opt /usr/local -type f ! -name "id_*" ! -name "*_key"'
-    " -exec sha256sum {} + 2>/dev/null; cat /var/lib/dpkg/status.main 2>/dev/null"
-    " || cat /var/lib/dpkg/status; }"
-    " | sort | sha256sum | cut -c 1-12"
-)
+_SECONDS = 120.0
+# overlay.sh tries a peer for at most 180 s (three times tcp.pl's patience, and a login), and 16 of
+# them at a time; only servers that are slow take so long
+_SECONDS_OF_A_PEER = 180 / 16
+_ELECTION_SECONDS = 15.0
 
 
 def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> Facts:
@@ -62,12 +57,24 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         return known
     deployment = Deployment(engine, artifacts, stack)
     try:
-        with blame("asking the manager"):
-            known, container = _swarm(known, deployment)
+        known, container = _manager(known, deployment)
         say(f"looking into {sum(node.is_ready for node in known.nodes)} nodes")
         return _nodes(known, deployment, container)
     except ClusterError as error:
         return replace(known, swarm_error=error.message, swarm_hint=error.hint)
+
+
+def _manager(known: Facts, deployment: Deployment) -> tuple[Facts, dict[str, Any]]:
+    deadline = time.monotonic() + _ELECTION_SECONDS
+    while True:
+        try:
+            with blame("asking the manager"):
+                return _swarm(known, deployment)
+        except ClusterError as error:
+            # managers that choose a leader answer so for some seconds
+            if NO_LEADER not in error.message or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _client(known: Facts) -> Facts:
@@ -111,14 +118,17 @@ def _swarm(known: Facts, deployment: Deployment) -> tuple[Facts, dict[str, Any]]
     networks = {}
     for each in engine.client.api.networks(filters={"scope": "swarm"}):
         if each["Name"] == known.network:
-            known = replace(known, deployed=True, options=each["Options"] or {})
+            driver, options = each.get("Driver") or "overlay", each.get("Options") or {}
+            known = replace(known, driver=driver, options=options)
         else:
             config = (each.get("IPAM") or {}).get("Config") or []
-            networks[each["Name"]] = facts.subnets(*(pool["Subnet"] for pool in config))
+            pools = [pool["Subnet"] for pool in config if pool.get("Subnet")]
+            networks[each["Name"]] = facts.subnets(*pools)
     container: dict[str, Any] = {}
     wanted = {}
+    everywhere = set()
     variant = {group.name: group.variant for group in artifacts.groups}
-    for group in known.groups if known.deployed else ():
+    for group in known.groups:
         try:
             spec = engine.client.api.inspect_service(deployment.service(group))  # type: ignore[no-untyped-call]
         except NotFound:
@@ -126,8 +136,15 @@ def _swarm(known: Facts, deployment: Deployment) -> tuple[Facts, dict[str, Any]]
         own = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
         # every node is probed with the cluster's own image
         container = {**own, "Image": strip_variant(own["Image"], variant[group])}
-        wanted[group] = spec["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
-    known = replace(known, wanted=wanted, image=container.get("Image", known.image))
+        if replicated := spec["Spec"]["Mode"].get("Replicated"):
+            wanted[group] = replicated.get("Replicas", 0)
+        else:
+            placement = spec["Spec"]["TaskTemplate"].get("Placement") or {}
+            allowed = placement.get("Constraints") or []
+            wanted[group] = sum(node.is_ready and allows(node, allowed) for node in found)
+            everywhere.add(group)
+    known = replace(known, deployed=bool(wanted), wanted=wanted, everywhere=frozenset(everywhere))
+    known = replace(known, image=container.get("Image", known.image))
     workers = _workers(known, deployment)
     kept = {key: container[key] for key in ("Secrets", "Configs", "User") if container.get(key)}
     return replace(known, networks=networks, workers=workers), kept
@@ -148,7 +165,7 @@ def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -
     up = [node for node in known.nodes if node.state == "ready"]
     ports = [f"{node.address}:{MANAGER_PORT}" for node in up if node.manager]
     ports += [f"{node.address}:{GOSSIP_PORT}" for node in up]
-    environment = {"PORTS": " ".join(ports), "FINGERPRINT": _FINGERPRINT}
+    environment = {"PORTS": " ".join(ports), "FINGERPRINT": probe.FINGERPRINT}
     # keys may be configs, and the image's fingerprint covers them: the same ones as in workers
     configs = {key: value for key, value in container.items() if key == "Configs"}
     probes = [probe.Probe("node", "host", known.image, environment, configs)]
@@ -158,10 +175,10 @@ def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -
         peers = {worker.node: worker.address for worker in known.workers}
         seconds += len(peers) * _SECONDS_OF_A_PEER
         environment = {
-            "NAMES": " ".join(known.groups),
+            "NAMES": " ".join(known.wanted),
             "PEERS": " ".join(f"{node}={address}" for node, address in peers.items()),
             "PORT": str(deployment.artifacts.port),
-            "FINGERPRINT": _FINGERPRINT,
+            "FINGERPRINT": probe.FINGERPRINT,
         }
         probes.append(probe.Probe("overlay", known.network, known.image, environment, container))
     answers = probe.run(engine, probes, seconds)
@@ -182,7 +199,14 @@ def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -
         },
         attached_errors={id: answer.error for id, answer in overlay.items() if answer.error},
         clocks={id: answer.clock for id, answer in on_host.items() if answer.clock is not None},
+        late=_late(answers),
     )
+
+
+def _late(answers: Sequence[Mapping[str, probe.Answer]]) -> frozenset[str]:
+    """The ids of nodes that were late, and of which no other error is known."""
+    told = [(id, answer.late) for each in answers for id, answer in each.items() if answer.error]
+    return frozenset(id for id, _ in told) - {id for id, late in told if not late}
 
 
 def _workers(known: Facts, deployment: Deployment) -> tuple[Worker, ...]:
@@ -190,20 +214,24 @@ def _workers(known: Facts, deployment: Deployment) -> tuple[Worker, ...]:
     found = []
     names = {node.id: node.name for node in known.nodes}
     api = deployment.engine.client.api
-    for group in known.groups if known.deployed else ():
+    # the tasks of a service that is not there are an error
+    for group in known.wanted:
         filters = {"service": deployment.service(group), "desired-state": "running"}
-        for task in api.tasks(filters):  # type: ignore[no-untyped-call]
-            address = _address(task, known.network)
-            if task["Status"]["State"] == "running" and address:
-                host = f"{group}-{task.get('Slot') or names.get(task['NodeID'], '')}"
-                found.append(Worker(host, group, task["NodeID"], address))
+        with suppress(NotFound):  # it was removed meanwhile
+            for task in api.tasks(filters):  # type: ignore[no-untyped-call]
+                host = f"{group}-{task.get('Slot') or names.get(task.get('NodeID', ''), '')}"
+                address = _address(task, known.network, host)
+                if task["Status"]["State"] == "running" and address:
+                    found.append(Worker(host, group, task["NodeID"], address))
     return tuple(sorted(found, key=lambda worker: (len(worker.host), worker.host)))
 
 
-def _address(task: Mapping[str, Any], network: str) -> str:
+def _address(task: Mapping[str, Any], network: str, host: str) -> str:
+    """A task's address on a network, or its `host` name where only its node knows the address."""
     for attachment in task.get("NetworksAttachments") or []:
         if attachment["Network"]["Spec"]["Name"] == network:
-            return str(attachment["Addresses"][0].partition("/")[0])
+            addresses = attachment.get("Addresses") or [host]
+            return str(addresses[0].partition("/")[0])
     return ""
 
 

@@ -1,10 +1,12 @@
 """Build the cluster's images with the rendered build.sh, unless the engine has them already."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
 _SHOWN = 25
+_NO_INSTALL = re.compile(r"No rule to make target .install.")
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,7 @@ def _base(engine: Engine, name: str, say: Say) -> str:
 
 
 def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
-    # a failed step of the classic builder leaves no container behind
-    command = ["sh", str(artifacts.folder / BUILD_SCRIPT), "--force-rm"]
+    command = ["sh", str(artifacts.folder / BUILD_SCRIPT)]
     if context:
         command += ["--label", f"{content.LABEL}={context}"]
     # BuildKit's default progress is for terminals
@@ -115,12 +117,38 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
     # the exit code alone is not enough: docker build passes on a failed command's, perhaps 2
     if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
         raise InputError("\n".join(end))
+    hint = _next_step(engine, artifacts, log.lines)
     with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
         f.write("\n".join([*log.lines, ""]))
     raise ClusterError(
         "\n".join([f"build.sh ended with {process.returncode}", *end]),
-        f"All that it printed is in {f.name}",
+        "\n".join([*hint, f"All that it printed is in {f.name}"]),
     )
+
+
+def _next_step(engine: Engine, artifacts: Artifacts, lines: Sequence[str]) -> list[str]:
+    """What to do about a failed build, where its output or the engine shows the reason."""
+    if any(_NO_INSTALL.search(line) for line in lines):
+        return [
+            f"{artifacts.source}/Makefile has no target install: add one that copies the program "
+            "to $(BINDIR), or say in mpigen.yaml how to build it: app.build"
+        ]
+    dockerfile = (artifacts.folder / DOCKERFILE).read_text("utf-8")
+    lacking = []
+    for name in content.bases(dockerfile):
+        try:
+            select.get(engine, name)
+        except select.Missing:
+            lacking.append(name)
+        except ClusterError:  # an invalid name, as of a build argument
+            continue
+    if not lacking or not any("FROM" in line or "pull" in line for line in lines):
+        return []
+    return [
+        f"the engine at {engine.where.url} has no {name} and could not pull it: mpigen lab base "
+        f"{name} makes one of Debian's; mpigen lab load {name} takes it into a lab"
+        for name in lacking
+    ]
 
 
 def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[Built]:

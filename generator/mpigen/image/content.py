@@ -10,11 +10,14 @@ from pathlib import Path, PurePosixPath
 from mpigen.artifacts import manifest
 from mpigen.artifacts.folder import Artifacts
 from mpigen.artifacts.paths import (
+    AUTHORIZED_KEYS_IN_IMAGE,
     BUILD_SCRIPT,
     CONTEXT,
     CONTEXT_CA,
     CONTEXT_SOURCE,
+    KNOWN_HOSTS_IN_IMAGE,
     PRIVATE_KEYS,
+    ROOTFS,
 )
 from mpigen.errors import InputError
 
@@ -23,6 +26,9 @@ LABEL = "mpigen.context"
 """The image's label with the hash of its build context."""
 VARIANT_LABEL = "mpigen.group"
 """A variant's label with its name, which the Dockerfile sets."""
+
+# with ssh.delivery secret Swarm mounts configs over these: an image is the same with any keys
+_FROM_SWARM = {f"{ROOTFS}{path}" for path in (AUTHORIZED_KEYS_IN_IMAGE, KNOWN_HOSTS_IN_IMAGE)}
 
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
 
@@ -35,8 +41,9 @@ def site_folder(artifacts: Artifacts) -> Path:
 def hash_context(artifacts: Artifacts, site: Path) -> str | None:
     """The sha256 of the context that scripts/build.sh gives to docker build.
 
-    It covers paths, executable bits and bytes. `site` is the folder that holds the sources. None
-    if sources or private keys are missing here. Raises InputError if a file cannot be read.
+    It covers paths, executable bits and bytes, without the files that Swarm delivers. `site` is the
+    folder that holds the sources. None if sources or private keys are missing here. Raises
+    InputError if a file cannot be read.
     """
     if artifacts.source is not None and not (site / artifacts.source).is_dir():
         return None
@@ -47,6 +54,8 @@ def hash_context(artifacts: Artifacts, site: Path) -> str | None:
         if own:
             _add(digest, BUILD_SCRIPT, artifacts.folder / BUILD_SCRIPT)
         for name, file in context_files(artifacts, site):
+            if name in _FROM_SWARM and artifacts.delivery == "secret":
+                continue
             _add(digest, name, file)
     except FileNotFoundError:
         return None

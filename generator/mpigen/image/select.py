@@ -14,9 +14,17 @@ from mpigen.swarm import nodes, probe
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, constraint_sets
 from mpigen.swarm.probe import Probe
+from mpigen.swarm.processes import Say
 
 _START_SECONDS = 60.0
 _PULL_SECONDS = 600.0
+_UNLIKE = "non-zero exit (64)"
+OTHER = "another image of that name"
+"""Why a node cannot start the image of this engine, if it has another one."""
+
+
+def _ignore(line: str) -> None:
+    """Ignore the progress."""
 
 
 class Missing(ClusterError):
@@ -67,31 +75,58 @@ def reference_to_deploy(engine: Engine, artifacts: Artifacts, variant: str = "")
     return _by_content(image, artifacts.image)
 
 
-def lacking(engine: Engine, reference: str, constraints: Sequence[str] = ()) -> dict[str, str]:
+def lacking(
+    engine: Engine, reference: str, constraints: Sequence[str] = (), say: Say = _ignore
+) -> dict[str, str]:
     """The nodes that cannot start an image, host name to reason, without their endpoints.
 
     Starts a container of it on each ready node that meets `constraints`, which pulls it from a
-    registry if need be. Raises ClusterError if the engine is no manager, or silent.
+    registry if need be. Where the name does not say what is in the image, it must be what is in
+    this engine's. A node that has not done so in time is slow, and says nothing of whether
+    it can: it is not among them, and `say` gets a line. Raises ClusterError if the engine is no
+    manager, or silent.
     """
     engine.need_manager()
     with blame("asking for the nodes"):
         names = {
             node.id: node.name for node in nodes.listed(engine.client) if allows(node, constraints)
         }
-    start = Probe("start", "host", reference, {}, constraints=constraints, output=False)
+    want = _fingerprint(engine, reference)
+    environment = {"WANT": want, "FINGERPRINT": probe.FINGERPRINT}
+    start = Probe("start", "host", reference, environment, constraints=constraints, output=False)
     # pulling takes longer than starting
     seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
     (answers,) = probe.run(engine, [start], seconds)
-    return {names.get(node, node): answer.error for node, answer in answers.items() if answer.error}
+    for node, answer in answers.items():
+        if answer.late:
+            what = f"whether it can start {reference} is not known yet ({answer.error})"
+            say(f"{names.get(node, node)} is slow: {what}")
+    return {
+        names.get(node, node): OTHER if _UNLIKE in answer.error else answer.error
+        for node, answer in answers.items()
+        if answer.error and not answer.late
+    }
+
+
+def _fingerprint(engine: Engine, reference: str) -> str:
+    """What is in this engine's image of that name; empty if it has none, or the name says it."""
+    if "@" in reference or image_names.tag(reference).startswith(content.PREFIX):
+        return ""
+    try:
+        get(engine, reference)
+    except Missing:
+        return ""
+    run = ("run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint", "/bin/sh")
+    return engine.docker(*run, reference, "-c", probe.FINGERPRINT).strip()
 
 
 def lacking_for(
-    engine: Engine, reference: str, artifacts: Artifacts, variant: str = ""
+    engine: Engine, reference: str, artifacts: Artifacts, say: Say, variant: str = ""
 ) -> dict[str, str]:
     """The same as `lacking` for the nodes that may run the image, or that variant, sorted."""
     found: dict[str, str] = {}
     for constraints in constraint_sets(artifacts, variant):
-        found |= lacking(engine, reference, constraints)
+        found |= lacking(engine, reference, constraints, say)
     return dict(sorted(found.items()))
 
 
@@ -101,6 +136,19 @@ def digest_of(image: Image, name: str) -> str | None:
     pushed = image.attrs.get("RepoDigests") or []
     found = [each for each in pushed if each.partition("@")[0] == repository]
     return f"{image_names.repository(name)}@{found[0].partition('@')[2]}" if found else None
+
+
+def id_of(engine: Engine, artifacts: Artifacts, reference: str) -> str:
+    """The id of an image that deploy.sh writes into the containers' label.
+
+    Empty where it writes none: of a digest, with a registry, or if this engine lacks the image.
+    """
+    if "@" in reference or artifacts.distribute == "registry":
+        return ""
+    try:
+        return str(get(engine, reference).id)
+    except Missing:
+        return ""
 
 
 def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:

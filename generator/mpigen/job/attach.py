@@ -11,76 +11,23 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from collections.abc import Callable
+from queue import Empty
 
 from docker.errors import APIError, DockerException, NotFound
 
-from mpigen.errors import ClusterError
+from mpigen.errors import ClusterError, MpigenError
+from mpigen.job.ending import PATIENCE, Ending, next_step, stop_code
+from mpigen.job.events import PASSED_ON, Ended, Event, Events, Failed, Left
 from mpigen.job.streams import Streams
 from mpigen.swarm.engine import Engine
 
-PATIENCE = 10.0
-"""Seconds that a job has to end before it is killed."""
-TIMED_OUT = 124
-"""The exit code of a job that exceeded its timeout, as of timeout(1)."""
-ESCALATION = ("first", "SIGTERM", "SIGKILL")
-"""The steps that end a job. `first` is SIGTERM too, or for a shell, which ignores that, SIGHUP.
-
-Open MPI takes two signals within 5 s as: end at once. That is the second step, taken only when the
-user sends another signal, such as a second Ctrl-C. When the job just does not end, no second polite
-signal is sent: after 5 s Open MPI takes it for a first one again, and may hang, as it does while it
-still starts its daemons. So SIGKILL follows.
-"""
 # nobody types this detach sequence; docker's default begins with Ctrl-P, a shell's history key
 _DETACH_KEYS = "ctrl-^,ctrl-@,ctrl-^"
 
 
-@dataclass(frozen=True)
-class _Ended:
-    """The container is gone: its exit code, or the error that hides it."""
-
-    code: int | None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True)
-class _Left:
-    """`docker start` has ended."""
-
-    code: int
-
-
-Events = SimpleQueue[signal.Signals | _Ended | _Left]
-
-
-@contextlib.contextmanager
-def caught() -> Iterator[Events]:
-    """Turn the signals that end a job into events; ignored signals (nohup) stay ignored.
-
-    After one has arrived, they are all ignored when the block ends: the job is over, and this
-    process should exit with the job's code, not by a second Ctrl-C.
-    """
-    events: Events = SimpleQueue()
-    before = {}
-    arrived = False
-
-    def note(number: int, _frame: object) -> None:
-        nonlocal arrived
-        arrived = True
-        # a SimpleQueue allows this while the same thread is in get or put
-        events.put(signal.Signals(number))
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            if signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            before[number] = signal.signal(number, note)
-        yield events
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if arrived else handler)
+_POLL = 0.1
+"""Seconds until a container that does not run yet is looked at again."""
 
 
 def follow(
@@ -88,14 +35,15 @@ def follow(
     container: str,
     events: Events,
     streams: Streams,
-    timeout: float | None = None,
-    first: str = "SIGTERM",
+    ending: Ending,
+    give: Callable[[], None] | None = None,
 ) -> int:
     """Start a container that was created with --rm, and return its exit code when it is gone.
 
-    A signal among `events`, or `timeout` seconds, ends it by the steps of ESCALATION, with the
-    signal `first`. The code is then 128 + the signal, or TIMED_OUT, unless the job had ended by
-    itself before. Raises ClusterError if it does not start, or the engine is lost.
+    `give` is called once it runs. A signal among `events` ends it by the steps of ESCALATION, and
+    so does the timeout; the code is then 128 + the signal, or TIMED_OUT, unless the job had ended
+    by itself before. Signals of PASSED_ON reach it as they are.
+    Raises ClusterError if it does not start, or the engine is lost, and what `give` raises.
     """
     settings = termios.tcgetattr(0) if streams.terminal else None
     _in_thread(events, lambda: _wait(engine, container))
@@ -107,9 +55,11 @@ def follow(
         # its size, and Ctrl-C is a byte, which docker passes on
         start_new_session=not streams.terminal,
     )
-    _in_thread(events, lambda: _Left(child.wait()))
+    _in_thread(events, lambda: Left(child.wait()))
+    if give:
+        _in_thread(events, lambda: _give(engine, container, give))
     try:
-        return _until_gone(engine, container, child, events, timeout, first)
+        return _Following(engine, container, child, events, ending).until_gone()
     finally:
         child.kill()
         if settings:
@@ -121,91 +71,137 @@ def _keys(streams: Streams) -> list[str]:
     return ["--detach-keys", _DETACH_KEYS] if streams.terminal else []
 
 
-def _in_thread(events: Events, ends: Callable[[], _Ended | _Left]) -> None:
-    threading.Thread(target=lambda: events.put(ends()), daemon=True).start()
+def _in_thread(events: Events, ends: Callable[[], Event | None]) -> None:
+    def run() -> None:
+        if (event := ends()) is not None:
+            events.put(event)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
-def _wait(engine: Engine, container: str) -> _Ended:
+def _wait(engine: Engine, container: str) -> Ended:
     try:
         code = engine.client.api.wait(container, condition="removed")["StatusCode"]
-        return _Ended(int(code))
+        return Ended(int(code))
     except NotFound:
-        return _Ended(None)  # it was gone before the request
+        return Ended(None)  # it was gone before the request
     except (DockerException, OSError) as error:
-        return _Ended(None, error)
+        return Ended(None, error)
 
 
-def _until_gone(
-    engine: Engine,
-    container: str,
-    child: "subprocess.Popen[bytes]",
-    events: Events,
-    timeout: float | None,
-    first: str,
-) -> int:
-    step: str | None = None  # the last step of ESCALATION that was taken
-    began = time.monotonic()
-    ended: _Ended | None = None
-    left: int | None = None
-    stopped: int | None = None  # the exit code of a job that is being ended
-    forced = False  # it was removed, perhaps before it ran: its own code means nothing then
-    next_at = time.monotonic() + timeout if timeout else None
-    while ended is None or left is None:
+def _give(engine: Engine, container: str, give: Callable[[], None]) -> Failed | None:
+    """Call `give` once the container runs; what keeps it from that, unless it is gone."""
+    try:
+        while not (state := engine.client.api.inspect_container(container)["State"])["Running"]:
+            if state["Status"] != "created":
+                return None
+            time.sleep(_POLL / 4)
+        give()
+    except NotFound:
+        return None
+    except (MpigenError, DockerException, OSError) as error:
+        return Failed(error)
+    return None
+
+
+class _Following:
+    """A container that runs, or is about to, and the process that copies its streams."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        child: "subprocess.Popen[bytes]",
+        events: Events,
+        ending: Ending,
+    ) -> None:
+        self._engine, self._container, self._child = engine, container, child
+        self._events, self._ending = events, ending
+        self._began = time.monotonic()
+        self._step: str | None = None  # the last step of ESCALATION that was taken
+        self._stopped: int | None = None  # the exit code of a job that is being ended
+        self._forced = False  # it was removed, perhaps before it ran: its own code means nothing
+        self._failure: Exception | None = None
+        self._early: list[signal.Signals] = []  # for ranks, of a container that does not run yet
+        self._next_at = self._began + ending.timeout if ending.timeout else None
+
+    def until_gone(self) -> int:
+        """Handle events until the container and its process are gone; return the exit code."""
+        ended: Ended | None = None
+        left: int | None = None
+        while ended is None or left is None:
+            event = self._event()
+            if isinstance(event, Ended):
+                ended = event
+                # a slow reader may take its time, unless the job was told to end
+                self._next_at = time.monotonic() + PATIENCE if self._stopped else None
+            elif isinstance(event, Left):
+                left = event.code
+                # docker exits when the job ends, or when its output is closed, which ends it too
+                if ended is None and self._stopped is None:
+                    self._next_at = time.monotonic() + 2
+            elif isinstance(event, Failed):
+                self._failure, self._step = event.error, "SIGKILL"
+                self._send(self._step)
+            elif event in PASSED_ON:
+                self._early += [event] if ended is None else []
+            elif ended is not None:
+                self._child.kill()
+                self._next_at = None
+                if event is not None:
+                    return 128 + event
+            elif event is not None or self._is_late():
+                self._stop(event, left)
+            if self._early and ended is None:
+                self._early = [each for each in self._early if not self._pass_on(each)]
+        if self._failure:
+            raise self._failure
+        return _code(self._engine, ended, left, self._stopped, self._forced)
+
+    def _event(self) -> Event | None:
+        """The next event; None when it is time for the next step, or to look again."""
+        times = [self._next_at] if self._next_at else []
+        times += [time.monotonic() + _POLL] if self._early else []
         try:
-            event = events.get(timeout=next_at and max(0.0, next_at - time.monotonic()))
+            wait = max(0.0, min(times) - time.monotonic()) if times else None
+            return self._events.get(timeout=wait)
         except Empty:
-            event = None
-        if isinstance(event, _Ended):
-            ended = event
-            # a slow reader may take its time, unless the job was told to end
-            next_at = time.monotonic() + PATIENCE if stopped else None
-            continue
-        if isinstance(event, _Left):
-            left = event.code
-            # docker exits when the job ends, or when its output is closed, which ends the job too
-            if ended is None and stopped is None:
-                next_at = time.monotonic() + 2
-            continue
-        if ended is not None:
-            child.kill()
-            next_at = None
-            if event is not None:
-                return 128 + event
-            continue
-        if stopped is None:
-            stopped = _stop_code(event, left)
-        # a container that is still starting may miss a signal, and has no ranks yet
-        young = time.monotonic() - began < 1
-        step = "SIGKILL" if young else _next_step(step, hurry=event is not None)
-        if step is None:
-            raise _left_behind(engine, container)
-        forced |= _send(engine, container, first if step == "first" else step)
-        next_at = time.monotonic() + PATIENCE
-    return _code(engine, ended, left, stopped, forced)
+            return None
+
+    def _is_late(self) -> bool:
+        return self._next_at is not None and time.monotonic() >= self._next_at
+
+    def _stop(self, event: signal.Signals | None, left: int | None) -> None:
+        """Take the next step of ESCALATION. Raises ClusterError after the last one."""
+        if self._stopped is None:
+            self._stopped = stop_code(event, left)
+        # a container that is still starting may miss a signal, and has hardly any ranks yet; but a
+        # job that asks for a grace has it from its first moment on
+        young = time.monotonic() - self._began < 1 and self._ending.patience <= PATIENCE
+        self._step = "SIGKILL" if young else next_step(self._step, hurry=event is not None)
+        if self._step is None:
+            raise _left_behind(self._engine, self._container)
+        self._send(self._ending.first if self._step == "first" else self._step)
+
+    def _send(self, name: str) -> None:
+        self._forced |= _send(self._engine, self._container, name)
+        patience = PATIENCE if name == "SIGKILL" else self._ending.patience
+        self._next_at = time.monotonic() + patience
+
+    def _pass_on(self, number: signal.Signals) -> bool:
+        """Send a signal for the ranks; False if the container does not run yet."""
+        try:
+            self._engine.client.api.kill(self._container, number.name)
+        except NotFound:
+            return True
+        except APIError as error:
+            return not error.is_client_error()  # 409: it is not running
+        except (DockerException, OSError):
+            return True  # the engine is lost: waiting for the container reports that
+        return True
 
 
-def _next_step(step: str | None, hurry: bool) -> str | None:
-    """The step of ESCALATION after `step` (None: the first); None if SIGKILL did not help.
-
-    `hurry`: the user has sent another signal.
-    """
-    if step is None:
-        return ESCALATION[0]
-    if hurry:
-        return ESCALATION[min(ESCALATION.index(step) + 1, len(ESCALATION) - 1)]
-    return None if step == ESCALATION[-1] else ESCALATION[-1]
-
-
-def _stop_code(event: signal.Signals | None, left: int | None) -> int:
-    """The exit code of a job ended by a signal, by its timeout, or by the end of `docker start`."""
-    if event is not None:
-        return 128 + event
-    if left is None:
-        return TIMED_OUT
-    return 128 + abs(left) if left < 0 else 128 + signal.SIGPIPE
-
-
-def _code(engine: Engine, ended: _Ended, left: int, stopped: int | None, forced: bool) -> int:
+def _code(engine: Engine, ended: Ended, left: int, stopped: int | None, forced: bool) -> int:
     if ended.error:
         raise ClusterError(
             f"the engine at {engine.where.url} was lost: {ended.error}",

@@ -1,15 +1,16 @@
 """The hosts that a job can use, and the options of Docker that start a job on them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import spec
 from mpigen.job.spec import JobSpec
 from mpigen.notation.image_names import strip_variant
-from mpigen.swarm import state
+from mpigen.swarm import nodes, state
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.placement import allows
 from mpigen.swarm.state import LiveGroup
 
 
@@ -17,7 +18,10 @@ from mpigen.swarm.state import LiveGroup
 class Hosts:
     """The worker containers that jobs can use: the count of each group, and slots per container.
 
-    `known` is false where no manager could be asked; the counts are then as rendered.
+    `known` is false where no manager could be asked; the counts are then as rendered. `missing` are
+    the groups that are rendered and not deployed; `unplaced` has, by group and host name, Swarm's
+    reason for each container that no node can take.
+    `most` is how many containers a group can have on today's nodes, where something limits that.
     """
 
     image: str
@@ -25,23 +29,42 @@ class Hosts:
     slots: dict[str, int]
     constraints: dict[str, tuple[str, ...]]
     known: bool
+    missing: tuple[str, ...] = ()
+    unplaced: dict[str, dict[str, str]] = field(default_factory=dict)
+    most: dict[str, int] = field(default_factory=dict)
 
     def choose(self, groups: tuple[str, ...]) -> "Hosts":
         """The hosts of these groups, in this order; all hosts if no group is named.
 
-        Raises InputError for an unknown group.
+        Raises InputError for an unknown group, ClusterError if one of them is not deployed or no
+        node can take one of its containers: the job would wait for it in vain.
         """
         for group in groups:
-            if group not in self.counts:
-                there = ", ".join(self.counts)
+            if group not in self.counts and group not in self.missing:
+                there = ", ".join([*self.counts, *self.missing])
                 raise InputError(f"--workers {group}: there is no such group; there are: {there}")
-        chosen = dict.fromkeys(groups or self.counts)
+        chosen = dict.fromkeys(groups or (*self.counts, *self.missing))
+        if absent := [group for group in chosen if group in self.missing]:
+            rest = " ".join(f"--workers {group}" for group in self.counts)
+            raise ClusterError(
+                f"{', '.join(absent)}: rendered, and not deployed yet",
+                "Deploy it: mpigen deploy" + (f"; or run without it: {rest}" if rest else ""),
+            )
+        unplaced = {
+            host: why for group in chosen for host, why in self.unplaced.get(group, {}).items()
+        }
+        if unplaced:
+            raise ClusterError(
+                "\n".join(f"Swarm cannot place {host}: {why}" for host, why in unplaced.items()),
+                "docker node ls shows the nodes; mpigen scale takes containers away.",
+            )
         return Hosts(
             self.image,
             {group: self.counts[group] for group in chosen},
             {group: self.slots[group] for group in chosen},
             {group: self.constraints.get(group, ()) for group in chosen},
             self.known,
+            most=self.most,
         )
 
     @property
@@ -65,19 +88,30 @@ def discover_hosts(deployment: Deployment) -> Hosts:
         # jobs run from the cluster's own image, never from a variant
         one = min(found, key=lambda group: group.variant != "")
         image = strip_variant(one.image, one.variant)
-        return Hosts(image, counts, slots, _constraints(engine, found), known=True)
+        missing = tuple(group.name for group in artifacts.groups if group.name not in counts)
+        unplaced = {group.name: group.unplaced for group in found}
+        constraints, most = _placement(engine, found)
+        return Hosts(image, counts, slots, constraints, True, missing, unplaced, most)
     counts = {group.name: group.replicas for group in artifacts.groups}
     return Hosts(_local_image(deployment), counts, slots, {}, known=False)
 
 
-def _constraints(engine: Engine, found: list[LiveGroup]) -> dict[str, tuple[str, ...]]:
-    placed = {}
+def _placement(
+    engine: Engine, found: list[LiveGroup]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
+    """Each group's constraints, and how many containers it can have, where Swarm limits that."""
+    placed, most = {}, {}
     with blame("asking for the placement of services"):
+        there = [node for node in nodes.listed(engine.client) if node.is_ready]
         for group in found:
             service = engine.client.api.inspect_service(group.service)  # type: ignore[no-untyped-call]
             placement = service["Spec"]["TaskTemplate"].get("Placement") or {}
-            placed[group.name] = tuple(placement.get("Constraints") or ())
-    return placed
+            constraints = placed[group.name] = tuple(placement.get("Constraints") or ())
+            if "Global" in service["Spec"]["Mode"]:
+                most[group.name] = group.wanted
+            elif each := placement.get("MaxReplicas"):
+                most[group.name] = each * sum(allows(node, constraints) for node in there)
+    return placed, most
 
 
 def _local_image(deployment: Deployment) -> str:
@@ -109,13 +143,20 @@ def refuse_too_many(job: JobSpec, hosts: Hosts) -> None:
         raise ClusterError(f"there is no slot: {there}", f"Get some: mpigen scale {group}=1")
     if job.ranks is None or job.ranks <= hosts.total:
         return
-    group = max(hosts.counts, key=lambda name: hosts.slots[name])
-    more = hosts.counts[group] + math.ceil((job.ranks - hosts.total) / hosts.slots[group])
     raise InputError(
         f"-n {job.ranks} needs more than the {hosts.total} slots that there are: {there}",
-        f"Get more: mpigen scale {group}={more}; or share them: "
+        f"{_more(hosts, job.ranks - hosts.total)} or share them: "
         f"mpigen run -- --oversubscribe -n {job.ranks} CMD",
     )
+
+
+def _more(hosts: Hosts, slots: int) -> str:
+    """How to get that many slots more: by `mpigen scale`, if a group can have the containers."""
+    for group in sorted(hosts.counts, key=lambda name: -hosts.slots[name]):
+        count = hosts.counts[group] + math.ceil(slots / hosts.slots[group])
+        if count <= hosts.most.get(group, count):
+            return f"Get more: mpigen scale {group}={count};"
+    return "The groups are as large as these nodes and max_per_node let them be: add servers,"
 
 
 def create_options(job: JobSpec, hosts: Hosts, deployment: Deployment) -> list[str]:

@@ -3,8 +3,7 @@
 The module is not called `list`, which would hide the builtin.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +12,18 @@ from typing import Any
 from docker.errors import APIError, NotFound
 from requests.exceptions import RequestException
 
-from mpigen.errors import ClusterError, InputError
-from mpigen.job import attach, batch
-from mpigen.job.spec import COMMAND_LABEL, HOSTS_LABEL, JOB_LABEL, JOB_STACK_LABEL, RANKS_LABEL
+from mpigen.errors import InputError
+from mpigen.job import batch
+from mpigen.job.ending import PATIENCE
+from mpigen.job.spec import (
+    COMMAND_LABEL,
+    GRACE_LABEL,
+    HOSTS_LABEL,
+    JOB_LABEL,
+    JOB_STACK_LABEL,
+    RANKS_LABEL,
+    SWARM_TASK_LABEL,
+)
 from mpigen.notation.timestamps import parse_timestamp
 from mpigen.swarm import state
 from mpigen.swarm.deployment import Deployment
@@ -29,7 +37,8 @@ class Job:
     """A job that was started. `state` is pending, running, done, failed, cancelled or lost.
 
     `id` is the name of a batch job's service, or a foreground job's container id. `node` runs its
-    mpirun; `ranks` and `hosts` are the numbers that it was started with.
+    mpirun; `ranks` and `hosts` are the numbers that it was started with, 0 if nobody noted them.
+    `grace` is the time in seconds that its ranks have after SIGTERM, if it asked for one.
     """
 
     name: str
@@ -43,6 +52,7 @@ class Job:
     command: str
     error: str
     id: str
+    grace: int = 0
 
     @property
     def over(self) -> bool:
@@ -60,10 +70,12 @@ def every(deployment: Deployment) -> list[Job]:
     with blame(f"asking the engine at {engine.where.url} for its jobs"):
         info = engine.client.info()
         if info["Swarm"].get("ControlAvailable"):
-            found += [_batch(engine, service) for service in batch.services(deployment)]
+            services = batch.services(deployment)
+            ready = batch.ready_nodes(engine) if services else frozenset()
+            found += [_batch(engine, service, ready) for service in services]
         labels = [JOB_LABEL, f"{JOB_STACK_LABEL}={deployment.stack}"]
         for container in engine.client.api.containers(all=True, filters={"label": labels}):
-            if "com.docker.swarm.task.id" not in container["Labels"]:
+            if SWARM_TASK_LABEL not in container["Labels"]:
                 found.append(_foreground(container, str(info["Name"])))
     return sorted(found, key=lambda job: job.created)
 
@@ -87,74 +99,106 @@ def running(deployment: Deployment) -> list[str]:
 
 def find(deployment: Deployment, name: str) -> Job:
     """The job of that name. Raises InputError if this engine can see none."""
-    for job in every(deployment):
-        if job.name == name:
-            return job
-    hint = "mpigen jobs lists those that can be seen from here."
-    if not deployment.engine.is_manager:
-        hint += " This engine is no manager: batch jobs are seen with --context MANAGER."
-    raise InputError(f"there is no job {name} of the stack {deployment.stack}", hint)
+    return find_all(deployment, (name,))[0]
 
 
-def wait(engine: Engine, job: Job, timeout: float | None) -> int | None:
-    """Wait for the job's exit code; None if that takes more than `timeout` seconds."""
-    if job.kind == "batch":
-        deadline = None if timeout is None else time.monotonic() + timeout
-        return batch.wait(engine, job.id, job.name, deadline)
-    limit = None if timeout is None else max(1, int(timeout))
-    try:
-        return int(engine.client.api.wait(job.id, limit, "removed")["StatusCode"])
-    except NotFound:
-        raise ClusterError(f"the job {job.name} has ended, and nobody kept its exit code") from None
-    except RequestException as error:
-        if limit and "timed out" in str(error).lower():
-            return None
-        raise ClusterError(f"waiting for the job {job.name}: {error}") from error
+def find_all(deployment: Deployment, names: Sequence[str]) -> list[Job]:
+    """The jobs of these names. Raises InputError with all names that this engine does not see."""
+    known = {job.name: job for job in every(deployment)} if names else {}
+    if missing := [name for name in names if name not in known]:
+        hint = "mpigen jobs lists those that can be seen from here."
+        if not deployment.engine.is_manager:
+            hint += " This engine is no manager: batch jobs are seen with --context MANAGER."
+        stack = deployment.stack
+        raise InputError(
+            "\n".join(f"there is no job {n} of the stack {stack}" for n in missing), hint
+        )
+    return [known[name] for name in names]
 
 
 def cancel(engine: Engine, job: Job) -> None:
-    """End a job on all of its hosts and remove it. Raises ClusterError if it does not end."""
+    """End a job on all of its hosts. A batch job stays in the list, with its log.
+
+    Raises ClusterError if it does not end.
+    """
     if job.kind == "batch":
-        batch.cancel(engine, job.id, job.name)
+        if not job.over:
+            batch.cancel(engine, job.id, job.name, job.grace)
         return
     api = engine.client.api
     with blame(f"ending the job {job.name}"), suppress(NotFound):
         with suppress(APIError, RequestException):
             api.kill(job.id, "SIGTERM")
-            api.wait(job.id, int(attach.PATIENCE), "removed")
+            api.wait(job.id, int(PATIENCE) + job.grace, "removed")
         # it has not started yet, or does not end
         api.remove_container(job.id, force=True)
 
 
-def clear(deployment: Deployment) -> list[str]:
-    """Remove finished jobs; return their names."""
-    over = [job for job in every(deployment) if job.over]
-    for job in over:
-        cancel(deployment.engine, job)
-    return [job.name for job in over]
+def remove(deployment: Deployment, jobs: Sequence[Job]) -> None:
+    """Remove jobs that are over from the list, with their logs.
+
+    Raises InputError, and removes nothing, if one is not over.
+    """
+    if left := [job.name for job in jobs if not job.over]:
+        raise InputError(
+            f"not over yet, and nothing was removed: {', '.join(left)}",
+            f"End them first: mpigen cancel {' '.join(left)}",
+        )
+    for job in jobs:
+        _remove(deployment.engine, job)
 
 
-def _batch(engine: Engine, service: dict[str, Any]) -> Job:
+def end(engine: Engine, job: Job) -> None:
+    """End a job if it is not over, and remove it. Raises ClusterError if it does not end."""
+    cancel(engine, job)
+    _remove(engine, job)
+
+
+def _remove(engine: Engine, job: Job) -> None:
+    if job.kind == "batch":
+        batch.remove(engine, job.id, job.name)
+        return
+    with blame(f"removing the job {job.name}"), suppress(NotFound):
+        engine.client.api.remove_container(job.id, force=True)
+
+
+def _batch(engine: Engine, service: dict[str, Any], ready: Collection[str]) -> Job:
     labels = service["Spec"]["Labels"]
     task = batch.task(engine, service["ID"])
-    state = "pending"
-    if task:
-        state = "lost" if batch.lost(task) else _STATES.get(task.state, state)
-        if task.has_ended and state == "pending":
-            state = "cancelled"
-    over = state in ("done", "failed")
+    state = _state(task, batch.is_cancelled(service), ready)
+    exited = task is not None and task.exit_code is not None and state in ("done", "failed")
+    code = task.exit_code if task and exited else None
+    if state == "cancelled":
+        code = (task and task.exit_code) or batch.CANCELLED
+    elif state == "done":
+        code = 0
+    untold = task is not None and state in ("failed", "lost") and not exited
     return Job(
         **_from_labels(labels),
         kind="batch",
         state=state,
         created=parse_timestamp(service["CreatedAt"]),
-        exit_code=(task.exit_code or 0 if state == "done" else task.exit_code)
-        if task and over
-        else None,
+        exit_code=code,
         node=task.node if task else "",
-        error=task.error if task and not (over and task.exit_code is not None) else "",
+        error=batch.why_ended(task) if task and untold else _waits_for(task, state),
         id=service["Spec"]["Name"],
     )
+
+
+def _state(task: state.Task | None, cancelled: bool, ready: Collection[str]) -> str:
+    """The state of a batch job whose nodes `ready` are in touch with the Swarm."""
+    if task and batch.lost(task, ready):
+        return "lost"
+    if cancelled and batch.has_ended(task):
+        return "cancelled"
+    if task is None:
+        return "pending"
+    return _STATES.get(task.state, "failed" if batch.has_ended(task) else "pending")
+
+
+def _waits_for(task: state.Task | None, state: str) -> str:
+    """Swarm's reason why a job has not begun, if it has told one."""
+    return task.error if task and state == "pending" else ""
 
 
 def _foreground(container: dict[str, Any], node: str) -> Job:
@@ -177,4 +221,5 @@ def _from_labels(labels: dict[str, str]) -> dict[str, Any]:
         "ranks": int(labels.get(RANKS_LABEL) or 0),
         "hosts": int(labels.get(HOSTS_LABEL) or 0),
         "command": labels.get(COMMAND_LABEL, ""),
+        "grace": int(labels.get(GRACE_LABEL) or 0),
     }

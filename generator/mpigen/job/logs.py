@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpigen.errors import ClusterError
-from mpigen.job import batch
+from mpigen.job import batch, excerpt
+from mpigen.job.excerpt import Excerpt
 from mpigen.job.listing import Job
 from mpigen.swarm.engine import Engine
-from mpigen.swarm.processes import Say
+from mpigen.swarm.processes import Say, tail
 
 
 @dataclass
@@ -34,7 +35,7 @@ class _Copy:
                 fresh = fresh[written:]
 
 
-def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
+def copy(engine: Engine, job: Job, wanted: Excerpt, follow: bool, say: Say) -> None:
     """Copy a batch job's output to this process's own; with `follow`, until the job has ended.
 
     `docker service logs --follow` never ends, and may be stopped before it has printed
@@ -49,43 +50,69 @@ def copy(engine: Engine, job: Job, follow: bool, say: Say) -> None:
         )
     copies = (_Copy(1), _Copy(2))
     if follow:
-        _follow(engine, job, copies, say)
+        _await_start(engine, job, say)
     now = batch.task(engine, job.id)
     # a task that has not started has no log, and Swarm is slow to say so
-    if now and now.container:
-        with _logs(engine, job, copies) as pumps:
-            for pump in pumps:
-                pump.join()
+    if not (now and now.container):
+        return
+    if follow and wanted.tail is not None:
+        wanted = _from_there(engine, now.id, wanted)
+    while follow and not _over(engine, job):
+        with _logs(engine, now.id, copies, *wanted.options, "--follow") as pumps:
+            while all(pump.is_alive() for pump in pumps) and not _over(engine, job):
+                time.sleep(0.3)
+    with _logs(engine, now.id, copies, *wanted.options) as pumps:
+        for pump in pumps:
+            pump.join()
 
 
-def _follow(engine: Engine, job: Job, copies: tuple[_Copy, _Copy], say: Say) -> None:
+def _await_start(engine: Engine, job: Job, say: Say) -> None:
     last = ""
     while not ((now := batch.task(engine, job.id)) and now.container):
-        if now and (now.has_ended or batch.lost(now)):
+        if now and (batch.has_ended(now) or batch.is_lost(engine, now)):
             return
         waits = f"waiting for {job.name} to begin: {(now and now.error) or 'pending'}"
         if waits != last:
             say(last := waits)
         time.sleep(0.5)
-    while not _over(engine, job):
-        with _logs(engine, job, copies, "--follow") as pumps:
-            while all(pump.is_alive() for pump in pumps) and not _over(engine, job):
-                time.sleep(0.3)
+
+
+def _from_there(engine: Engine, task: str, wanted: Excerpt) -> Excerpt:
+    """The same excerpt by the time of its first line.
+
+    A log that grows is read more than once, and each time from the same line.
+    """
+    some = replace(wanted, tail=wanted.tail or 1, timestamps=True)
+    done = subprocess.run(
+        engine.command("service", "logs", "--raw", *some.options, task),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise ClusterError(f"docker service logs failed\n{tail(done.stderr)}")
+    printed = (done.stdout + done.stderr).split("\n")
+    lines = sorted(line for line in printed if excerpt.has_time(line))
+    if not lines:
+        return replace(wanted, tail=None)
+    since = excerpt.at(lines[0]) if wanted.tail else excerpt.after(lines[-1])
+    return replace(wanted, tail=None, since=since)
 
 
 def _over(engine: Engine, job: Job) -> bool:
     now = batch.task(engine, job.id)
-    return now is None or now.has_ended or batch.lost(now)
+    return now is None or batch.has_ended(now) or batch.is_lost(engine, now)
 
 
 @contextmanager
 def _logs(
-    engine: Engine, job: Job, copies: tuple[_Copy, _Copy], *options: str
+    engine: Engine, task: str, copies: tuple[_Copy, _Copy], *options: str
 ) -> Iterator[list[threading.Thread]]:
     """Run `docker service logs` while the block runs; threads copy its streams."""
     failed: list[OSError] = []
     child = subprocess.Popen(
-        engine.command("service", "logs", "--raw", *options, job.id),
+        engine.command("service", "logs", "--raw", *options, task),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -122,4 +149,4 @@ def _logs(
     if failed:
         raise failed[0]
     if ended:
-        raise ClusterError(f"docker service logs {job.id} ended with {ended}")
+        raise ClusterError(f"docker service logs {task} ended with {ended}")

@@ -12,7 +12,7 @@ from typing import IO
 
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
-from mpigen.job.attach import Events
+from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams

@@ -14,6 +14,7 @@ from mpigen.keys.pair import (
     fingerprint,
     public_half,
     read_public,
+    refuse_unsafe_folder,
 )
 
 _NAMES = {"user": USER_KEY, "host": HOST_KEY}
@@ -36,15 +37,16 @@ class Status:
 
 def status(output: Path, recorded: Mapping[str, str]) -> list[Status]:
     """Return the status of both keys in `output`; `recorded` has the manifest's fingerprints."""
+    refuse_unsafe_folder(output)
     return [_status(key, output / KEYS / name, recorded.get(key)) for key, name in _NAMES.items()]
 
 
 def _status(key: str, file: Path, recorded: str | None) -> Status:
     public, problem = "", ""
     try:
-        public = _public(file)
-        if file.exists():
-            public = _checked(file)
+        public = _public(file, file.parents[2])
+        if os.path.lexists(file):
+            public = _checked(file, file.parents[2])
     except InputError as error:
         problem = " ".join(filter(None, (f"{error.message}.", error.hint)))
     now = fingerprint(public) if public else ""
@@ -55,11 +57,12 @@ def _status(key: str, file: Path, recorded: str | None) -> Status:
     return Status(key, now, "here" if file.exists() else "not here", rendered, problem)
 
 
-def read(folder: Path) -> Keys:
+def read(folder: Path, root: Path | None = None) -> Keys:
     """Read both pairs from `folder`, whose files are named as in output/keys.
 
     The private texts are copied, not serialised again, since Swarm accepts no other bytes for an
-    existing secret. Raises InputError with the reason for each key that is missing or refused.
+    existing secret. No file may be a link out of the folder `root`, if given. Raises InputError
+    with the reason for each key that is missing or refused.
     """
     wrong, private, public = [], {}, {}
     for name in _NAMES.values():
@@ -68,7 +71,7 @@ def read(folder: Path) -> Keys:
             wrong.append(f"{file}: no such file")
             continue
         try:
-            public[name] = _checked(file)
+            public[name] = _checked(file, root)
             private[f"{KEYS}/{name}"] = armored_text(file)
         except InputError as error:
             wrong.append("\n".join(filter(None, (error.message, error.hint))))
@@ -77,10 +80,10 @@ def read(folder: Path) -> Keys:
     return Keys(PublicKeys(public[USER_KEY], public[HOST_KEY]), private)
 
 
-def _checked(file: Path) -> str:
+def _checked(file: Path, root: Path | None) -> str:
     """Return the public half of a private key file. Raises InputError if either half is faulty."""
-    check_private(file, None)  # report faults of the private half first
-    stated = _public(file) or None
+    check_private(file, None, root)  # report faults of the private half first
+    stated = _public(file, root) or None
     check_private(file, stated)
     public = public_half(file)
     if stated and stated != public:  # the header may have another public key than the key itself
@@ -88,14 +91,15 @@ def _checked(file: Path) -> str:
     return public
 
 
-def _public(private_file: Path) -> str:
+def _public(private_file: Path, root: Path | None) -> str:
     """Return the public half from the .pub file of `private_file`; empty if there is none."""
     public_file = private_file.with_name(f"{private_file.name}.pub")
-    return read_public(public_file) if public_file.exists() else ""
+    return read_public(public_file, root) if os.path.lexists(public_file) else ""
 
 
 def overwritten(output: Path, given: Keys) -> list[Path]:
     """Return the private keys in `output` that `given` would replace by other keys."""
+    refuse_unsafe_folder(output)
     pairs = ((USER_KEY, given.public.user), (HOST_KEY, given.public.host))
     files = [(output / KEYS / name, public) for name, public in pairs]
     # compared by public half: the text of a key differs each time it is serialised
@@ -108,7 +112,8 @@ def export(output: Path, folder: Path) -> list[Path]:
     Raises InputError, and writes nothing, if a private half is missing or refused or if a file
     already exists.
     """
-    pairs = read(output / KEYS)
+    refuse_unsafe_folder(output)
+    pairs = read(output / KEYS, output.parent)
     texts = {Path(path).name: (text, 0o600) for path, text in pairs.new_private.items()}
     texts |= {Path(path).name: (text, 0o644) for path, text in pairs.public.files().items()}
     existing = [str(folder / name) for name in texts if os.path.lexists(folder / name)]

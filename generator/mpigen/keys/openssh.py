@@ -10,18 +10,26 @@ import stat
 from pathlib import Path
 
 from mpigen.errors import InputError
+from mpigen.untrusted.places import refuse_leading_out
+from mpigen.untrusted.quoting import clip
+from mpigen.untrusted.reading import read_bytes
+
+# the largest key file, in bytes: one of ssh-ed25519 has some 400
+MOST_BYTES = 65_536
 
 _ARMOR = re.compile(
     r"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL
 )
 
 
-def check_private(file: Path, public: str | None) -> None:
+def check_private(file: Path, public: str | None, root: Path | None = None) -> None:
     """Refuse a private key with a wrong mode or type, a passphrase, or another public half.
 
-    `public` is the expected public half, as `ssh-ed25519 BASE64`, or None. Raises InputError with
-    the reason and the remedy.
+    `public` is the expected public half, as `ssh-ed25519 BASE64`, or None. The file must not be a
+    link out of the folder `root`, if given. Raises InputError with the reason and the remedy.
     """
+    if root is not None:
+        refuse_leading_out(file, root)
     if not file.is_file():
         raise InputError(f"{file} is no file", "Move it out of the way.")
     mode = stat.S_IMODE(file.stat().st_mode)
@@ -29,7 +37,7 @@ def check_private(file: Path, public: str | None) -> None:
         raise InputError(f"{file} can be read by others: its mode is {mode:o}", f"chmod 600 {file}")
     cipher, kind, blob = _read(file)
     if kind != "ssh-ed25519":
-        raise InputError(f"{file} is a key of type {kind}: the cluster's are ssh-ed25519")
+        raise InputError(f"{file} is a key of type {clip(kind)}: the cluster's are ssh-ed25519")
     if cipher != "none":
         hint = f"Take it off: ssh-keygen -p -N '' -f {file}"
         raise InputError(f"{file} has a passphrase, and nobody in a container can type it", hint)
@@ -70,9 +78,9 @@ def _read(file: Path) -> tuple[str, str, bytes]:
 
 def _armored(file: Path) -> re.Match[str]:
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+        text = read_bytes(file, MOST_BYTES).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{file}: no such file") from error
     found = _ARMOR.search(text)
     if not found:
         raise _no_key(file)

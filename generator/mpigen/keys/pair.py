@@ -6,6 +6,7 @@ by git (output/.gitignore), and never appear in the manifest.
 
 import base64
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from typing import Any, NamedTuple
 
 from mpigen.artifacts.paths import HOST_KEY, KEYS, USER_KEY
 from mpigen.errors import InputError
-from mpigen.keys.openssh import check_private
+from mpigen.keys.openssh import MOST_BYTES, check_private
+from mpigen.untrusted.places import refuse_link
+from mpigen.untrusted.quoting import LONGEST_REASON, clip
+from mpigen.untrusted.reading import read_bytes
 
 # base64 of 51 bytes, of which the first 19 are always the same: RFC 8709, section 4
 _PUBLIC = re.compile(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}(?=\s|$)")
@@ -71,24 +75,39 @@ def ensure(output: Path) -> Keys:
     return Keys(public, new)
 
 
+def refuse_unsafe_folder(output: Path) -> None:
+    """Raise InputError if output/keys is a link, or has a .gitignore, which could admit keys."""
+    folder = output / KEYS
+    refuse_link(folder)
+    ignore = folder / ".gitignore"
+    if os.path.lexists(ignore):
+        hint = f"Remove it: the .gitignore of {output} keeps private keys out."
+        raise InputError(f"{ignore} could let private keys into git", hint)
+
+
 def _public(private_file: Path, new: dict[str, str]) -> str:
     """Return the public half of `private_file`; a newly generated private half goes into `new`."""
     public_file = private_file.with_name(f"{private_file.name}.pub")
-    public = read_public(public_file) if public_file.exists() else None
-    if private_file.exists():
-        check_private(private_file, public)
+    site = private_file.parents[2]
+    public = read_public(public_file, site) if os.path.lexists(public_file) else None
+    if os.path.lexists(private_file):
+        check_private(private_file, public, site)
         return public or public_half(private_file)
     if public is None:
         new[f"{KEYS}/{private_file.name}"], public = _generate()
     return public
 
 
-def read_public(public_file: Path) -> str:
-    """Read `ssh-ed25519 BASE64` from a public key file. Raises InputError if it is none."""
+def read_public(public_file: Path, root: Path | None = None) -> str:
+    """Read `ssh-ed25519 BASE64` from a public key file. Raises InputError if it is none.
+
+    The file must not be a link out of the folder `root`, if given.
+    """
     try:
-        key = _PUBLIC.match(public_file.read_text(encoding="utf-8", errors="replace"))
-    except OSError as error:
-        raise InputError(f"{public_file}: cannot be read: {error.strerror}") from error
+        text = read_bytes(public_file, MOST_BYTES, root).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{public_file}: no such file") from error
+    key = _PUBLIC.match(text)
     if not key:
         hint = "Bring it back with git checkout, or delete both halves: render makes new keys."
         raise InputError(f"{public_file} is not an ed25519 public key", hint)
@@ -100,9 +119,14 @@ def public_half(private_file: Path) -> str:
     from cryptography.hazmat.primitives import serialization
 
     try:
-        key = serialization.load_ssh_private_key(private_file.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{private_file} is not an OpenSSH private key: {error}") from error
+        data = read_bytes(private_file, MOST_BYTES)
+        key = serialization.load_ssh_private_key(data, password=None)
+    except Exception as error:
+        # the library raises its own UnsupportedAlgorithm besides ValueError and TypeError
+        if isinstance(error, InputError):
+            raise
+        reason = clip(str(error), LONGEST_REASON)
+        raise InputError(f"{private_file} is not an OpenSSH private key: {reason}") from error
     return _halves(key)[1]
 
 

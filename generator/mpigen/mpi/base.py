@@ -19,15 +19,16 @@ SINGLE_COPY = "@single_copy@"
 class ParamsFile:
     """A parameter file of an MPI, with lines `name = value`, and mpigen's parameters in it.
 
-    MPI reads it at `path`. A starting container writes the file in /run/mpi; if `path` is
-    elsewhere, it is a link to there in the image. `unbound` are additional parameters if
-    containers may share a node, and `flat` if mpirun starts every daemon itself.
+    MPI reads it at `path`, and at `also` in other versions. A starting container writes the file
+    in /run/mpi; paths elsewhere are links to there in the image. `unbound` are additional
+    parameters if containers may share a node, and `flat` if mpirun starts every daemon itself.
     """
 
     path: str
     params: dict[str, str]
     unbound: dict[str, str] = field(default_factory=dict)
     flat: dict[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -37,7 +38,12 @@ class ParamsFile:
     @property
     def linked(self) -> bool:
         """Whether `path` is a link to the file in /run/mpi."""
-        return not self.path.startswith("/run/mpi/")
+        return bool(self.links)
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The paths that are links to the file in /run/mpi."""
+        return tuple(path for path in (self.path, *self.also) if not path.startswith("/run/mpi/"))
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Implementation:
     `session_folder`: the start of the path that daemons of several jobs share on a host, if any.
     `reserved_params`: parameters that only mpigen sets, most of them when a container starts.
     `programs`: files in the image's /usr/local/bin that this implementation needs, and no other.
+    `export`: mpirun's option that passes one variable to the ranks; empty if it passes all of them.
+    `options`: mpirun's options without dashes, and how many words follow each (see `words`).
     """
 
     name: str
@@ -74,3 +82,11 @@ class Implementation:
     session_folder: str = ""
     programs: tuple[str, ...] = ()
     naps: dict[str, str] = field(default_factory=dict)
+    export: str = ""
+    options: dict[str, int] = field(default_factory=dict)
+
+
+def words(none: str, one: str, two: str = "") -> dict[str, int]:
+    """A table of mpirun's options by the number of words that follow them."""
+    names = {count: text.split() for count, text in enumerate((none, one, two))}
+    return {name: count for count, found in names.items() for name in found}

@@ -5,6 +5,7 @@ from mpigen.mpi.base import (
     INTERFACE,
     Implementation,
     ParamsFile,
+    words,
 )
 
 MPICH = Implementation(
@@ -22,6 +23,8 @@ MPICH = Implementation(
                 # UCX, on which Debian builds MPICH.
                 "HYDRA_IFACE": INTERFACE,
                 "UCX_NET_DEVICES": INTERFACE,
+                # Of MPICH on libfabric.
+                "FI_TCP_IFACE": INTERFACE,
             },
         ),
     ),
@@ -39,5 +42,17 @@ MPICH = Implementation(
         "HYDRA_IFACE",
         "HYDRA_LAUNCHER",
         "UCX_NET_DEVICES",
+    ),
+    # Hydra's options: utils.c of ui/mpich in MPICH's sources.
+    options=words(
+        none="genvnone genvall envnone envall v verbose info version print-all-exitcodes "
+        "disable-x enable-x print-rank-map disable-auto-cleanup enable-auto-cleanup "
+        "disable-hostname-propagation enable-hostname-propagation skip-launch-node prepend-rank l "
+        "pmi-port profile",
+        one="f hosts host hostlist machinefile rankmap wdir wd path umask configfile genvlist "
+        "envlist n np launcher bootstrap launcher-exec bootstrap-exec rmk topolib bind-to binding "
+        "map-by membind demux errfile-pattern outfile-pattern gpus-per-proc iface localhost "
+        "nameserver order-nodes ppn prepend-pattern usize memory-alloc-kinds output-from",
+        two="genv env",
     ),
 )

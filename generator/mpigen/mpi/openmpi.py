@@ -9,6 +9,7 @@ from mpigen.mpi.base import (
     SINGLE_COPY,
     Implementation,
     ParamsFile,
+    words,
 )
 
 # An unreachable node ends the job after about 25 s; with Open MPI's defaults it never does.
@@ -36,10 +37,20 @@ OPENMPI = Implementation(
                 "orte_launch_agent": DAEMON,
                 "plm_rsh_agent": LOGIN,
                 # The overlay is plain TCP: probing for faster fabrics takes each rank a second at
-                # its start, and UCX would probe every interface.
+                # its start, and UCX, UCC and OFI would take any interface: one-sided communication
+                # by UCX gives wrong sums on Open MPI 4, and prints an error for each rank on 5.
                 "pml": "ob1",
-                "mtl": "^ofi,psm2",
-                "btl": "^openib,uct,ofi,usnic",
+                "mtl": "^ofi,psm,psm2,portals4",
+                "btl": "^openib,uct,ofi,usnic,portals4",
+                "osc": "^ucx,portals4",
+                "coll": "^hcoll,ucc,portals4",
+                # those of OpenSHMEM
+                "spml": "^ucx",
+                "scoll": "^ucc",
+                "atomic": "^ucx",
+                # docs/architecture.md: Files of all ranks are ROMIO's
+                "io_romio321_priority": "100",
+                "io_romio341_priority": "100",
                 # docs/architecture.md: Open MPI sends larger pieces
                 "btl_tcp_eager_limit": "131072",
                 "btl_vader_max_send_size": "131072",
@@ -54,7 +65,7 @@ OPENMPI = Implementation(
             flat={"plm_rsh_no_tree_spawn": "1"},
         ),
         ParamsFile(
-            # Read by PRRTE, the daemons of Open MPI 5.
+            # Read by PRRTE, the daemons of Open MPI 5; by that of Open MPI 6 in its own folder.
             "/etc/openmpi/prte-mca-params.conf",
             {
                 "prte_if_include": INTERFACE,
@@ -65,7 +76,12 @@ OPENMPI = Implementation(
                 # Each login takes 2 MiB while it lasts.
                 "plm_ssh_num_concurrent": "32",
                 **_KEEPALIVE,
+                # those names since PRRTE 4, that of Open MPI 6
+                "prte_keepalive_time": "10",
+                "prte_keepalive_intvl": "5",
+                "prte_keepalive_probes": "3",
             },
+            also=("/etc/prrte/prte-mca-params.conf",),
             unbound={"hwloc_default_binding_policy": "none"},
             flat={"plm_ssh_no_tree_spawn": "1"},
         ),
@@ -95,4 +111,27 @@ OPENMPI = Implementation(
         "OMPI_MCA_mpi_yield_when_idle": "1",
         "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
     },
+    export="-x",
+    # Of Open MPI 4 (orte/mca/schizo) and 5 (PRRTE's src/mca/schizo/ompi).
+    options=words(
+        none="allow-run-as-root bind-to-core bind-to-none bind-to-socket bycore bynode byslot "
+        "bysocket continuous d debug debug-daemons debug-daemons-file debug-devel "
+        "disable-recovery display-allocation display-comm display-comm-finalize display- "
+        "devel-allocation display-devel-map display-diffable-map display-map display-topo "
+        "do-not-launch do-not-resolve enable-instant-on-support enable-recovery fwd- "
+        "mpirun-port get-stack-traces hetero-nodes index-argv-by-rank leave-session- "
+        "attached merge-stderr-to-stdout nolocal nooversubscribe noprefix novm "
+        "oversubscribe p pernode preload-binary q quiet report-bindings report-child- "
+        "jobs-separately report-state-on-timeout s set-cwd-to-session-dir soft staged "
+        "stop-on-exec tag-output timestamp-output tv use-hwthread-cpus use-regexp v "
+        "verbose xml",
+        one="H N am amca app arch bind-to c cartofile cf cpu-list cpu-set cpus-per-proc cpus- "
+        "per-rank default-hostfile display dvm-uri file forward-signals host hostfile "
+        "initial-errhandler launch-agent machinefile map-by max-restarts max-vm-size n np "
+        "npernode npersocket ompi-server output output-directory output-filename output- "
+        "proctable path personality ppr prefix preload-files pset rank-by rankfile "
+        "report-events report-pid report-uri rf runtime-options server-wait-time slot- "
+        "list stdin stream-buffering timeout tune wd wdir with-ft x xml-file xterm",
+        two="gmca gomca gpmixmca gprtemca mca omca pmixmca prtemca",
+    ),
 )

@@ -2,6 +2,8 @@
 
 import re
 
+from mpigen.untrusted.quoting import shown
+
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 _TOO_LARGE = 2.0**63
 
@@ -16,7 +18,7 @@ def parse_bytes(text: str) -> int:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, flags)
     size = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else _TOO_LARGE
     if size >= _TOO_LARGE:
-        raise ValueError(f"{text!r} is no size that Docker takes: write 512m or 4g")
+        raise ValueError(f"{shown(text)} is no size that Docker takes: write 512m or 4g")
     return int(size)
 
 

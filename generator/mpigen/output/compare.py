@@ -14,6 +14,11 @@ from mpigen.artifacts import manifest
 from mpigen.artifacts.manifest import File
 from mpigen.artifacts.paths import MANIFEST
 from mpigen.errors import InputError
+from mpigen.untrusted.places import refuse_link
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
+
+# the largest file that is compared, in bytes: no artifact has as many
+_MOST_BYTES = 50 * MEBIBYTE
 
 
 class Change(NamedTuple):
@@ -21,12 +26,14 @@ class Change(NamedTuple):
 
     A file of kind "removed" is listed in the manifest but no longer rendered. `mode` is whether
     the executable bit differs, alone or besides the text; other bits are ignored, as in git.
+    `endings` is whether the text differs in its line ends alone, as git's core.autocrlf makes it.
     """
 
     path: str
     kind: Literal["new", "changed", "mode", "removed"]
     edited: bool
     mode: bool = False
+    endings: bool = False
 
 
 class Blob(NamedTuple):
@@ -62,7 +69,8 @@ def compare(files: Mapping[str, File], folder: Path) -> list[Change]:
         mode = not present.is_link and bool((present.mode ^ file.mode) & stat.S_IXUSR)
         if present.is_link or present.data != file.text.encode():
             edited = path != MANIFEST and _edited(present, recorded, path)
-            changes.append(Change(path, "changed", edited, mode))
+            endings = not present.is_link and _unix(present.data) == _unix(file.text.encode())
+            changes.append(Change(path, "changed", edited and not endings, mode, endings))
         elif mode:
             changes.append(Change(path, "mode", edited=False, mode=True))
     for path in sorted(set(recorded) - set(files)):
@@ -87,7 +95,8 @@ def read_blob(target: Path) -> Blob | None:
         if not stat.S_ISREG(mode):
             hint = "Nothing was written. Move it out of the way."
             raise InputError(f"{target} is not a file, and should be one", hint)
-        return Blob(stat.S_IFREG | (0o755 if mode & stat.S_IXUSR else 0o644), target.read_bytes())
+        data = read_bytes(target, _MOST_BYTES)
+        return Blob(stat.S_IFREG | (0o755 if mode & stat.S_IXUSR else 0o644), data)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -103,14 +112,17 @@ def resolve_folder(folder: Path) -> Path:
 
 
 def _edited(present: Blob, recorded: Mapping[str, str], path: str) -> bool:
-    return present.is_link or recorded.get(path) != manifest.sha256(present.data)
+    hashes = {manifest.sha256(present.data), manifest.sha256(_unix(present.data))}
+    return present.is_link or recorded.get(path) not in hashes
+
+
+def _unix(data: bytes) -> bytes:
+    """Return `data` with the line ends of Unix."""
+    return data.replace(b"\r\n", b"\n")
 
 
 def _check_folders(paths: Iterable[str], folder: Path) -> None:
     """Refuse a symlink, or a file, in the place of a folder above one of `paths`."""
     parents = {parent for path in paths for parent in PurePosixPath(path).parents}
     for parent in sorted(parents - {PurePosixPath(".")}):
-        place = folder / parent
-        if place.is_symlink() or (place.exists() and not place.is_dir()):
-            hint = "Nothing was written. Move it out of the way."
-            raise InputError(f"{place} is a file or a symlink, and should be a folder", hint)
+        refuse_link(folder / parent)

@@ -9,15 +9,21 @@ from pathlib import Path
 from mpigen.artifacts.manifest import File
 from mpigen.output.compare import Blob, Change, read_blob, resolve_folder
 
+# difflib takes seconds for more lines: its time grows with their square
+_MOST_LINES = 20_000
 _QUOTED = re.compile(r'[\x00-\x1f"\\\x7f]')
 
 
 def unified(changes: Iterable[Change], files: Mapping[str, File], folder: Path) -> str:
-    """Return the diff that writing `changes` of `files` to `folder` would make."""
+    """Return the diff that writing `changes` of `files` to `folder` would make.
+
+    A text that differs in its line ends alone is left out: each of its lines would be there twice.
+    """
     name = resolve_folder(folder).name
     return "".join(
         _section(f"{name}/{change.path}", read_blob(folder / change.path), _blob(files, change))
         for change in changes
+        if not change.endings
     )
 
 
@@ -45,9 +51,18 @@ def _section(path: str, old: Blob | None, new: Blob | None) -> str:
     else:
         # git ends a name that contains a space with a tab, so that patch(1) does not cut it short
         from_, to = (f"{name}\t" if " " in name else name for name in (from_, to))
-        for line in difflib.unified_diff(before, after, from_, to):
+        for line in _hunks(before, after, from_, to):
             lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(lines)
+
+
+def _hunks(before: list[str], after: list[str], from_: str, to: str) -> Iterable[str]:
+    """Return the lines of a unified diff; of very long texts all lines are taken out and put in."""
+    if len(before) + len(after) <= _MOST_LINES:
+        return difflib.unified_diff(before, after, from_, to)
+    counts = [f"{min(len(lines), 1)},{len(lines)}" for lines in (before, after)]
+    head = [f"--- {from_}\n", f"+++ {to}\n", f"@@ -{counts[0]} +{counts[1]} @@\n"]
+    return [*head, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
 
 
 def _lines(side: Blob | None) -> list[str] | None:

@@ -22,14 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mpigen.artifacts.manifest import File
-from mpigen.artifacts.paths import MANIFEST
+from mpigen.artifacts.paths import IGNORE, MANIFEST
 from mpigen.errors import InputError
 from mpigen.output.compare import Change, resolve_folder
 from mpigen.output.tree import exchange, link_tree, make_folder
 
 STAGING = ".mpigen-staging"
 _PRIVATE = 0o600
-_IGNORE = ".gitignore"
+_PRIVATE_FOLDER = 0o700
 
 # errors that renaming the files one by one would not avoid
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -101,6 +101,8 @@ def _rename_files(writes: _Writes, removed: Sequence[str], folder: Path, made: l
         for path, (text, mode) in writes.items():
             _write(new / path, text, mode)
             make_folder((folder / path).parent, made)
+            if mode == _PRIVATE:
+                (folder / path).parent.chmod(_PRIVATE_FOLDER)
         try:
             for path in sorted(writes, key=lambda path: _write_order(path, writes[path][1])):
                 if path != MANIFEST:
@@ -129,7 +131,7 @@ def _write_order(path: str, mode: int) -> int:
 
     The next render would take a public half alone for a key whose private half is kept elsewhere.
     """
-    return 0 if path == _IGNORE else 1 if mode == _PRIVATE else 2
+    return 0 if path == IGNORE else 1 if mode == _PRIVATE else 2
 
 
 @contextlib.contextmanager
@@ -138,7 +140,7 @@ def _staging(beside: Path) -> Iterator[Path]:
     staging = beside / STAGING
     try:
         staging.mkdir(mode=0o700)
-        (staging / _IGNORE).write_text("*\n", encoding="utf-8")
+        (staging / IGNORE).write_text("*\n", encoding="utf-8")
         yield staging / "new"
     finally:
         _discard(staging)
@@ -151,12 +153,14 @@ def _discard(staging: Path) -> None:
             staging.unlink()
         elif os.path.lexists(staging / "new"):
             shutil.rmtree(staging / "new")
-        (staging / _IGNORE).unlink(missing_ok=True)
+        (staging / IGNORE).unlink(missing_ok=True)
         staging.rmdir()
 
 
 def _write(target: Path, text: str, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    if mode == _PRIVATE:  # before there is a key in it
+        target.parent.chmod(_PRIVATE_FOLDER)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         os.fchmod(descriptor, mode)

@@ -15,12 +15,15 @@ import jinja2
 
 from mpigen.errors import Fault, InputError
 from mpigen.render.files import BUILTIN
+from mpigen.untrusted.quoting import LONGEST, LONGEST_REASON, clip, shown
 
 # The variables of every template: render.py sets them.
 CONTEXT = ("cluster", "keys", "held")
 
 # A message lists no more names than these.
 _MAX_NAMES = 60
+# The most characters of a line that an excerpt shows.
+_MAX_EXCERPT = 160
 # Line ends as Jinja counts them.
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -36,19 +39,19 @@ class Undefined(jinja2.StrictUndefined):
             return self._undefined_hint
         owner, name = self._undefined_obj, self._undefined_name
         if owner is jinja2.utils.missing:
-            return f"{name!r} is undefined; {nearest(str(name), CONTEXT)}"
+            return f"{shown(name)} is undefined; {nearest(str(name), CONTEXT)}"
         if isinstance(owner, (list, tuple)) and isinstance(name, int):
             return f"there is no item {name} in a list of {len(owner)}"
         kind = "keys" if type(owner).__name__ == "PublicKeys" else type(owner).__name__.lower()
         if homes := [each for each in _names(owner) if name in _fields(getattr(owner, each))]:
             return f"{kind} has no {str(name)!r}; did you mean {kind}.{homes[0]}.{name}?"
-        return f"{kind} has no {str(name)!r}; {nearest(str(name), _names(owner))}"
+        return f"{kind} has no {shown(str(name))}; {nearest(str(name), _names(owner))}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A suggestion: the known name closest to `name`, or all known names if they are few."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:LONGEST], names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
     if len(names) > _MAX_NAMES:
@@ -58,6 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def at(file: str, source: str, line: int, message: str, hint: str = "") -> InputError:
     """An error at a line of the template `source`, with an excerpt around it."""
+    message = clip(message, LONGEST_REASON)
     return InputError(
         f"{file}:{line}: {message}\n{_excerpt(source, line)}",
         hint,
@@ -80,7 +84,7 @@ def at_traceback(
             places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
         traceback = traceback.tb_next
     if not places:
-        return InputError(f"{file}: {message}", hint)
+        return InputError(f"{file}: {clip(message, LONGEST_REASON)}", hint)
     file, line = last = places[-1]
     own = [place for place in places if not place[0].startswith(BUILTIN)]
     if own and own[-1] != last:
@@ -96,10 +100,12 @@ def locating_errors(file: str, source: str) -> Iterator[None]:
         yield
     except jinja2.TemplateSyntaxError as error:
         raise at(file, source, error.lineno, error.message or str(error)) from error
-    except RecursionError as error:
+    except (RecursionError, MemoryError) as error:  # MemoryError: of Python's own compiler
         raise InputError(f"{file}: has too many brackets or tags in one another") from error
+    except ValueError as error:  # a number of more than 4,300 digits
+        raise InputError(f"{file}: {clip(str(error), LONGEST_REASON)}") from error
     except SyntaxError as error:  # in the Python code that Jinja generates
-        raise InputError(f"{file}: {error.msg}") from error
+        raise InputError(f"{file}: {clip(error.msg, LONGEST_REASON)}") from error
 
 
 def together(errors: Sequence[InputError]) -> InputError:
@@ -117,8 +123,9 @@ def together(errors: Sequence[InputError]) -> InputError:
 def missing(name: str, known: Iterable[str]) -> str:
     """The message for a reference to the missing template `name`."""
     if name.startswith(("/", "~")) or ".." in name.split("/"):
-        return f"no template {name}: only those in the site's templates/ and builtin/ can be read"
-    return f"no template {name}; {nearest(name, known)}"
+        readable = "only those in the site's templates/ and builtin/ can be read"
+        return f"no template {clip(name)}: {readable}"
+    return f"no template {clip(name)}; {nearest(name, known)}"
 
 
 def copied(name: str, path: str) -> tuple[str, str]:
@@ -149,9 +156,10 @@ def _excerpt(source: str, line: int) -> str:
     lines = _NEWLINE.split(source)
     if not lines[-1]:
         lines.pop()
-    shown = range(max(1, line - 1), min(len(lines), line + 1) + 1)
-    width = len(str(shown[-1])) if shown else 1
+    numbers = range(max(1, line - 1), min(len(lines), line + 1) + 1)
+    width = len(str(numbers[-1])) if numbers else 1
+    texts = {number: clip(lines[number - 1], _MAX_EXCERPT) for number in numbers}
     return "\n".join(
-        f"  {'>' if number == line else ' '} {number:>{width}} | {lines[number - 1]}".rstrip()
-        for number in shown
+        f"  {'>' if number == line else ' '} {number:>{width}} | {text}".rstrip()
+        for number, text in texts.items()
     )

@@ -14,6 +14,7 @@ from mpigen.render import builtin, diagnostics, overrides
 from mpigen.render.diagnostics import nearest
 from mpigen.render.files import BUILTIN, is_template
 from mpigen.render.templates import Templates
+from mpigen.untrusted.quoting import shown
 
 _Problems = Iterator[tuple[int, str, str]]
 """Line, message and hint of each problem in a template."""
@@ -80,7 +81,7 @@ def _unknown_filters(tree: nodes.Template) -> _Problems:
         for node in tree.find_all(node_type):
             name = getattr(node, "name", "")
             if name not in names:
-                yield node.lineno, f"there is no {kind} {name!r}; {nearest(name, names)}", ""
+                yield node.lineno, f"there is no {kind} {shown(name)}; {nearest(name, names)}", ""
 
 
 def _missing_templates(templates: Templates, name: str, tree: nodes.Template) -> _Problems:

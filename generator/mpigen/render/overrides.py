@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from mpigen.artifacts.manifest import Override
 from mpigen.errors import InputError
+from mpigen.untrusted.quoting import clip
 
 
 class Block(NamedTuple):
@@ -96,7 +97,7 @@ def eject(extended: str, builtin: str, block: str, there: str | None) -> str | N
     try:
         tree = jinja2.Environment().parse(there)
     except jinja2.TemplateSyntaxError as error:
-        message = f"the site's template is wrong, line {error.lineno}: {error.message}"
+        message = f"the site's template is wrong, line {error.lineno}: {clip(error.message or '')}"
         raise InputError(message, "Mend it first.") from error
     if base(tree) != extended or block in block_names(tree):
         return None

@@ -14,6 +14,8 @@ from pathlib import PurePosixPath
 
 from markupsafe import Markup
 
+from mpigen.untrusted.quoting import shown
+
 Quote = Callable[[object], Markup]
 
 
@@ -93,7 +95,7 @@ def _line(value: object) -> str:
     """`value` as one line. Raises ValueError for line ends and other control characters."""
     line = _printable(value)
     if not all(character.isprintable() for character in line):
-        raise ValueError(f"{line!a} must be one line here")
+        raise ValueError(f"{shown(line)} must be one line here")
     return line
 
 

@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-import yaml
-
 from mpigen.artifacts.manifest import File
 from mpigen.artifacts.paths import (
     BUILD_SCRIPT,
     DOCKERFILE,
     HOST_KEY,
+    IGNORE,
     KEYS,
     MANIFEST,
     STACK,
@@ -22,11 +21,14 @@ from mpigen.keys.pair import PublicKeys
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.render.diagnostics import together
 from mpigen.render.files import artifact, is_template
+from mpigen.render.gitignore import refuse_admitting
 from mpigen.render.lint import check
 from mpigen.render.templates import Templates
 from mpigen.stackfile.merge import merge
+from mpigen.untrusted.yaml_limits import load_artifact
 
-_UNCOMMENTABLE = (".json",)
+# No comment can be in JSON, nor in what sshd shows to people at a login.
+_UNCOMMENTABLE = (".json", "/motd", "/issue", "/issue.net", "/banner")
 # The start and end of a comment, by suffix; in all other files a comment starts with #.
 _COMMENTS = {"md": ("<!--", " -->"), "html": ("<!--", " -->"), "c": ("/*", " */")}
 # Written by mpigen itself, so no template may make them.
@@ -39,11 +41,8 @@ _HELD = {
     "rootfs/etc/mpi/authorized_keys": "authorized_keys",
     "rootfs/etc/ssh/ssh_known_hosts": "known_hosts",
 }
-_IGNORE = ".gitignore"
-# Keeps private keys out of git: a site's .gitignore in templates/ replaces ours and may lack it.
-_IGNORE_KEYS = f"/{KEYS}/*"
 # Artifacts that every rendered folder must have.
-_REQUIRED = (STACK, DOCKERFILE, BUILD_SCRIPT, _IGNORE, *_HELD)
+_REQUIRED = (STACK, DOCKERFILE, BUILD_SCRIPT, IGNORE, *_HELD)
 # A template can leave its artifact out by printing nothing; a copied file cannot. So these are
 # copied only for the MPIs that name them in `programs`, and for image.bench.
 _PROGRAMS = "rootfs/usr/local/bin/"
@@ -51,8 +50,6 @@ _MPI_PROGRAMS = {
     f"{_PROGRAMS}{program}" for each in IMPLEMENTATIONS.values() for program in each.programs
 }
 _BENCH_FILES = {f"{_PROGRAMS}mpi-bench", "rootfs/usr/local/src/mpi-bench.c"}
-# libyaml's loader is ten times as fast; PyYAML may be built without it.
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str, File]:
@@ -146,14 +143,7 @@ def _with_header(path: str, text: str, origin: str) -> str:
 
 def _check_text(path: str, text: str, origin: str) -> None:
     """Raise InputError for a .gitignore that admits private keys, or for invalid YAML."""
-    if path == _IGNORE and _IGNORE_KEYS not in text.splitlines():
-        raise InputError(
-            f"{origin} makes output/{path}, and lets private keys into git",
-            f"It needs the line {_IGNORE_KEYS}: `mpigen templates show {path}` has it.",
-        )
-    if not path.endswith((".yml", ".yaml")):
-        return
-    try:
-        yaml.load(text, Loader=_YAML_LOADER)
-    except yaml.YAMLError as error:
-        raise InputError(f"{origin} does not give valid YAML: {error}") from error
+    if path == IGNORE:
+        refuse_admitting(text, origin)
+    if path.endswith((".yml", ".yaml")):
+        load_artifact(text, origin)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from mpigen.cluster.model import Cluster, Group
+from mpigen.untrusted.quoting import shown
 
 
 class _Rule(NamedTuple):
@@ -101,7 +102,7 @@ def _violations(section: Any, at: str, rules: list[_Rule]) -> Iterator[str]:
         for key in rule.path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if not rule.holds(value):
-            state = "is not set" if value is None else f"is {value!r}"
+            state = "is not set" if value is None else f"is {shown(value)}"
             yield f"{at}.{rule.path} {state}; {rule.why}"
 
 

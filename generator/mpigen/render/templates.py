@@ -44,7 +44,7 @@ class Templates:
         self._builtin_folder = builtin_folder()
         self._builtin = builtin.read_builtin(self._builtin_folder)
         self._builtin_names = {artifact(name): name for name in self._builtin}
-        own = files.read(site) if site and site.is_dir() else {}
+        own = files.read_site(site) if site else {}
         # An unchanged copy counts as built-in: mpigen's own checkout is a site full of them.
         self._site = {name: text for name, text in own.items() if text != self._builtin.get(name)}
         self._site_folder = site

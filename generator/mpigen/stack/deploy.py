@@ -2,27 +2,23 @@
 
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from mpigen.artifacts.paths import DEPLOY_SCRIPT, DOWN_SCRIPT
-from mpigen.errors import ClusterError, InputError
+from mpigen.artifacts.paths import DOWN_SCRIPT
+from mpigen.errors import CheckFailed, ClusterError, InputError
 from mpigen.job import listing
-from mpigen.notation.image_names import image_variable
-from mpigen.stack import preflight, watch
-from mpigen.swarm import state
+from mpigen.stack import preflight, rollout, watch
+from mpigen.stack.rollout import See
+from mpigen.swarm import leftovers, state
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say, tail
 from mpigen.swarm.state import LiveGroup
 
 _POLL = 0.5
-
-See = Callable[[Sequence[LiveGroup]], None]
-"""A callback that receives the groups at each poll."""
 
 
 def deploy(
@@ -34,9 +30,9 @@ def deploy(
     would keep the stack from starting, before anything is deployed, or with the errors of its
     containers after.
     """
-    engine, artifacts, stack = deployment.engine, deployment.artifacts, deployment.stack
+    stack = deployment.stack
     say("looking for what would be in the way")
-    problems = preflight.problems(deployment, images)
+    problems = preflight.problems(deployment, images, say)
     if problems:
         raise ClusterError(
             f"nothing was deployed: {stack} could not start\n"
@@ -44,55 +40,37 @@ def deploy(
         )
     before = {task.id for each in state.groups(deployment) for task in each.failed}
     say(f"deploying {', '.join(images.values())}")
-    gave_up = False
     goes_on = f"Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it"
-    # a file: nobody reads a pipe meanwhile, and deploy.sh would block once it is full
-    with tempfile.TemporaryFile() as log, _on_interrupt(goes_on, say):
-        script = subprocess.Popen(
-            ["sh", str(artifacts.folder / DEPLOY_SCRIPT)],
-            env={
-                **os.environ,
-                **engine.environment,
-                "STACK": stack,
-                **{image_variable(name): image for name, image in images.items()},
-                "WAIT": str(int(wait)),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        seen = watch.Watch()
-        try:
-            while script.poll() is None:
-                time.sleep(_POLL)
-                with suppress(ClusterError):  # while the managers elect a leader
-                    groups = state.groups(deployment)
-                    see(groups)
-                    for line in seen.changes(groups):
-                        say(line)
-                    if seen.hopeless(groups):
-                        gave_up = True
-                        script.terminate()
-        except BaseException:
-            script.terminate()
-            script.wait()
-            raise
-        log.seek(0)
-        printed = log.read().decode("utf-8", "replace")
-    if script.returncode == 0:
+    with _on_interrupt(goes_on, say):
+        why, printed = rollout.follow(deployment, images, wait, say, see)
+    if not why:
         return
-    if script.returncode == InputError.exit_code and "deploy.sh:" in printed:
-        raise InputError(printed.rstrip())
     groups = state.groups(deployment)
     if not groups:
         raise ClusterError(f"docker stack deploy has failed:\n{tail(printed)}")
-    why = "and cannot be" if gave_up else f"after {wait:.0f} s"
+    there = {group.name for group in groups}
+    lost = [each.name for each in deployment.artifacts.groups if each.name not in there]
     # if the groups are up, another service is not, and deploy.sh has printed that
-    reasons = watch.reasons(engine, groups, before) or [tail(printed)]
+    reasons = [f"{name}: its service is gone" for name in lost]
+    reasons += watch.reasons(deployment.engine, groups, before)
     raise ClusterError(
-        "\n".join([f"{stack} is not up, {why}:", *reasons]),
+        "\n".join([f"{stack} is not up, {why}:", *(reasons or [tail(printed)])]),
         "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
     )
+
+
+def refuse_removal(
+    deployment: Deployment, groups: Sequence[LiveGroup], wanted: Mapping[str, int]
+) -> None:
+    """Raise CheckFailed if a group gets fewer containers while jobs run, which may use them."""
+    fewer = [each.name for each in groups if wanted.get(each.name, each.wanted) < each.wanted]
+    running = listing.running(deployment) if fewer else []
+    if running:
+        raise CheckFailed(
+            f"jobs run on {deployment.stack}, and fewer containers of {', '.join(fewer)} may end "
+            f"them: {', '.join(running)}",
+            "Wait for them, or cancel them (mpigen jobs), or scale with --force.",
+        )
 
 
 def scale(
@@ -143,6 +121,8 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
             "End them on their nodes: docker rm --force ID",
         )
     found = _remove_jobs(deployment, say)
+    if leftovers.sweep(engine, deployment.network):
+        say("removed what a command that was killed had left on the nodes")
     label = {"label": f"{state.NAMESPACE_LABEL}={stack}"}
     with blame(f"asking for the stack {stack}"):
         parts: list[Any] = engine.client.api.services(filters=label)  # type: ignore[no-untyped-call]
@@ -162,7 +142,10 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
             errors="replace",
         )
     if done.returncode:
-        raise ClusterError(f"{stack} is not gone:\n{tail(done.stdout + done.stderr)}")
+        raise ClusterError(
+            f"{stack} is not gone:\n{tail(done.stdout + done.stderr)}",
+            "Swarm goes on removing it; to wait longer: mpigen down --wait SECONDS",
+        )
     return True
 
 
@@ -180,5 +163,5 @@ def _remove_jobs(deployment: Deployment, say: Say) -> bool:
     found = listing.every(deployment)
     for job in found:
         say(f"{'forgetting' if job.over else 'ending'} the job {job.name}")
-        listing.cancel(deployment.engine, job)
+        listing.end(deployment.engine, job)
     return bool(found)

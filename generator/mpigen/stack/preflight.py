@@ -14,13 +14,16 @@ from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import allows, constraints_of
+from mpigen.swarm.processes import Say
+
+_NATIVE = ("macvlan", "ipvlan")
 
 
-def problems(deployment: Deployment, images: Mapping[str, str]) -> list[str]:
+def problems(deployment: Deployment, images: Mapping[str, str], say: Say) -> list[str]:
     """Everything that would keep `images` from starting as the stack, in a sentence or two each.
 
-    `images` comes from `select.references_to_deploy`. Raises ClusterError if the engine is no
-    manager, or silent.
+    `images` comes from `select.references_to_deploy`; `say` gets what is slow. Raises ClusterError
+    if the engine is no manager, or silent.
     """
     engine, artifacts = deployment.engine, deployment.artifacts
     engine.need_manager()
@@ -28,8 +31,12 @@ def problems(deployment: Deployment, images: Mapping[str, str]) -> list[str]:
     with blame("asking the Swarm for its nodes and networks"):
         found = [*unplaced(_ready(engine), artifacts, rendered), *_network(deployment, rendered)]
     for variant, reference in images.items():
-        for node, why in select.lacking_for(engine, reference, artifacts, variant).items():
-            found.append(f"{node} cannot start {reference} ({why}): mpigen build brings it there")
+        lacking = select.lacking_for(engine, reference, artifacts, say, variant)
+        for node, why in lacking.items():
+            what = f"cannot start {reference} ({why})"
+            if why == select.OTHER:
+                what = f"has another {reference} than this engine"
+            found.append(f"{node} {what}: mpigen build brings it there")
     return found
 
 
@@ -106,6 +113,11 @@ def _network(deployment: Deployment, rendered: Mapping[str, Any]) -> Iterator[st
         return
     pools = (there.get("IPAM") or {}).get("Config") or []
     differs = []
+    if artifacts.external and there.get("Driver") in _NATIVE:
+        # its addresses are in the configuration of each node, and not here
+        if not there.get("Attachable") or there.get("Scope") != "swarm":
+            yield f"the network {name} is no attachable network of the Swarm"
+        return
     if [pool.get("Subnet") for pool in pools] != [artifacts.subnet]:
         has = ", ".join(pool.get("Subnet", "?") for pool in pools)
         differs.append(f"subnet {has}, not {artifacts.subnet}")

@@ -8,9 +8,25 @@ from pathlib import Path
 
 from mpigen.artifacts.paths import VERIFY
 from mpigen.errors import CheckFailed, ClusterError, InputError
+from mpigen.stack import verify_report
+from mpigen.swarm import engine, state
+from mpigen.swarm.deployment import Deployment
 
 # pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _FAILED, _NONE_COLLECTED = 1, 5
+
+
+def need_deployed(deployment: Deployment) -> None:
+    """Raise ClusterError, in a sentence, where no check could say more: nothing is to be checked.
+
+    That is without a manager of a Swarm, or if a group of the stack is not deployed.
+    """
+    found = {group.name for group in state.deployed(deployment)}
+    missing = [each.name for each in deployment.artifacts.groups if each.name not in found]
+    if missing:
+        raise ClusterError(
+            f"{', '.join(missing)}: rendered, and not deployed yet", "Deploy it: mpigen deploy"
+        )
 
 
 def verify(
@@ -24,7 +40,7 @@ def verify(
 
     Without `stack` and `context` the defaults of the checks and of Docker apply. `arguments` are
     passed to pytest; `junit` is a file for the report as JUnit XML.
-    Raises CheckFailed if a check fails or none was collected.
+    Raises CheckFailed if a check fails or none was run.
     """
     folder = output / VERIFY
     if not folder.is_dir():
@@ -32,10 +48,10 @@ def verify(
     environment = dict(os.environ)
     if stack:
         environment["STACK"] = stack
-    if context:
-        environment["DOCKER_CONTEXT"] = context
+    environment |= engine.variables(engine.endpoint(context), context)
     # neither a cache nor bytecode may be written into the reviewed folder
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["-p", verify_report.__name__]
     command += ["--rootdir", str(folder), "-c", os.devnull, "-v", "--tb=short", "--no-header"]
     if junit:
         command += ["--junit-xml", str(junit), "-o", f"junit_suite_name=mpigen verify {output}"]

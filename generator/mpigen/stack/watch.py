@@ -19,7 +19,8 @@ _CAUSES = {
     "range of cpus is": "its node has fewer CPUs than `cpus`: ask for less",
     "no such image": "the node lacks the image: mpigen build brings it there",
     "bind source path does not exist": "a folder of `storage` is missing there: make it",
-    "unhealthy": "it takes no ssh login: see its log, and that the overlay's subnet is free",
+    "unhealthy": "it took no ssh login in time: see its log, the load of its node, and that the "
+    "overlay's subnet is free",
     "overlaps with": "its network overlaps another: mpigen down, and take another network.subnet",
 }
 
@@ -48,15 +49,15 @@ class Watch:
             task.id
             for group in groups
             for task in group.tasks
-            if task.state == "pending" and "no suitable node" in task.error
+            if f"{group.name}-{task.place}" in group.unplaced
         }
         self._stuck = {task: self._stuck.get(task, now) for task in stuck}
         return any(now - since > _SURE_SECONDS for since in self._stuck.values())
 
 
 def is_up(groups: Sequence[LiveGroup]) -> bool:
-    """Whether every container is healthy and no rolling update is in progress."""
-    return all(
+    """Whether there are groups, all containers are healthy, and no update is in progress."""
+    return bool(groups) and all(
         group.running == group.wanted == len(group.tasks) and group.update in ("", "completed")
         for group in groups
     )

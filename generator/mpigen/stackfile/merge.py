@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
+from mpigen.artifacts.paths import STACK
 from mpigen.errors import InputError
+from mpigen.untrusted.faults import DATA_FAULTS
+from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
 
 Path = tuple[str, ...]
 
@@ -34,12 +37,17 @@ def merge(text: str, additions: Iterable[Addition]) -> str:
     """
     # imported here since few sites need it; unlike PyYAML it keeps comments
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 2**31
     editor.indent(mapping=2, sequence=4, offset=2)
-    document = editor.load(text)
+    try:
+        document = editor.load(text)
+    except (YAMLError, *DATA_FAULTS) as error:  # stricter than PyYAML, as with a key that is twice
+        reason = clip(str(error), LONGEST_REASON)
+        raise InputError(f"the site's own {STACK} cannot be read: {reason}") from error
     for addition in additions:
         target = document
         for step in addition.path:
@@ -68,7 +76,7 @@ def _merge_value(target: Any, key: str, value: Any, path: Path, source: str) -> 
     elif isinstance(old, (dict, list)) and not isinstance(value, type(old)) and value is not None:
         kind = "a mapping" if isinstance(old, dict) else "a list"
         raise InputError(
-            f"{source}: {'.'.join(path)} is {kind} in stack.yml, and {value!r} is none",
+            f"{source}: {clip('.'.join(path))} is {kind} in stack.yml, and {shown(value)} is none",
             f"Write {kind}; to replace what is there, override its block: docs/customising.md.",
         )
     else:

@@ -1,12 +1,15 @@
 """The format that `docker stack deploy` accepts: finds every problem of a stack file or a part."""
 
 import difflib
+import json
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+
+from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -49,9 +52,24 @@ def problems(value: object, part: Part) -> list[tuple[Path, str]]:
 @cache
 def _validator(part: Part) -> "Draft202012Validator":
     # imported here: loading it takes as long as a third of a render, and few sites need it
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, validators
 
-    return Draft202012Validator({"$defs": definitions(), "$ref": f"#/$defs/{part}"})
+    # jsonschema compares each item with each: minutes for some thousand items
+    extend: Any = validators.extend
+    linear = extend(Draft202012Validator, {"uniqueItems": _unique_items})
+    made: Draft202012Validator = linear({"$defs": definitions(), "$ref": f"#/$defs/{part}"})
+    return made
+
+
+def _unique_items(
+    _validator: object, wanted: bool, given: object, _schema: object
+) -> "Iterator[ValidationError]":
+    from jsonschema import ValidationError
+
+    if wanted and isinstance(given, list):
+        texts = [json.dumps(item, sort_keys=True, default=str) for item in given]
+        if len(set(texts)) < len(texts):
+            yield ValidationError(f"{shown(given)} has an item twice")
 
 
 def definitions() -> dict[str, Any]:
@@ -79,19 +97,19 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
                 for each in inner:
                     yield from _explain(each)
             else:
-                yield path, f"{given!r} is not what docker stack deploy takes here"
+                yield path, f"{shown(given)} is not what docker stack deploy takes here"
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
             hint = ": put it in quotes" if kinds == ["string"] and _is_plain(given) else ""
-            yield path, f"{given!r} must be {' or '.join(map(_type_name, kinds))}{hint}"
+            yield path, f"{shown(given)} must be {' or '.join(map(_type_name, kinds))}{hint}"
         case "enum":
-            yield path, f"{given!r} must be one of {', '.join(rule)}"
+            yield path, f"{shown(given)} must be one of {', '.join(rule)}"
         case "pattern" if rule.endswith("(ns|us|µs|ms|s|m|h))+$"):
-            yield path, f"{given!r} is no duration: write it as in 30s or 1m30s"
+            yield path, f"{shown(given)} is no duration: write it as in 30s or 1m30s"
         case "required":
             yield path, f"lacks {', '.join(set(rule) - set(given))}"
         case _:
-            yield path, error.message
+            yield path, clip(error.message, LONGEST_REASON)
 
 
 def _unknown(key: str, known: list[str]) -> str:

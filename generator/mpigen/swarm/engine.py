@@ -1,18 +1,20 @@
 """The Docker engine that `docker` would talk to, and a client of it."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
 
 from mpigen.errors import ClusterError
-from mpigen.swarm import processes
+from mpigen.swarm import failures, processes, ssh
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
@@ -30,6 +32,11 @@ class Endpoint:
         """Whether it is a unix socket. Labs need one: the engine must see the same folders."""
         return self.url.startswith("unix://")
 
+    @property
+    def is_ssh(self) -> bool:
+        """Whether it is behind a login by ssh."""
+        return self.url.startswith(ssh.SCHEME)
+
 
 @contextmanager
 def blame(what: str, hint: str = "") -> Iterator[None]:
@@ -37,8 +44,7 @@ def blame(what: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except (DockerException, OSError) as error:  # requests' exceptions are OSErrors
-        explanation = getattr(error, "explanation", None) or error
-        raise ClusterError(f"{what}: {explanation}", hint) from error
+        raise ClusterError(f"{what}: {failures.in_words(error)}", hint) from error
 
 
 def endpoint(context: str | None = None) -> Endpoint:
@@ -73,6 +79,8 @@ class Engine:
 
     def command(self, *words: str) -> list[str]:
         """The arguments of a `docker` command that talks to this engine."""
+        if self.where.is_ssh:
+            return ["docker", "--host", ssh.address(self.where.url), *words]
         return ["docker", *(["--context", self.context] if self.context else []), *words]
 
     def docker(self, *words: str) -> str:
@@ -85,8 +93,7 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make `docker` in a script talk to this engine."""
-        # DOCKER_HOST would win over the context
-        return {"DOCKER_CONTEXT": self.context, "DOCKER_HOST": ""} if self.context else {}
+        return variables(self.where, self.context)
 
     @property
     def is_manager(self) -> bool:
@@ -110,8 +117,16 @@ class Engine:
             )
         raise ClusterError(
             f"the engine at {self.where.url} ({self.where.source}) is in no Swarm",
-            "docker swarm init makes one of it; mpigen lab up makes a Swarm on this machine.",
+            f"docker swarm init makes one of it; {_lab()}.",
         )
+
+
+def variables(where: Endpoint, context: str | None) -> dict[str, str]:
+    """The variables that make `docker` in a child talk to an engine; `context` is --context."""
+    if where.is_ssh:
+        return {"DOCKER_HOST": ssh.address(where.url), "DOCKER_CONTEXT": ""}
+    # DOCKER_HOST would win over the context
+    return {"DOCKER_CONTEXT": context, "DOCKER_HOST": ""} if context else {}
 
 
 def reach(context: str | None = None) -> Engine:
@@ -120,7 +135,12 @@ def reach(context: str | None = None) -> Engine:
     Raises ClusterError, with the next step, if it does not answer.
     """
     where = endpoint(context)
-    return Engine(client_of(where), where, context)
+    try:
+        return Engine(client_of(where), where, context)
+    except ClusterError as error:
+        if failures.SILENT in error.message:  # so it need not be started
+            error.hint = "It is there, and slow or hung: see the load of its server, and its log."
+        raise
 
 
 def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
@@ -133,18 +153,24 @@ def client_of(where: Endpoint, timeout: float = 60) -> docker.DockerClient:
         pem = {part: str(where.tls / f"{part}.pem") for part in ("ca", "cert", "key")}
         tls = TLSConfig(client_cert=(pem["cert"], pem["key"]), ca_cert=pem["ca"], verify=True)
     with blame(f"no Docker engine answers at {where.url} ({where.source})", _next_step(where)):
-        return docker.DockerClient(
-            base_url=where.url,
-            tls=tls or False,
-            timeout=int(timeout),
-            use_ssh_client=where.url.startswith("ssh://"),
-        )
+        url = ssh.address(where.url) if where.is_ssh else where.url
+        client = docker.DockerClient(base_url=url, tls=tls or False, timeout=int(timeout))
+    if where.is_ssh:
+        # the SDK keeps a connection for each of 25 URLs, and over a socket ignores num_pools
+        # (docker-py 7.2); here each is a session of a login
+        adapter = UnixHTTPAdapter(f"http+{url}", int(timeout), pool_connections=ssh.KEPT)
+        client.api.mount("http+docker://", adapter)
+    return client
 
 
 def _next_step(where: Endpoint) -> str:
     if is_closed_to_us(where):
         group = Path(where.url.removeprefix("unix://")).group()
         return f"Its socket is for the group {group}: sudo usermod -aG {group} $USER, then log in."
+    if where.is_ssh:
+        server, command = ssh.words(where.url)
+        login = shlex.join(word for word in server if word != "--")
+        return f"Try it by hand: ssh {login} {command[0]} version; {where.source} names it."
     if where.url == DEFAULT_URL:
         return "Start one: mpigen lab engine"
     return f"Start that engine, or point elsewhere: {where.source} names it."
@@ -154,3 +180,15 @@ def is_closed_to_us(where: Endpoint) -> bool:
     """Whether the socket exists and this user may not use it."""
     socket = Path(where.url.removeprefix("unix://"))
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
+
+
+def _lab() -> str:
+    """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
+    found = []
+    if shutil.which("docker"):
+        with suppress(ClusterError):
+            listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
+            found = [name for name in listed.split() if name.startswith("mpigen-")]
+    if found:
+        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
+    return "mpigen lab up makes a Swarm on this machine"

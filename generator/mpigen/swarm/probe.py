@@ -8,22 +8,27 @@ import secrets
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from docker.errors import NotFound
-
 from mpigen.notation.timestamps import parse_timestamp
-from mpigen.swarm import nodes, processes
+from mpigen.swarm import leftovers, nodes, processes
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows
 from mpigen.swarm.state import ENDED
 
-LABEL = "mpigen.probe"
-_LOG_SECONDS = 30
-_SILENCE_SECONDS = 5
+# The parts that differ between two images of a cluster: keys, scripts, programs, packages. Private
+# keys are left out, since many people can read a container's output.
+FINGERPRINT = (
+    '{ find /etc/mpi /etc/ssh /opt /usr/local -type f ! -name "id_*" ! -name "*_key"'
+    " -exec sha256sum {} + 2>/dev/null; cat /var/lib/dpkg/status.main 2>/dev/null"
+    " || cat /var/lib/dpkg/status; }"
+    " | sort | sha256sum | cut -c 1-12"
+)
+
+_LOG_SECONDS = 60
+_SILENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 
 
@@ -48,42 +53,49 @@ class Probe:
 class Answer:
     """A probe's output on one node, or the reason why there is none.
 
-    `clock` is how far the node's clock is ahead of the leader's, in seconds, or None: the node
-    stamps when its task ended, and the leader when it learned of that, some tenths of a second
-    later.
+    `late`: nothing failed, and its end or its output was not waited for any longer. `clock` has
+    the least and the most that the node's clock can be ahead of the leader's, in seconds, or is
+    None: the node stamps when its task ended, and the leader when it made the task and when it
+    learned of its end, which a slow server reports late.
     """
 
     lines: tuple[str, ...] = ()
     error: str = ""
-    clock: float | None = None
+    late: bool = False
+    clock: tuple[float, float] | None = None
 
 
 def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[str, Answer]]:
     """Run probes in parallel; return for each the answers of the ready nodes, by node id.
 
     Waits at most `seconds`; the error of a node that is late is the state of its task. The
-    services are removed however this ends. Raises ClusterError if the manager is silent.
+    services are removed however this ends, and those that a killed command left are removed
+    first. Raises ClusterError if the manager is silent.
     """
+    leftovers.sweep(engine)
     # chosen first, so that an interrupt can remove a service whose creation is still under way
     names = [f"mpigen-probe-{secrets.token_hex(6)}" for _ in probes]
     try:
         with blame("looking into the nodes"):
             # an interrupt waits for these
             processes.in_parallel(
-                lambda pair: _create(engine, *pair), list(zip(names, probes, strict=True))
+                lambda pair: _create(engine, *pair, seconds),
+                list(zip(names, probes, strict=True)),
             )
             tasks = _wait(engine, dict(zip(names, probes, strict=True)), seconds)
             return [
-                _answers(engine, name, probe, tasks[name])
+                _answers(engine, name, probe, tasks[name], seconds)
                 for name, probe in zip(names, probes, strict=True)
             ]
     finally:
-        processes.in_parallel(lambda name: _remove(engine, name), names)
+        processes.in_parallel(lambda name: leftovers.remove(engine, name), names)
 
 
-def _create(engine: Engine, name: str, probe: Probe) -> None:
-    script = files(__package__).joinpath("probes", f"{probe.script}.sh").read_text("utf-8")
+def _create(engine: Engine, name: str, probe: Probe, seconds: float) -> None:
+    script = _program(f"{probe.script}.sh")
     environment = {"NODE": "{{.Node.ID}}", **probe.environment}
+    if probe.output:
+        environment["TCP"] = _program("tcp.pl")
     engine.client.api.create_service(  # type: ignore[no-untyped-call]
         {
             "ContainerSpec": {
@@ -103,16 +115,14 @@ def _create(engine: Engine, name: str, probe: Probe) -> None:
             "LogDriver": {"Name": "json-file"},
         },
         name=name,
-        labels={LABEL: ""},
+        labels=leftovers.labels(seconds),
         mode={"Global": {}},
         endpoint_spec={"Mode": "dnsrr"},
     )
 
 
-def _remove(engine: Engine, name: str) -> None:
-    hint = f"It is left: docker service rm {name}"
-    with blame(f"removing the service {name}", hint), suppress(NotFound):
-        engine.client.api.remove_service(name)  # type: ignore[no-untyped-call]
+def _program(name: str) -> str:
+    return files(__package__).joinpath("probes", name).read_text("utf-8")
 
 
 def _wait(
@@ -143,39 +153,42 @@ def _wait(
 
 
 def _answers(
-    engine: Engine, name: str, probe: Probe, tasks: Mapping[str, dict[str, Any]]
+    engine: Engine, name: str, probe: Probe, tasks: Mapping[str, dict[str, Any]], seconds: float
 ) -> dict[str, Answer]:
     if not probe.output:
-        return {node: _end(task) for node, task in tasks.items()}
+        return {node: _end(task, seconds) for node, task in tasks.items()}
     complete = {node for node, task in tasks.items() if _state(task) == "complete"}
     lines = _log(engine, name, complete)
-    return {node: _answer(task, lines.get(node, ())) for node, task in tasks.items()}
+    return {node: _answer(task, lines.get(node, ()), seconds) for node, task in tasks.items()}
 
 
-def _answer(task: dict[str, Any], lines: Sequence[str]) -> Answer:
+def _answer(task: dict[str, Any], lines: Sequence[str], seconds: float) -> Answer:
     if _state(task) != "complete":
-        return _end(task)
+        return _end(task, seconds)
     if "end=yes" in lines:
         return Answer(tuple(lines), clock=_clock(task))
-    return Answer(error="the log of the container that looked cannot be read")
+    return Answer(error=f"its output has not come within {_LOG_SECONDS} s", late=True)
 
 
-def _end(task: dict[str, Any]) -> Answer:
+def _end(task: dict[str, Any], seconds: float) -> Answer:
     state = _state(task)
     if state == "complete":
         return Answer(clock=_clock(task))
     reason = task.get("Status", {}).get("Err", "") if task else ""
-    return Answer(error=reason or f"the container that is to look is {state}")
+    if reason or state in ENDED:
+        return Answer(error=reason or f"its container is {state}")
+    return Answer(error=f"its container is {state} after {seconds:.0f} s", late=True)
 
 
 def _state(task: dict[str, Any]) -> str:
     return str(task["Status"]["State"]) if task else "not made yet"
 
 
-def _clock(task: dict[str, Any]) -> float:
-    # the node stamps the state that it reports, the leader stamps the change that it stores
-    reported = parse_timestamp(task["Status"]["Timestamp"])
-    return (reported - parse_timestamp(task["UpdatedAt"])).total_seconds()
+def _clock(task: dict[str, Any]) -> tuple[float, float]:
+    # the node stamps the state that it reports, the leader stamps the changes that it stores
+    ended = parse_timestamp(task["Status"]["Timestamp"])
+    made, learned = (parse_timestamp(task[key]) for key in ("CreatedAt", "UpdatedAt"))
+    return (ended - learned).total_seconds(), (ended - made).total_seconds()
 
 
 def _log(engine: Engine, service: str, expected: set[str]) -> dict[str, list[str]]:
@@ -185,19 +198,22 @@ def _log(engine: Engine, service: str, expected: set[str]) -> dict[str, list[str
     again, for at most _LOG_SECONDS.
     """
     deadline = time.monotonic() + _LOG_SECONDS
+    silence = _SILENCE_SECONDS
     while True:
-        lines = _read(engine, service) if expected else {}
+        lines = _read(engine, service, silence) if expected else {}
         complete = all("end=yes" in lines.get(node, ()) for node in expected)
         if complete or time.monotonic() > deadline:
             return lines
+        # a slow server needs longer for its first line than a lost one is to be waited for
+        silence *= 2
         time.sleep(_POLL_SECONDS)
 
 
-def _read(engine: Engine, service: str) -> dict[str, list[str]]:
+def _read(engine: Engine, service: str, seconds: float) -> dict[str, list[str]]:
     # not with the SDK: it waits for ever on a silent stream, whatever its client's timeout
     command = engine.command("service", "logs", "--raw", service)
     try:
-        log = subprocess.run(command, capture_output=True, timeout=_SILENCE_SECONDS).stdout
+        log = subprocess.run(command, capture_output=True, timeout=seconds).stdout
     except subprocess.TimeoutExpired as late:
         # a lost node can keep the stream of all nodes open
         log = late.stdout or b""

@@ -14,6 +14,9 @@ from mpigen.swarm.engine import Engine, blame
 
 NAMESPACE_LABEL = "com.docker.stack.namespace"
 """The label of everything that `docker stack deploy` creates; its value is the stack's name."""
+IMAGE_LABEL = "mpigen.image"
+"""The containers' label with the id of their image, which deploy.sh writes: Swarm compares names
+of images, and a label that differs makes it replace the containers of another image too."""
 ENDED = frozenset({"complete", "failed", "rejected", "shutdown", "orphaned"})
 """Terminal states of a task. `remove` is none: a task is only ever desired to be in that state
 (docs.docker.com/engine/swarm/how-swarm-mode-works/swarm-task-states)."""
@@ -53,7 +56,8 @@ class LiveGroup:
     """A deployed worker group. `tasks` are those that Swarm wants to run, by slot.
 
     `failed` are the tasks that failed or were rejected, newest first. `update` is the state of a
-    rolling update, as in docker service inspect, or empty.
+    rolling update, as in docker service inspect, or empty. `image_id` is the image's id on the
+    manager that deployed it; empty if that had no such image.
     """
 
     name: str
@@ -63,6 +67,7 @@ class LiveGroup:
     image: str
     update: str
     variant: str = ""
+    image_id: str = ""
     tasks: tuple[Task, ...] = field(default=())
     failed: tuple[Task, ...] = field(default=())
 
@@ -70,6 +75,15 @@ class LiveGroup:
     def running(self) -> int:
         """The number of running containers; with a health check, only the healthy ones."""
         return sum(task.state == "running" for task in self.tasks)
+
+    @property
+    def unplaced(self) -> dict[str, str]:
+        """Swarm's reason for each container that no node can take, by host name."""
+        return {
+            f"{self.name}-{task.place}": task.error
+            for task in self.tasks
+            if task.state == "pending" and "no suitable node" in task.error
+        }
 
 
 def groups(deployment: Deployment) -> list[LiveGroup]:
@@ -86,9 +100,9 @@ def groups(deployment: Deployment) -> list[LiveGroup]:
             service = deployment.service(group.name)
             try:
                 spec = engine.client.api.inspect_service(service)  # type: ignore[no-untyped-call]
+                tasks = _tasks(engine, {"service": service}, names)
             except NotFound:
                 continue
-            tasks = _tasks(engine, {"service": service}, names)
             found.append(_group(group, service, spec, tasks))
     return found
 
@@ -135,13 +149,15 @@ def _group(group: Group, service: str, spec: dict[str, Any], tasks: Sequence[Tas
     mode = spec["Spec"]["Mode"]
     numbered = mode.get("Replicated")
     wanted = [task for task in tasks if task.desired in ("running", "ready")]
+    container = spec["Spec"]["TaskTemplate"]["ContainerSpec"]
     return LiveGroup(
         name=group.name,
         service=service,
         # a global service has no task yet right after it was created
         wanted=numbered["Replicas"] if numbered else max(1, len(wanted)),
         slots=group.slots,
-        image=spec["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
+        image=container["Image"],
+        image_id=(container.get("Labels") or {}).get(IMAGE_LABEL, ""),
         variant=group.variant,
         update=spec.get("UpdateStatus", {}).get("State", ""),
         tasks=tuple(sorted(wanted, key=lambda task: (task.slot, task.node))),

@@ -33,6 +33,15 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
     assert not re.search(r"https?:|url\(|@import", text)
 
 
+def test_what_is_shown_are_names_and_values_of_this_bench() -> None:
+    text = page.page(replace(MADE, settings={"a_parameter_of_mpi": "x" * 80}))
+    # a name is a word, and a long value may be cut anywhere
+    assert '<td class="name">a_parameter_of_mpi</td><td class="text">xxx' in text
+    assert '<td class="name">w-1</td><td class="name">node-1</td>' in text
+    # a card is as high as what it shows
+    assert re.search(r"\.two \{[^}]*align-items: start", text)
+
+
 def test_no_name_gets_into_the_page_as_html() -> None:
     bad = "\"><script>alert(1)</script>&'"
     host = replace(MADE.hosts[0], host=bad, node=bad, interface=bad)

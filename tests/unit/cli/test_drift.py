@@ -43,7 +43,7 @@ def clone(site: Path) -> Path:
 def test_a_fresh_output_is_fresh_and_nothing_is_written(site: Path, mpigen: Mpigen) -> None:
     before = snapshot(site)
     done = mpigen("render", "--check")
-    assert (done.code, done.out, done.err) == (0, "x: output is fresh, 31 files\n", "")
+    assert (done.code, done.out, done.err) == (0, "x: output is fresh, 33 files\n", "")
     assert mpigen("render", "--diff").out == ""
     assert snapshot(site) == before
 
@@ -77,7 +77,13 @@ def test_a_mode_that_differs_beside_the_text_is_told(site: Path, mpigen: Mpigen)
     line = "  changed  output/scripts/run.sh (edited by hand, should be executable)"
     assert line in done.err.splitlines()
     (change,) = json.loads(mpigen("render", "--check", "--json").out)["changes"]
-    assert change == {"path": "scripts/run.sh", "kind": "changed", "edited": True, "mode": True}
+    assert change == {
+        "path": "scripts/run.sh",
+        "kind": "changed",
+        "edited": True,
+        "mode": True,
+        "endings": False,
+    }
 
 
 def test_a_check_waits_until_a_render_is_over(site: Path) -> None:
@@ -189,8 +195,8 @@ def test_a_machine_reads_the_same(site: Path, mpigen: Mpigen) -> None:
     report = json.loads(done.out)
     assert (done.code, report["fresh"]) == (1, False)
     assert report["changes"] == [
-        {"path": "README.md", "kind": "changed", "edited": True, "mode": False},
-        {"path": "stack.yml", "kind": "missing", "edited": False, "mode": False},
+        {"path": "README.md", "kind": "changed", "edited": True, "mode": False, "endings": False},
+        {"path": "stack.yml", "kind": "missing", "edited": False, "mode": False, "endings": False},
     ]
     (site / "output/README.md").unlink()
     assert [each["path"] for each in json.loads(mpigen("render", "--json").out)["changes"]] == [
@@ -275,7 +281,7 @@ def test_a_clone_is_fresh_and_renders_the_same_bytes_wherever_it_is(
     done = subprocess.run(again, **surroundings)
     assert done.returncode == 0, done.stderr
     files = [path for path in (copy / "output").rglob("*") if path.is_file()]
-    assert len(files) == 31
+    assert len(files) == 33
     for path in files:
         twin = site / "again" / path.relative_to(copy / "output")
         assert twin.read_bytes() == path.read_bytes()

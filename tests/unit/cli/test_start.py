@@ -68,9 +68,11 @@ def test_the_program_is_that_of_the_reference_site(here: Path, mpigen: Mpigen) -
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_ci_installs_the_version_that_made_the_site(here: Path, mpigen: Mpigen, ci: str) -> None:
-    mpigen("init", "--ci", ci)
-    assert f"mpigen=={__version__}\n" in (here / starter.CI_FILES[ci]).read_text()
+def test_init_says_that_ci_needs_mpigen_itself(here: Path, mpigen: Mpigen, ci: str) -> None:
+    done = mpigen("init", "--ci", ci)
+    pipeline = starter.CI_FILES[ci]
+    assert f"\nCI needs mpigen itself: say in {pipeline} where its wheel is (MPIGEN)\n" in done.out
+    assert f" ci/mpigen-{__version__}-py3-none-any.whl\n" in (here / pipeline).read_text()
 
 
 @pytest.mark.parametrize("wrong", ["--ci=jenkins", "--name=x"])
@@ -79,18 +81,39 @@ def test_a_word_that_init_does_not_know_is_refused(here: Path, mpigen: Mpigen, w
     assert not written(here)
 
 
-def test_a_folder_that_has_a_file_of_it_is_refused_and_all_are_named(
+def test_what_a_folder_has_is_kept_and_what_is_missing_is_written(
     here: Path, mpigen: Mpigen
 ) -> None:
+    """A repository has a .gitignore and sources long before it is a site."""
     (here / ".gitignore").write_text("mine\n")
     (here / "app").mkdir()
-    (here / "mpigen.yaml").symlink_to("nowhere")
+    (here / "app" / "solver.c").write_text("int main(void) { return 0; }\n")
     before = snapshot(here)
     done = mpigen("init")
-    assert done.code == 2
-    named = re.findall(r"^  (.*)$", done.err, re.MULTILINE)
-    assert named == ["mpigen.yaml", ".gitignore", "app"]
-    assert snapshot(here) == before
+    assert done.code == 0, done.err
+    assert re.findall(r"^    kept  (.*)$", done.out, re.MULTILINE) == [".gitignore", "app"]
+    after = snapshot(here)
+    assert {path: after[path] for path in before} == before
+    assert written(here) - set(before) == {
+        "mpigen.yaml",
+        "mpigen.schema.json",
+        ".github/workflows/mpigen.yml",
+    }
+    # the program of init is not there, so the checks must not ask for it
+    assert sites.config(here, (here / "mpigen.yaml").read_text()).app.check is None
+    assert mpigen("render").code == 0
+
+
+def test_a_site_is_kept_as_it_is(here: Path, mpigen: Mpigen) -> None:
+    mpigen("init")
+    (here / "mpigen.schema.json").unlink()
+    (here / "mpigen.yaml").unlink()
+    (here / "mpigen.yaml").symlink_to("nowhere")
+    before = snapshot(here)
+    assert mpigen("init").code == 0
+    after = snapshot(here)
+    assert {path: after[path] for path in before} == before
+    assert set(after) - set(before) == {"mpigen.schema.json"}
 
 
 @pytest.mark.parametrize("blocked", [".github", "app/Makefile"])

@@ -242,7 +242,10 @@ def test_what_cannot_be_ejected_is_told(mpigen: Mpigen) -> None:
     assert (done.code, done.err.splitlines()[0]) == (2, "error: nope/mpigen.yaml: no such file")
     Path("templates").write_text("a file\n")
     done = mpigen("templates", "eject", "Dockerfile")
-    assert (done.code, done.err) == (2, "error: templates: cannot be written: File exists\n")
+    assert (done.code, done.err) == (
+        2,
+        "error: templates is not a folder\nTemplates are files in a folder.\n",
+    )
     Path("templates").unlink()
     sites.template(Path(), "Dockerfile.j2", "{% if %}\n")
     done = mpigen("templates", "eject", "Dockerfile", "--block", "user")

@@ -52,7 +52,8 @@ def test_the_subnet_that_is_advised_is_the_smallest_that_fits(
 
 def test_what_no_subnet_holds_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no overlay is that large"):
-        sites.config(tmp_path, f"name: x\nworkers: [replicas: {2**23}]")
+        groups = "".join(f"- {{name: w{number}, replicas: 100000}}\n" for number in range(84))
+        sites.config(tmp_path, f"name: x\nworkers:\n{groups}")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,9 @@ def test_the_users_parameters_go_over_ours(tmp_path: Path) -> None:
         assert (file["pml"], file["mine"]) == ("ucx", "1")
 
 
-def test_the_programs_folder_comes_first_on_the_path(tmp_path: Path) -> None:
+def test_our_mpirun_comes_first_on_the_path_and_the_programs_folder_next(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     with_app = sites.cluster(tmp_path, "name: x\napp: {source: src, bin: /opt/b}")
-    assert with_app.path == "/opt/b:/usr/local/bin:/usr/bin:/bin"
-    assert sites.cluster(tmp_path, "name: x").path == "/usr/local/bin:/usr/bin:/bin"
+    ours = "/usr/local/libexec/mpi"
+    assert with_app.path == f"{ours}:/opt/b:/usr/local/bin:/usr/bin:/bin"
+    assert sites.cluster(tmp_path, "name: x").path == f"{ours}:/usr/local/bin:/usr/bin:/bin"

@@ -1,5 +1,6 @@
 """Images of groups that have packages of their own: their names, and how they are rendered."""
 
+import os
 import re
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_groups_of_the_same_packages_share_an_image(tmp_path: Path) -> None:
     users = [part.rpartition("USER ")[2].split()[0] for part in dockerfile.split("FROM ")[1:]]
     assert users == ["1000:1000"] * 3
     built = re.findall(
-        r"^docker build --target (\S+) --tag (\S+)", files["scripts/build.sh"].text, re.M
+        r"^docker build --force-rm --target (\S+) --tag (\S+)", files["scripts/build.sh"].text, re.M
     )
     assert built == [
         ("runtime", "x:latest"),
@@ -77,10 +78,18 @@ def test_groups_of_the_same_packages_share_an_image(tmp_path: Path) -> None:
 
 def test_an_image_that_deploy_is_told_of_is_each_groups_own(tmp_path: Path) -> None:
     script = sites.artifacts(tmp_path, TEXT)["scripts/deploy.sh"].text
-    (over,) = re.findall(r"^over=\n.*?^fi$", script, re.M | re.S)
-    said = {"IMAGE": "r:5000/x:2", "IMAGE_DOC": "r:5000/x@sha256:1"}
+    over = script[script.index("\nover=\n") : script.index("# Swarm takes a network whose")]
+    # a docker that has none of the images
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    said = {
+        "IMAGE": "r:5000/x:2",
+        "IMAGE_DOC": "r:5000/x@sha256:1",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
     done = subprocess.run(
-        ["sh", "-euc", f'{over}\necho "$over"'],
+        ["sh", "-euc", f'stack=x\n{over}\necho "$over"'],
         env=said,
         capture_output=True,
         text=True,

@@ -1,7 +1,11 @@
 """What pre-commit, GitHub and GitLab are told to run: it is read from the files, and run."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ HOOKS: list[dict[str, Any]] = yaml.safe_load(
     (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
 )
 (HOOK,) = HOOKS
+WHEEL = f"ci/mpigen-{__version__}-py3-none-any.whl"
 
 
 def ci_text(ci: starter.Ci) -> str:
@@ -26,14 +31,14 @@ def ci_text(ci: starter.Ci) -> str:
 
 def github_steps() -> list[dict[str, Any]]:
     (job,) = yaml.safe_load(ci_text("github"))["jobs"].values()
-    assert job["env"] == {"MPIGEN": f"mpigen=={__version__}"}
+    assert job["env"] == {"MPIGEN": WHEEL}
     steps: list[dict[str, Any]] = job["steps"]
     return steps
 
 
 def gitlab_script() -> list[str]:
     (job,) = yaml.safe_load(ci_text("gitlab")).values()
-    assert job["variables"] == {"MPIGEN": f"mpigen=={__version__}"}
+    assert job["variables"] == {"MPIGEN": WHEEL}
     script: list[str] = job["script"]
     return script
 
@@ -52,9 +57,64 @@ def test_github_checks_out_and_has_a_python_that_mpigen_takes() -> None:
     assert yaml.safe_load(ci_text("github"))[True] == ["push", "pull_request"]
 
 
+@pytest.fixture
+def wheel(tmp_path: Path) -> None:
+    """A wheel of mpigen's name and version, with nothing but a module in it."""
+    path = tmp_path / WHEEL
+    path.parent.mkdir()
+    info = f"mpigen-{__version__}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("the_wheel.py", "")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: mpigen\nVersion: {__version__}\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def install(ci: str, folder: Path, named: str) -> subprocess.CompletedProcess[str]:
+    """Run the step that installs mpigen, with the real pip, into `folder`/site."""
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / "pip").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pip "$@"\n')
+    (folder / "bin" / "pip").chmod(0o755)
+    return subprocess.run(
+        ["sh", "-e", "-c", COMMANDS[ci][0]],
+        cwd=folder,
+        env={
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "MPIGEN": named,
+            "PIP_TARGET": str(folder / "site"),
+            "PIP_NO_DEPS": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            # an index in which somebody has taken the name
+            "PIP_INDEX_URL": (folder / "index").as_uri(),
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.usefixtures("wheel")
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_mpigen_is_installed_before_it_runs(ci: str) -> None:
-    assert COMMANDS[ci] == ['pip install "$MPIGEN"', "mpigen render --check"]
+def test_ci_installs_the_wheel_that_the_site_names(ci: str, tmp_path: Path) -> None:
+    assert COMMANDS[ci][1:] == ["mpigen render --check"]
+    done = install(ci, tmp_path, WHEEL)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "the_wheel.py").exists()
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("named", [WHEEL, "mpigen", f"mpigen=={__version__}", ""])
+def test_ci_never_installs_what_has_that_name_in_an_index(
+    ci: str, named: str, tmp_path: Path
+) -> None:
+    taken = tmp_path / "index" / "mpigen"
+    taken.mkdir(parents=True)
+    (taken / "index.html").write_text("<a href='mpigen-9.tar.gz'>mpigen-9.tar.gz</a>")
+    done = install(ci, tmp_path, named)
+    assert done.returncode == 1
+    assert "MPIGEN must name mpigen's wheel or checkout" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("where", COMMANDS)
@@ -115,4 +175,4 @@ def test_the_documentation_shows_what_init_writes_and_the_hook_that_there_is() -
     (repo,) = yaml.safe_load(pre_commit)["repos"]
     assert repo["rev"] == f"v{__version__}"
     assert [hook["id"] for hook in repo["hooks"]] == [HOOK["id"]]
-    assert f"`mpigen=={__version__}`" in TEXT
+    assert f"`{WHEEL}`" in TEXT

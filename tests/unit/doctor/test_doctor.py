@@ -84,7 +84,7 @@ WELL = Facts(
     ),
     hosts={"id1": host(1), "id2": host(2)},
     attached={"id1": attached(), "id2": attached()},
-    clocks={"id1": -0.1, "id2": -0.3},
+    clocks={"id1": (-0.1, 1.2), "id2": (-0.3, 1.4)},
 )
 
 
@@ -192,7 +192,7 @@ def test_all_is_well() -> None:
             id="full disk",
         ),
         pytest.param(
-            replace(WELL, clocks={"id1": 0.0, "id2": -61.2}),
+            replace(WELL, clocks={"id1": (0.0, 1.0), "id2": (-63.0, -61.2)}),
             {"clock": ["node-2 is 61 s behind the leader"]},
             id="slow clock",
         ),
@@ -268,7 +268,7 @@ def test_a_node_that_is_down_is_blamed_once() -> None:
         nodes=(node(1), node(2, state="down")),
         hosts={"id1": host(1, closed={"192.0.2.2:7946": "no answer"})},
         attached={"id1": attached()},
-        clocks={"id1": 0.0},
+        clocks={"id1": (0.0, 1.0)},
     )
     assert found(known, "bad") == {"nodes": ["node-2 is down"]}
     unknown = found(known, "unknown")
@@ -287,6 +287,105 @@ def test_an_image_that_a_node_without_workers_lacks() -> None:
     )
     assert found(known, "bad") == {}
     assert "node-2: no image mpi:1, and no group is placed there" in found(known, "ok")["image"]
+
+
+def words_of(known: Facts) -> str:
+    """All that the doctor says."""
+    return "\n".join(f"{one.what} {one.todo}" for one in doctor.examine(known))
+
+
+def test_a_group_that_is_not_deployed_yet_is_no_fault() -> None:
+    known = replace(WELL, groups=("worker", "gpu"))
+    assert found(known, "bad") == {}
+    assert found(known, "unknown") == {"workers": ["gpu is not deployed yet"]}
+    # and an external network made beforehand
+    before = replace(known, deployed=False, wanted={}, workers=(), attached={})
+    assert found(before, "bad") == {}
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        replace(WELL, groups=("worker", "gpu")),
+        replace(WELL, nodes=(), swarm_error="asking the manager: no answer within 60 s"),
+        replace(WELL, nodes=(), swarm_error="rpc error: The swarm does not have a leader."),
+        replace(WELL, nodes=(node(1), node(2, state="down"))),
+        overlay(peers={"10.77.0.2": "slow login 60", "10.77.0.3": "yes"}),
+        replace(WELL, attached_errors={"id2": "its container is running after 60 s"}),
+    ],
+)
+def test_nothing_destructive_is_advised_on_a_guess(known: Facts) -> None:
+    said = words_of(known)
+    assert "force-new-cluster" not in said
+    assert "mpigen down" not in said
+    assert "service update --force" not in said
+
+
+def test_slow_is_not_broken() -> None:
+    slow = overlay(peers={"10.77.0.2": "slow login 60", "10.77.0.3": "slow greeting 40"})
+    assert found(slow, "bad") == {}
+    assert found(slow, "unknown") == {
+        "overlay": [
+            "slow: node-2 waited 60 s for a login of worker-1 (10.77.0.2) on node-1",
+            "slow: node-2 waited 40 s for a greeting of worker-2 (10.77.0.3) on node-2",
+        ]
+    }
+    logins = overlay(logins={"10.77.0.2": 31, "10.77.0.3": 2})
+    assert found(logins, "bad") == {}
+    assert found(logins, "unknown") == {
+        "look": ["1 logins were slow; that of node-2 to worker-1 took 31 s"]
+    }
+    late = replace(
+        WELL,
+        hosts={"id1": host(1)},
+        hosts_errors={"id2": "its container is running after 120 s"},
+        late=frozenset({"id2"}),
+    )
+    assert found(late, "bad") == {}
+    assert "node-2: slow, its container is running after 120 s" in found(late, "unknown")["look"]
+    silent = overlay(names={})
+    assert found(silent, "bad") == {}
+    assert "slow: DNS on node-2 has not answered in time" in found(silent, "unknown")["dns"]
+    untried = second(untried=("192.0.2.1:2377",))
+    assert set(found(untried, "unknown")) == {"ports"}
+    unlike = second(image="")
+    assert set(found(unlike, "unknown")) == {"image"}
+    # its end was told half a minute late: the clock may be right
+    told = replace(WELL, clocks={"id1": (0.0, 1.0), "id2": (-30.0, 4.0)})
+    assert found(told, "bad") == {}
+    assert set(found(told, "unknown")) == {"clock"}
+
+
+def test_no_worker_of_none_is_not_all_of_them() -> None:
+    none = replace(WELL, wanted={"worker": 0}, workers=())
+    assert "worker is scaled to 0: no worker of it is to run" in found(none, "unknown")["workers"]
+    nowhere = replace(none, everywhere=frozenset({"worker"}))
+    assert found(nowhere, "bad") == {
+        "workers": ["worker: no node that is ready and active may run it"]
+    }
+
+
+def test_a_network_of_the_servers_own() -> None:
+    hosts = ("worker-1", "worker-2")
+    known = replace(
+        WELL,
+        driver="macvlan",
+        # the servers are on that network too
+        hosts={"id1": host(1), "id2": host(2, routes=((WELL.subnet, "eth0"),))},
+        workers=tuple(replace(each, address=each.host) for each in WELL.workers),
+        attached=dict.fromkeys(
+            ("id1", "id2"),
+            Attached(WELL.attached["id1"].names, dict.fromkeys(hosts, "yes"), {}),
+        ),
+    )
+    assert {finding.verdict for finding in doctor.examine(known)} == {"ok"}
+    assert "4789" not in words_of(known)
+    fewer = Attached({"worker": frozenset({"10.77.0.2"})}, dict.fromkeys(hosts, "yes"), {})
+    assert found(replace(known, attached={"id1": fewer, "id2": fewer}), "bad") == {
+        "dns": ["node-1, node-2: tasks.worker names 1 addresses, and 2 workers run"]
+    }
+    task = {"NetworksAttachments": [{"Network": {"Spec": {"Name": "mv"}}}]}
+    assert survey._address(task, "mv", "worker-1") == "worker-1"
 
 
 @pytest.mark.parametrize(
@@ -319,7 +418,7 @@ def test_what_cannot_be_told_is_no_fault() -> None:
     alone = replace(bare, engine="26.1", where="w", swarm="inactive")
     assert found(alone, "bad") == {"swarm": ["the engine at w is in no Swarm"]}
     leaderless = replace(bare, engine="26.1", swarm="active", is_manager=True, swarm_error="no!")
-    assert found(leaderless, "bad") == {"swarm": ["its manager cannot speak: no!"]}
+    assert found(leaderless, "bad") == {"swarm": ["its manager has not answered: no!"]}
     locked = replace(bare, engine="26.1", swarm="locked")
     assert found(locked, "bad") == {
         "swarm": ["the engine's part in its Swarm is locked: no reason"]
@@ -373,7 +472,10 @@ def test_what_a_node_says_of_the_overlay() -> None:
         [
             "dns=worker 10.77.0.2",
             "dns=worker 10.77.0.3",
+            "dns=thin",
             "dns=thin 10.77.0.4",
+            "dns=none",
+            "login=10.77.0.2 7",
             "peer=10.77.0.2 yes abc",
             "peer=10.77.0.3 silent",
             "peer=10.77.0.4 refused Host key verification failed.",
@@ -383,7 +485,9 @@ def test_what_a_node_says_of_the_overlay() -> None:
     assert seen.names == {
         "worker": frozenset({"10.77.0.2", "10.77.0.3"}),
         "thin": frozenset({"10.77.0.4"}),
+        "none": frozenset(),
     }
+    assert seen.logins == {"10.77.0.2": 7}
     assert seen.peers == {
         "10.77.0.2": "yes",
         "10.77.0.3": "silent",
@@ -451,12 +555,14 @@ def test_nodes_do_not_all_log_in_to_the_same_one_first() -> None:
         "PORT": "1",
         "NAMES": "",
         "FINGERPRINT": "true",
+        "TCP": (script.parent / "tcp.pl").read_text("utf-8"),
     }
     done = subprocess.run(["sh", script], env=environment, capture_output=True, text=True)
     tried = [line.split()[1:] for line in done.stdout.splitlines() if " peer=" in line]
-    assert sorted(tried) == sorted([f"peer={address}", "silent"] for address in peers.values())
+    refused = ["refused", "Connection", "refused"]
+    assert sorted(tried) == sorted([f"peer={address}", *refused] for address in peers.values())
     # 16 at a time: the one before id3 is left for the end
-    assert tried[-1] == ["peer=127.0.0.2", "silent"]
+    assert tried[-1] == ["peer=127.0.0.2", *refused]
     assert done.stdout.endswith("id3 end=yes\n")
 
 

@@ -30,6 +30,22 @@ def test_the_context_is_the_same_whenever_and_by_whomever_it_is_written(site: Pa
     assert context(site) == before is not None
 
 
+def test_new_keys_need_no_new_image_where_swarm_delivers_them(
+    tmp_path: Path, mpigen: Mpigen
+) -> None:
+    found = {}
+    for delivery in ("secret", "image"):
+        here = tmp_path / delivery
+        here.mkdir()
+        yaml = here / "mpigen.yaml"
+        yaml.write_text(f"name: x\nssh: {{delivery: {delivery}}}\n")
+        assert mpigen("render", "-c", yaml).code == 0
+        before = context(here)
+        assert mpigen("keys", "rotate", "-c", yaml).code == 0
+        found[delivery] = context(here) == before
+    assert found == {"secret": True, "image": False}
+
+
 @pytest.mark.parametrize(
     "path",
     [

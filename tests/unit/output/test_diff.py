@@ -53,7 +53,7 @@ def output(tmp_path: Path) -> Path:
         pytest.param(rendered("text", "a\rb\x0cc\u2028d\r\nlast\x85\n"), id="other line ends"),
         pytest.param(rendered("größe ☃", "new\n"), id="name"),
         pytest.param(rendered("with space", "new\n"), id="space in a name"),
-        pytest.param(rendered('a "b"\\\t\n', "new\n"), id="name to be quoted"),
+        pytest.param(rendered('a "b"\\', "new\n"), id="name to be quoted"),
     ],
 )
 def test_git_makes_of_the_diff_what_a_render_would(output: Path, files: dict[str, File]) -> None:

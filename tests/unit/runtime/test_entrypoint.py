@@ -1,6 +1,7 @@
 """mpi-entrypoint, with an overlay and an sshd of ours."""
 
 import os
+import resource
 import socket
 
 import pytest
@@ -93,3 +94,39 @@ def test_a_worker_becomes_sshd_in_the_overlay_alone(root: Root, old: str) -> Non
         *exempt,
     ]
     assert (folder.parent / f"ompi.{host}.{os.getuid()}/kept").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "given"),
+    [(64, 4096, 4096), (64, 1 << 20, 65536), (1 << 17, 1 << 18, 1 << 17), (64, 64, 64)],
+)
+def test_as_many_files_may_be_open_as_are_allowed(
+    root: Root, soft: int, hard: int, given: int
+) -> None:
+    """Docker 29 gives containers 1,024, and each rank takes connections."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < hard:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        given, soft = min(given, hard), min(soft, hard)
+    done = prepared(root).run(
+        *BEGIN[:3],
+        "ulimit -S -n; ulimit -H -n",
+        env={"ALONE": ""},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),
+    )
+    assert done.stdout.split() == [str(given), str(hard)], done.stderr
+
+
+@pytest.mark.parametrize(("command", "ignored"), [("mpirun", True), ("other", False)])
+def test_a_signal_of_the_users_does_not_end_a_job_that_begins(
+    root: Root, command: str, ignored: bool
+) -> None:
+    """Only mpirun takes over what is ignored until then."""
+    prepared(root).write(f"bin/{command}", "#!/bin/sh\ngrep SigIgn /proc/self/status\n")
+    done = root.run("mpi-entrypoint", command, env={"ALONE": ""})
+    bits = 1 << 9 | 1 << 11  # SIGUSR1, SIGUSR2
+    assert (int(done.stdout.split()[1], 16) & bits == bits) == ignored
+    # and it does not end the container's first process itself
+    root.write("bin/ip", f"#!/bin/sh\nkill -USR1 $PPID; kill -USR2 $PPID\n{IP}")
+    assert (
+        root.run("mpi-entrypoint", "sh", "-c", "echo begun", env={"ALONE": ""}).stdout == "begun\n"
+    )

@@ -1,8 +1,14 @@
 """mpi-rank: what a rank is started with, and that it does not begin without its mpirun."""
 
+import os
+import signal
+import socket
+import subprocess
+import time
+
 import pytest
 
-from tests.unit.runtime.conftest import MakeRoot, Root
+from tests.unit.runtime.conftest import BIN, MakeRoot, Root
 
 # what a rank reads of its machine, in place of the files below /proc
 MACHINE = """\
@@ -73,7 +79,7 @@ def test_a_rank_ends_as_its_program_does(root: Root) -> None:
 
 def test_a_rank_without_a_path_gets_that_of_the_cluster(root: Root) -> None:
     done = root.run("mpi-rank", "/bin/sh", "-c", "echo $PATH", env={"PATH": "/nowhere"})
-    assert done.stdout == "/usr/local/bin:/usr/bin:/bin\n"
+    assert done.stdout == "/usr/local/libexec/mpi:/usr/local/bin:/usr/bin:/bin\n"
 
 
 def test_a_rank_that_does_not_reach_its_mpirun_does_not_begin(root: Root) -> None:
@@ -83,3 +89,62 @@ def test_a_rank_that_does_not_reach_its_mpirun_does_not_begin(root: Root) -> Non
     assert done.returncode != 0
     assert done.stdout == ""
     assert done.stderr == "mpi-rank: no connection to mpirun at 127.0.0.1: Connection refused\n"
+
+
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_a_program_ends_with_its_mpi_rank(root: Root, carried: bool) -> None:
+    """Even where that is killed, and so passes nothing on."""
+    with socket.create_server(("127.0.0.1", 0)) as mpirun:
+        job = f"127.0.0.1 {mpirun.getsockname()[1]} word {int(carried)}"
+        names = {"PMIX_NAMESPACE": "x", "PMIX_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"}
+        file = root.folder / "pid"
+        rank = subprocess.Popen(
+            [
+                BIN / "mpi-rank",
+                "sh",
+                "-c",
+                f"echo $$ > {file}.new; mv {file}.new {file}; exec sleep 60",
+            ],
+            env=root.env(OMPI_MPI_JOB=job, **names),
+        )
+        while not file.exists():
+            time.sleep(0.01)
+        program = int(file.read_text())
+        assert is_there(program)
+        rank.send_signal(signal.SIGKILL)
+        rank.wait()
+        deadline = time.monotonic() + 5
+        while is_there(program):
+            assert time.monotonic() < deadline, "the program runs on"
+            time.sleep(0.01)
+
+
+def test_a_program_whose_mpi_rank_ended_before_it_began_does_not_begin(root: Root) -> None:
+    done = root.load("mpi-rank", 'end_with(1); print "began";')
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_a_rank_of_several_programs_is_told_the_number_of_all(root: Root) -> None:
+    """Prterun sets PMIx's variables alone."""
+    with socket.create_server(("127.0.0.1", 0)) as mpirun:
+        job = f"127.0.0.1 {mpirun.getsockname()[1]} word 0 24"
+        env = {"OMPI_MPI_JOB": job, "PMIX_NAMESPACE": "x", "PMIX_RANK": "7"}
+        rank = subprocess.Popen(
+            [BIN / "mpi-rank", "sh", "-c", "echo $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE"],
+            env=root.env(**env),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = mpirun.accept()
+        assert connection.recv(64) == b"word x 7 24\n"
+        assert connection.recv(64) == b"x" + bytes([0, 0, 0, 1]) + b"0"
+        connection.close()
+        assert rank.communicate(timeout=30)[0] == "7 of 24\n"

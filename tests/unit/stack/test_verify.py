@@ -1,11 +1,15 @@
 """`mpigen verify`: what becomes of the checks' answers. The checks here need no cluster."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from tests.conftest import Mpigen
 
 GOOD = "def test_good():\n    assert True\n"
 BAD = "def test_bad():\n    assert 1 == 2, 'one is not two'\n"
@@ -72,6 +76,65 @@ def test_what_is_pytests_goes_to_pytest(output: Path) -> None:
     assert "1 passed, 1 deselected" in done.stdout
     (suite,) = ElementTree.parse(report).getroot()
     assert [case.attrib["name"] for case in suite] == ["test_good"]
+
+
+def test_the_reason_comes_with_the_word(output: Path) -> None:
+    (output / "verify" / "test_a_bad_one.py").write_text(BAD)
+    (output / "verify" / "test_zz_slow.py").write_text(
+        "import time\ndef test_slow():\n    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-m", "mpigen", "verify", "-o", output]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=output
+    ) as running:
+        assert running.stdout
+        said = ""
+        # while the last check still runs
+        while "one is not two" not in said:
+            line = running.stdout.readline()
+            assert line, said
+            said += line
+        assert "test_bad FAILED" in said
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        said, wrong = running.communicate(timeout=60)
+    assert running.returncode == 130, wrong
+    assert "interrupted: 1 passed, 1 failed, 1 not finished" in said
+    assert "failed: test_a_bad_one.py::test_bad" in said
+    assert "Traceback" not in wrong
+
+
+def test_a_reason_is_printed_once(output: Path) -> None:
+    (output / "verify" / "test_worse.py").write_text(BAD)
+    done = verify(output)
+    assert done.returncode == 1
+    assert done.stdout.count("def test_bad():") == 0
+    assert done.stdout.count("E   AssertionError: one is not two") == 1
+
+
+def test_checks_that_are_all_skipped_have_failed(output: Path) -> None:
+    (output / "verify" / "test_good.py").write_text(
+        "import pytest\n@pytest.mark.skip\ndef test_skipped():\n    pass\n"
+    )
+    done = verify(output)
+    assert done.returncode == 1, done.stdout
+    assert "holds no check that could be run" in done.stderr
+    assert verify(output, "--collect-only").returncode == 0
+
+
+def test_a_rendered_folder_without_an_engine_is_told_in_one_sentence(
+    tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mpigen.yaml").write_text("name: x\n")
+    assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    done = mpigen("verify", "-o", tmp_path / "output")
+    assert done.code == 3
+    assert done.out == ""
+    assert done.err.startswith(
+        f"error: no Docker engine answers at unix://{tmp_path}/none.sock (DOCKER_HOST): "
+        "No such file or directory\n"
+    )
 
 
 def test_a_folder_without_checks_is_an_input_error(tmp_path: Path) -> None:

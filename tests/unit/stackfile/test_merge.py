@@ -63,7 +63,6 @@ def test_comments_and_all_that_is_not_touched_stay(tmp_path: Path) -> None:
         "",
         "a: b",
         "# no",
-        "\n",
         "{{.Node.ID}}",
         "'\"\\",
     ],

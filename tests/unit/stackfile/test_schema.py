@@ -19,8 +19,8 @@ from tests import sites
         ("volumes: [{target: /x}]", "24: volumes[0]", "lacks type"),
         ("ulimits: {core: {soft: 1}}", "24: ulimits.core", "lacks hard"),
         ("networks: 7", "14: networks", "7 is not what docker stack deploy takes here"),
-        ("environment: {D: 2026-01-01}", "5: ", "2026-01-01 is read as a date: put it in quotes"),
-        ("sysctls: {x: .inf}", "5: ", "inf is no number that Docker reads"),
+        ("environment: {D: 2026-01-01}", "28: environment.D", "2026-01-01 is read as a date: put"),
+        ("sysctls: {x: .inf}", "24: sysctls.x", "inf is no number that Docker reads"),
     ],
 )  # fmt: skip
 def test_what_docker_would_refuse_is_refused_at_its_place(

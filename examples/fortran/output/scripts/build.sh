@@ -32,16 +32,20 @@ if [ ! -d "$source" ]; then
     exit 2
 fi
 
-# the context: the rendered files and the program's sources, with the modes that the image gets
+# the context: the rendered files and the program's sources, with the modes that the image gets; nobody
+# else can look into it once the private keys are there
+umask 077
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 cp -R "$here/Dockerfile" "$here/.dockerignore" "$here/rootfs" "$context/"
-mkdir "$context/keys"
-cp "$here/keys/id_ed25519" "$here/keys/ssh_host_ed25519_key" "$context/keys/"
 cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
+chmod 700 "$context"
+mkdir "$context/keys"
+cp "$here/keys/id_ed25519" "$here/keys/ssh_host_ed25519_key" "$context/keys/"
 chmod 600 "$context/keys/id_ed25519" "$context/keys/ssh_host_ed25519_key"
 
-docker build --tag fortran:latest "$@" "$context"
+# the classic builder keeps the container of a step that fails, unless it is told
+docker build --force-rm --tag fortran:latest "$@" "$context"

@@ -10,13 +10,29 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-fortran}
 wait=${WAIT:-120}
 
-# what lies over stack.yml, if anything
+# What lies over stack.yml: IMAGE, and the id of each image. Swarm compares names of images; a label
+# of the containers that differs makes it replace those of another image of the same name too.
 over=
-if [ -n "${IMAGE:-}" ]; then
-    over="services:"
-    over="$over
-  worker: {image: \"$IMAGE\"}"
-fi
+# put SERVICE IMAGE
+put() {
+    keys=
+    [ -z "${IMAGE:-}" ] || keys="image: \"$2\""
+    case $2 in
+        *@*) id= ;; # a digest is an id already
+        *)
+            # without the image here, the label stays as it is
+            id=$(docker image inspect --format '{{.Id}}' "$2" 2>/dev/null) ||
+                id=$(docker service inspect --format '{{index .Spec.TaskTemplate.ContainerSpec.Labels "mpigen.image"}}' \
+                    "${stack}_$1" 2>/dev/null) || id=
+            ;;
+    esac
+    [ -z "$id" ] || keys="${keys:+$keys, }labels: {mpigen.image: \"$id\"}"
+    [ -z "$keys" ] || over="${over:-services:}
+  $1: {$keys}"
+}
+image=fortran:latest
+[ -z "${IMAGE:-}" ] || image=$IMAGE
+put worker "$image"
 
 # Swarm takes a network whose addresses another one has, and then starts nothing on it
 networks=$(docker network ls --quiet)
@@ -37,21 +53,42 @@ if [ -n "$taken" ]; then
     exit 2
 fi
 
-if [ -n "$over" ]; then
-    # of the version of stack.yml: Docker merges no others
-    version=$(grep '^version:' "$here/stack.yml") || true
-    docker stack deploy --with-registry-auth -c "$here/stack.yml" -c - "$stack" <<EOF
+deploy() {
+    if [ -n "$over" ]; then
+        # of the version of stack.yml: Docker merges no others
+        version=$(grep '^version:' "$here/stack.yml") || true
+        docker stack deploy --with-registry-auth -c "$here/stack.yml" -c - "$stack" <<EOF
 $version
 $over
 EOF
-else
-    docker stack deploy --with-registry-auth -c "$here/stack.yml" "$stack"
-fi
+    else
+        docker stack deploy --with-registry-auth -c "$here/stack.yml" "$stack"
+    fi
+}
 
-# every service has all of its containers healthy, and is not in the middle of an update
+deadline=$(($(date +%s) + wait))
+# the network of a stack that was just removed may be there still, and go before anything is on it
+until said=$(deploy 2>&1); do
+    if ! printf '%s\n' "$said" | grep -q 'network [^ ]* not found'; then
+        printf '%s\n' "$said" >&2
+        exit 1
+    fi
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+        printf '%s\n' "$said" >&2
+        echo "deploy.sh: a network of that name is being removed for more than $wait s" >&2
+        exit 3
+    fi
+    sleep 1
+done
+printf '%s\n' "$said"
+
+# every service has all of its containers healthy, one at least, and is not in the middle of an
+# update
 settled() {
     # "NAME RUNNING/WANTED" of each service
+    asked=
     counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
+    asked=yes
     printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
     # a Swarm that chooses a leader answers nothing
     state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"worker) || return 1
@@ -59,12 +96,17 @@ settled() {
         "" | completed) ;;
         *) return 1 ;;
     esac
+    printf '%s\n' "$counts" | awk -v name="${stack}_"worker \
+        '$1 == name && $2 !~ /\/0$/ { there = 1 } END { exit !there }' || return 1
 }
 
-deadline=$(($(date +%s) + wait))
 # Swarm takes a moment to begin with what it has accepted
 sleep 2
 until settled; do
+    if [ -n "$asked" ] && [ -z "$counts" ]; then
+        echo "deploy.sh: the stack $stack was removed meanwhile" >&2
+        exit 3
+    fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
         echo "deploy.sh: not every worker is up after $wait s:" >&2
         printf '%s\n' "$counts" >&2

@@ -159,8 +159,12 @@ def bytes_by_interface(host):
 
 def test_the_program_is_right_and_its_traffic_on_the_overlay(launcher, workers, tasks):
     before = answers(workers, lambda name: bytes_by_interface(workers[name]))
-    done = launcher.run("mpirun sh -c %s", 'ring')
-    assert done.rc == 0, done.stdout + done.stderr
+    done = launcher.run("mpirun sh -c %s", 'echo "a rank on $(uname -n)"; ' + 'ring')
+    gone = "; is app.check in mpigen.yaml still a program of the image?" if done.rc == 127 else ""
+    assert done.rc == 0, f"app.check ended with {done.rc}{gone}\n{done.stdout}{done.stderr}"
+    # a program that is right in one container alone, or once for each rank, is not right
+    ranks = re.findall(r"a rank on (\S+)", done.stdout)
+    assert sorted(ranks) == sorted(task.hostname for task in tasks for _ in range(SLOTS[task.group]))
     after = answers(workers, lambda name: bytes_by_interface(workers[name]))
     for name, (counts, overlay) in after.items():
         grown = {interface: count - before[name][0][interface] for interface, count in counts.items()}

@@ -4,6 +4,7 @@
 # that docker talks to, attached to the overlay; its exit code is this script's.
 #   STACK     name of the stack (lammps)
 #   MPI_WAIT  seconds to wait at most for the workers (60)
+#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (up to MPI)
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -11,6 +12,12 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 stack=${STACK:-lammps}
+case ${MPI_GRACE:-} in
+    *[!0-9]*)
+        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is no number of seconds" >&2
+        exit 2
+        ;;
+esac
 
 # how many containers each group has now; a node that is no manager cannot ask, and goes by
 # what was rendered
@@ -18,6 +25,8 @@ stack=${STACK:-lammps}
 expect=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null |
     awk -v stack="$stack" '{ split($2, n, "/"); printf "%s=%d ", substr($1, length(stack) + 2), n[2] }')
 
+# what mpigen jobs calls it
+job=run-$$-$(date +%s)
 terminal=
 if [ -t 0 ] && [ -t 1 ]; then
     terminal=--tty
@@ -25,8 +34,10 @@ fi
 # shellcheck disable=SC2086 # $terminal is one option or none
 exec docker run --rm --init --interactive $terminal \
     --network "${stack}_"mpi \
-    --cap-drop ALL \
-    --label "mpigen.job=run-$$" --label "mpigen.stack=$stack" \
+    --cap-drop ALL --log-driver none \
+    --label "mpigen.job=$job" --label "mpigen.stack=$stack" --label "mpigen.command=$*" \
+    --label "mpigen.grace=${MPI_GRACE:-0}" \
     --env "MPI_EXPECT=$expect" \
     --env "MPI_WAIT=${MPI_WAIT:-60}" \
+    --env "MPI_GRACE=${MPI_GRACE:-}" \
     lammps:latest mpirun "$@"

@@ -12,7 +12,9 @@ if [ ! -d "$source" ]; then
     exit 2
 fi
 
-# the context: the rendered files and the program's sources, with the modes that the image gets
+# the context: the rendered files and the program's sources, with the modes that the image gets; nobody
+# else can look into it once the private keys are there
+umask 077
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 trap 'exit 130' INT
@@ -20,5 +22,7 @@ trap 'exit 143' TERM
 cp -R "$here/Dockerfile" "$here/.dockerignore" "$here/rootfs" "$context/"
 cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
+chmod 700 "$context"
 
-docker build --tag physics:latest "$@" "$context"
+# the classic builder keeps the container of a step that fails, unless it is told
+docker build --force-rm --tag physics:latest "$@" "$context"

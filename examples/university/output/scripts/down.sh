@@ -11,8 +11,11 @@ wait=${WAIT:-60}
 # waits a moment, or gives up, saying who may hold the network
 later() {
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        echo "down.sh: the network $network is still there after $wait s; a job may be on it:" >&2
-        docker ps --filter "network=$network" --format '{{.ID}} {{.Image}} {{.Command}}' >&2
+        held=$(docker ps --filter "network=$network" --format '{{.ID}} {{.Image}} {{.Command}}') || held=
+        what="on this engine nothing is on it; others are slow to let it go, or have a container on it"
+        [ -z "$held" ] || what="these containers are on it:"
+        echo "down.sh: the network $network is still there after $wait s; $what" >&2
+        [ -z "$held" ] || printf '%s\n' "$held" >&2
         exit 3
     fi
     sleep 1

@@ -4,6 +4,7 @@
 # that docker talks to, attached to the overlay; its exit code is this script's.
 #   STACK     name of the stack (physics)
 #   MPI_WAIT  seconds to wait at most for the workers (60)
+#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (up to MPI)
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -11,6 +12,12 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 stack=${STACK:-physics}
+case ${MPI_GRACE:-} in
+    *[!0-9]*)
+        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is no number of seconds" >&2
+        exit 2
+        ;;
+esac
 
 # how many containers each group has now; a node that is no manager cannot ask, and goes by
 # what was rendered
@@ -18,6 +25,8 @@ stack=${STACK:-physics}
 expect=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null |
     awk -v stack="$stack" '{ split($2, n, "/"); printf "%s=%d ", substr($1, length(stack) + 2), n[2] }')
 
+# what mpigen jobs calls it
+job=run-$$-$(date +%s)
 terminal=
 if [ -t 0 ] && [ -t 1 ]; then
     terminal=--tty
@@ -34,30 +43,67 @@ if command -v ssh-keygen >/dev/null 2>&1 && public=$(ssh-keygen -y -P '' -f "$he
     echo "run.sh: with mpigen keys import DIR --force" >&2
     exit 2
 fi
-# give FOLDER FILE MODE TARGET: a file of this folder goes into the container, for its user
+# what the workers hold, where a manager can be asked; its name has a hash of the public half
+theirs=$(docker service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}} {{end}}' \
+    "${stack}_"fast 2>/dev/null) || theirs=
+case " $theirs" in
+    *" ${stack}_user_key_d4227a97631c "*) ;;
+    *" ${stack}_user_key_"*)
+        echo "run.sh: the workers have other keys than $here/keys, as after mpigen keys rotate:" >&2
+        echo "run.sh: deploy first, with sh $here/scripts/deploy.sh" >&2
+        exit 3
+        ;;
+esac
+# give FOLDER TARGET MODE FILE...: files of a folder go into the container, for its user
 give() {
-    tar -C "$here/$1" --numeric-owner --owner 1000 --group 1000 \
-        --mode "$3" -cf - "$2" | docker cp - "$container:$4"
+    from=$1 to=$2 mode=$3
+    shift 3
+    tar -C "$from" --numeric-owner --owner 1000 --group 1000 \
+        --mode "$mode" -cf - "$@" | docker cp - "$container:$to"
 }
-# a container of one's own gets no Swarm secrets, so its keys are copied in before it starts
+# A container of one's own gets no Swarm secrets. It gets its key once it runs, and waits for it: if this
+# script is killed, the container ends, and docker removes it, and the key with it.
+# shellcheck disable=SC2016 # the container's sh expands it
+await_key='trap "" USR1 USR2
+tries=600
+until [ -r /etc/mpi/id_ed25519 ] && [ -e /etc/mpi/id_ed25519.pub ]; do
+    tries=$((tries - 1))
+    if [ $tries -eq 0 ]; then
+        echo "run.sh: no key has come for this job within a minute" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+exec "$@"'
 trap '[ -z "${container:-}" ] || docker rm --force "$container" >/dev/null 2>&1' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+trap : USR1 USR2
 # shellcheck disable=SC2086 # $terminal is one option or none
 container=$(docker create --rm --init --interactive $terminal \
     --network "${stack}_"mpi \
-    --cap-drop ALL \
-    --label "mpigen.job=run-$$" --label "mpigen.stack=$stack" \
+    --cap-drop ALL --log-driver none \
+    --label "mpigen.job=$job" --label "mpigen.stack=$stack" --label "mpigen.command=$*" \
+    --label "mpigen.grace=${MPI_GRACE:-0}" \
     --env "MPI_EXPECT=$expect" \
     --env "MPI_WAIT=${MPI_WAIT:-60}" \
-    physics:latest mpirun "$@")
-give keys id_ed25519 400 /etc/mpi
-give rootfs/etc/ssh ssh_known_hosts 644 /etc/ssh
+    --env "MPI_GRACE=${MPI_GRACE:-}" \
+    physics:latest sh -c "$await_key" job mpirun "$@")
+give "$here/rootfs/etc/ssh" /etc/ssh 644 ssh_known_hosts
 
 # `docker start` leaves when it gets a signal, and the job runs on: so the job gets them from here,
 # and docker has a session of its own. It stays in that of a terminal, to follow its size; there
 # Ctrl-C is a byte, which docker hands on.
 told=0
+running() {
+    [ "$(docker inspect --format '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
+}
+# shellcheck disable=SC2329 # the traps call it
+pass_on() {
+    told=$((told + 1))
+    # for the ranks: what does not run yet has none
+    docker kill --signal "$1" "$container" || true
+} >/dev/null 2>&1
 # shellcheck disable=SC2329 # the traps call it
 tell() {
     told=$((told + 1))
@@ -67,11 +113,21 @@ tell() {
 trap 'tell INT' INT
 trap 'tell TERM' TERM
 trap 'tell HUP' HUP
+trap 'pass_on USR1' USR1
+trap 'pass_on USR2' USR2
 session=setsid
 [ -z "$terminal" ] || session=
 exec 3<&0
 $session docker start --attach --interactive "$container" <&3 3<&- &
 client=$!
+while kill -0 "$client" 2>/dev/null; do
+    if running; then
+        # in this order: the public half says that the key is there, whole
+        give "$here/keys" /etc/mpi 400 id_ed25519 id_ed25519.pub || [ "$told" != 0 ] || exit 1
+        break
+    fi
+    sleep 0.1
+done
 while :; do
     before=$told
     status=0

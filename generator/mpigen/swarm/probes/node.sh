@@ -4,6 +4,7 @@
 #   NODE         the node's id, printed before each line
 #   PORTS        "ADDRESS:PORT ..." to connect to; reported if closed
 #   FINGERPRINT  a command whose output differs between images
+#   TCP          the program tcp.pl
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
 for link in /sys/class/net/*; do
@@ -29,16 +30,15 @@ kernel() {
 }
 kernel VXLAN vxlan
 kernel INET_ESP esp4
-say image "$(timeout 30 sh -c "$FINGERPRINT")"
+say image "$(timeout 60 sh -c "$FINGERPRINT")"
 
-# bash can connect without any other program in the image
 try() {
-    # shellcheck disable=SC2016 # bash expands these
-    answer=$(LC_ALL=C timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${1%:*}" "${1##*:}" 2>&1)
-    case $? in
-        0) ;;
-        124) say closed "$1 no answer" ;;
-        *) say closed "$1 $(printf '%s\n' "$answer" | sed -n '$s/.*: //p')" ;;
+    answer=$(perl -e "$TCP" connect "${1%:*}" "${1##*:}")
+    case $answer in
+        open) ;;
+        silent) say closed "$1 no answer" ;;
+        refused*) say closed "$1 ${answer#refused }" ;;
+        *) say untried "$1" ;;
     esac
 }
 for port in $PORTS; do

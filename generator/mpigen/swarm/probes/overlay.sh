@@ -5,28 +5,38 @@
 #   PEERS        "NODE=ADDRESS ..." of a worker on each node to log in to
 #   PORT         the port of their sshd
 #   FINGERPRINT  a command whose output differs between images
+#   TCP          the program tcp.pl
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
 for name in $NAMES; do
-    timeout 10 getent ahostsv4 "tasks.$name" | awk '{ print $1 }' | sort -u |
-        while read -r address; do
-            say dns "$name $address"
-        done
+    began=$(date +%s)
+    found=$(timeout 30 getent ahostsv4 "tasks.$name" | awk '{ print $1 }' | sort -u)
+    # a DNS that does not answer in time looks like one that knows no such name
+    if [ -z "$found" ] && [ $(($(date +%s) - began)) -ge 5 ]; then
+        continue
+    fi
+    say dns "$name"
+    for address in $found; do
+        say dns "$name $address"
+    done
 done
 
-# sshd's greeting fits into a small packet; 64 KiB of input fill large ones
+# first whether packets pass, which the kernels tell; then a login, with 64 KiB of input
 try() {
-    # shellcheck disable=SC2016 # bash expands these
-    greeting=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"; read -r line <&3; echo "$line"' \
-        "$1" "$PORT" 2>/dev/null)
-    case $greeting in
-        SSH-*) ;;
-        *) say peer "$1 silent"; return ;;
-    esac
-    answer=$(head -c 65536 /dev/zero | timeout 12 ssh "$1" "wc -c; $FINGERPRINT" 2>&1)
+    packets=$(perl -e "$TCP" sizes "$1" "$PORT")
+    if [ "$packets" != full ]; then
+        say peer "$1 ${packets:-slow program 0}"
+        return
+    fi
+    began=$(date +%s)
+    answer=$(head -c 65536 /dev/zero |
+        timeout 60 ssh -o ConnectTimeout=60 "$1" "wc -c; $FINGERPRINT" 2>&1)
     case $?:$answer in
-        0:65536*) say peer "$1 yes $(printf '%s\n' "$answer" | sed -n 2p)" ;;
-        124:*) say peer "$1 large" ;;
+        0:65536*)
+            say login "$1 $(($(date +%s) - began))"
+            say peer "$1 yes $(printf '%s\n' "$answer" | sed -n 2p)"
+            ;;
+        124:* | *"timed out"*) say peer "$1 slow login 60" ;;
         *) say peer "$1 refused $(printf '%s\n' "$answer" | tail -n 1)" ;;
     esac
 }

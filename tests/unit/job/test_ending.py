@@ -1,13 +1,13 @@
 """How a job in the foreground is ended."""
 
-from mpigen.job import attach
+from mpigen.job import ending
 
 
 def test_a_job_is_ended_by_its_signal_then_in_a_hurry_by_a_second_and_then_by_force() -> None:
     def steps(*hurry: bool) -> list[str | None]:
         step, taken = None, []
         for each in hurry:
-            taken.append(step := attach._next_step(step, each))
+            taken.append(step := ending.next_step(step, each))
         return taken
 
     assert steps(True, True, True, True) == ["first", "SIGTERM", "SIGKILL", "SIGKILL"]

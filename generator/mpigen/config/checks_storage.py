@@ -1,0 +1,76 @@
+"""Checks of `storage`: what it hides in a container, and which fields each type has."""
+
+from collections.abc import Iterator
+
+from mpigen.config.conflict import Conflict
+from mpigen.config.document import KeyPath
+from mpigen.config.models import Config
+from mpigen.config.models_image import VENV
+
+# the fields that each storage type requires, and those that it accepts
+_STORAGE = {
+    "volume": ({"source"}, {"source"}),
+    "bind": ({"source"}, {"source"}),
+    "nfs": ({"source", "server"}, {"source", "server", "options"}),
+    "tmpfs": (set(), {"size"}),
+}
+# folders of the image that no storage may hide, since containers need them
+_IMAGE_FOLDERS = (
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+)
+
+
+def storage_conflicts(config: Config) -> Iterator[Conflict]:
+    """Check the targets and volumes, and the fields that each storage type requires and accepts."""
+    first: dict[str, int] = {}
+    volumes: dict[str, int] = {}
+    for index, each in enumerate(config.storage):
+        at: KeyPath = ("storage", index)
+        if first.setdefault(each.target, index) != index:
+            message = f"storage[{first[each.target]}] has {each.target} too"
+            yield Conflict(((*at, "target"), at), message)
+        name = each.volume
+        if name and volumes.setdefault(name, index) != index:
+            message = f"storage[{volumes[name]}] is the volume {name} too"
+            yield Conflict(((*at, "source"), at), message)
+        if each.target in _IMAGE_FOLDERS or any(
+            each.target.startswith(f"{ours}/") for ours in _IMAGE_FOLDERS
+        ):
+            message = f"{each.target} is the image's own: take another folder, as in /data"
+            yield Conflict(((*at, "target"),), message)
+        for name, place in _program_folders(config):
+            if f"{place}/".startswith(f"{each.target}/"):
+                message = f"{each.target} would hide {name}, at {place} in the image: "
+                message += "take another folder, as in /data"
+                yield Conflict(((*at, "target"), ("app", "bin")), message)
+                break
+        needs, takes = _STORAGE[each.type]
+        for name in ("source", "server", "options", "size"):
+            if name in needs and getattr(each, name) is None:
+                yield Conflict(((*at, name), (*at, "type"), at), f"is needed with {each.type}")
+            if name not in takes and getattr(each, name) is not None:
+                message = f"means nothing with {each.type}"
+                yield Conflict(((*at, name), (*at, "type")), message)
+        is_path = (each.source or "").startswith("/")
+        if each.source and "source" in takes and is_path == (each.type == "volume"):
+            wanted = "a name, as in data" if each.type == "volume" else "an absolute path"
+            yield Conflict(((*at, "source"), (*at, "type")), f"is {wanted} with {each.type}")
+
+
+def _program_folders(config: Config) -> Iterator[tuple[str, str]]:
+    """What `app` brings, and the folder of the image where it lies."""
+    if config.app:
+        yield "the program (app.bin)", config.app.bin
+    if config.app and config.app.python:
+        yield "the packages of app.python", VENV
+        yield "the sources of app.python", f"/home/{config.user.name}"

@@ -1,0 +1,82 @@
+"""scripts/build.sh: nobody else reads the private keys in the context that it assembles."""
+
+import os
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Mpigen
+
+SOURCES = 10_000
+
+
+@pytest.fixture
+def site(tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "site"
+    (folder / "app").mkdir(parents=True)
+    (folder / "mpigen.yaml").write_text("name: x\napp: {source: app}\n")
+    for number in range(SOURCES):
+        (folder / f"app/{number}.c").touch()
+    monkeypatch.chdir(folder)
+    assert mpigen("render").code == 0
+    return folder
+
+
+def _is_open(context: Path) -> bool:
+    """Whether others can read a private key of the context now."""
+    try:
+        if context.stat().st_mode & 0o007 == 0 or (context / "keys").stat().st_mode & 0o007 == 0:
+            return False
+        return any(
+            (context / "keys" / name).stat().st_mode & 0o004
+            for name in ("id_ed25519", "ssh_host_ed25519_key")
+        )
+    except OSError:  # not there yet, or no more
+        return False
+
+
+def test_no_key_in_the_context_is_ever_open_to_others(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "bin").mkdir()
+    docker = tmp_path / "bin/docker"
+    docker.write_text(
+        "#!/bin/sh\nfor context; do :; done\n"
+        f'ls "$context/app" | wc -l >{tmp_path}/seen\n'
+        'cd "$context"\n'
+        f"stat -c %a . keys/* app app/1.c >>{tmp_path}/seen\n"
+    )
+    docker.chmod(0o755)
+    opened: list[Path] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            opened.extend(each for each in (tmp_path / "tmp").iterdir() if _is_open(each))
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        subprocess.run(
+            ["sh", site / "output/scripts/build.sh"],
+            env={
+                **os.environ,
+                "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+                "TMPDIR": f"{tmp_path}/tmp",
+            },
+            umask=0,
+            check=True,
+        )
+    finally:
+        done.set()
+        watcher.join()
+    # what the image gets does not depend on the umask
+    expected = [str(SOURCES), "700", "600", "600", "755", "644"]
+    assert (tmp_path / "seen").read_text().split() == expected
+    assert not opened
+    assert not list((tmp_path / "tmp").iterdir())
+    assert stat.S_IMODE((site / "output/keys").stat().st_mode) == 0o700
