@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0.0,
         help="Make up hostile sites for so long: pytest tests/fuzz --fuzz-minutes 10",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=1,
+        help="Kill each verb at so many moments: pytest tests/faults/test_killed.py --kills 20",
+    )
 
 
 @pytest.hookimpl(wrapper=True)

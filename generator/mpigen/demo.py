@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from mpigen.cluster.plan import plan
 from mpigen.config.load import load
 from mpigen.errors import CheckFailed, ClusterError
 from mpigen.lab import base, engine, lab
+from mpigen.swarm import scratch
 from mpigen.swarm.processes import Say
 
 _RANK = re.compile(r"Size: (\d+), Rank: (\d+), Host: (\S+)")
@@ -43,26 +43,26 @@ def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank
         raise CheckFailed(f"{config} has no app.check, so there is nothing to show", hint)
     engine.ensure(say)
     base.ensure(engine.local(), cluster.image.base, say)
-    with tempfile.TemporaryDirectory(prefix="mpigen-demo-") as scratch:
+    with scratch.folder("demo") as place:
         try:
             here = lab.up(name, nodes, say)
-            return _walk(cluster, config, here, Path(scratch), say)
+            return _walk(cluster, config, here, place, say)
         finally:
             if not keep:
                 lab.down(name, say)
 
 
-def _walk(cluster: Cluster, config: Path, here: lab.Lab, scratch: Path, say: Say) -> list[Rank]:
+def _walk(cluster: Cluster, config: Path, here: lab.Lab, place: Path, say: Say) -> list[Rank]:
     """Run the commands that a user would type; return the job's ranks."""
-    output = scratch / "output"
+    output = place / "output"
     mpigen = [sys.executable, "-m", "mpigen"]
     docker = {"DOCKER_CONTEXT": here.context}
-    _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say, scratch / "log")
+    _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say, place / "log")
     site = {"SITE": str(config.parent.resolve())}
-    _run(["sh", str(output / BUILD_SCRIPT)], site, say, scratch / "log")
+    _run(["sh", str(output / BUILD_SCRIPT)], site, say, place / "log")
     say(f"mpigen lab load {cluster.tag} --name {here.name}")
     lab.load(here, cluster.tag, say)
-    _run(["sh", str(output / DEPLOY_SCRIPT)], docker, say, scratch / "log")
+    _run(["sh", str(output / DEPLOY_SCRIPT)], docker, say, place / "log")
     assert cluster.app and cluster.app.check  # demo() refuses a site without
     command = ["sh", str(output / RUN_SCRIPT), *shlex.split(cluster.app.check)]
     printed = _run(command, docker, say, None)

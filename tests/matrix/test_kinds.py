@@ -41,6 +41,12 @@ workers:
   - {name: plain, replicas: 1, slots: 1}
   - {name: with-bc, replicas: 2, slots: 1, packages: [bc]}
 """
+NEWEST = """\
+name: kinds
+app: {source: app, check: hello}
+image: {base: debian:forky-slim}
+workers: [{name: worker, replicas: 4, slots: 2}]
+"""
 ENCRYPTED = """\
 name: kinds
 app: {source: app, check: hello}
@@ -54,7 +60,8 @@ def cluster(
     request: pytest.FixtureRequest, newer: lab.Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """The site that a test is about, deployed."""
-    base.ensure(engine.local(), "debian:trixie-slim", print)
+    image = "debian:forky-slim" if request.param == NEWEST else "debian:trixie-slim"
+    base.ensure(engine.local(), image, print)
     output = make_site(tmp_path_factory.mktemp("kinds"), request.param)
     check("sh", output / "scripts/build.sh", timeout=900)
     lab.load(newer, "kinds:latest", print)
@@ -163,3 +170,21 @@ def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newer: 
     check("docker", "rmi", "--force", f"{own}-with-bc", env={"DOCKER_HOST": lacking})
     done = call(*MPIGEN, "deploy", "-o", cluster.output, env=cluster.env)
     assert done.code == 3 and f"node-3 cannot start {own}-with-bc" in done.err
+
+
+@of(NEWEST)
+def test_an_open_mpi_that_reads_its_parameters_elsewhere_uses_every_host(cluster: Cluster) -> None:
+    """Open MPI 6: PRRTE is a package of its own there, with a folder of its own."""
+    everywhere = [f"worker-{n}" for n in (1, 2, 3, 4) for _ in range(2)]
+    printed = cluster.run("hello")
+    assert hosts_of(printed) == everywhere
+    assert "Allreduce over 8 ranks: correct" in printed
+    two = cluster.run("-n", "1", "uname", "-n", ":", "-n", "1", "uname", "-s").split()
+    assert sorted(two) == ["Linux", "worker-1"]
+    assert cluster.script("run.sh", "sh", "-c", "exit 7").code == 7
+    done = cluster.verify()
+    assert done.code == 0, done.out
+    # had it ignored them, as without the link to its folder, all would be in the job's container
+    unheard = "export PRTE_MCA_prte_default_hostfile= PRTE_MCA_odls_base_exec_agent=; mpirun hello"
+    done = cluster.shell(unheard)
+    assert done.code != 0, done.out

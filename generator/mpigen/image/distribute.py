@@ -1,12 +1,12 @@
 """Copy an image to the nodes' engines, or push it to a registry."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 from typing import Protocol
 
 import docker
@@ -90,12 +90,13 @@ def copy(
     if lacking:
         size = wanted.attrs["Size"] / 1e6
         say(f"copying {image} ({size:.0f} MB) to {', '.join(node.name for node in lacking)}")
-        with NamedTemporaryFile(prefix="mpigen-image-") as file:
+        # without a name: it is gone in any case, also if this process is killed
+        with TemporaryFile() as file:
             with blame(f"saving {image}"):
                 for chunk in source.api.get_image(image, chunk_size=_CHUNK):
                     file.write(chunk)
                 file.flush()
-            tar = Path(file.name)
+            tar = file.fileno()
             having += nodes.every(
                 lambda node: _load(node, tar, image, say, sent, nodes.stop), lacking
             )
@@ -166,7 +167,7 @@ def _content_of(image: Image) -> tuple[object, ...]:
     return (image.attrs["RootFS"].get("Layers"), image.attrs.get("Created"), image.labels)
 
 
-def _load(node: Target, tar: Path, image: str, say: Say, sent: Sent, stop: threading.Event) -> bool:
+def _load(node: Target, tar: int, image: str, say: Say, sent: Sent, stop: threading.Event) -> bool:
     started = time.monotonic()
     api = node.connect(timeout=_LOAD_SECONDS).api
     with blame(f"{node.name} could not load {image}"):
@@ -178,15 +179,15 @@ def _load(node: Target, tar: Path, image: str, say: Say, sent: Sent, stop: threa
     return True
 
 
-def _parts(node: Target, tar: Path, sent: Sent, stop: threading.Event) -> Iterator[bytes]:
-    size, done = tar.stat().st_size, 0
-    with tar.open("rb") as data:
-        while part := data.read(_CHUNK):
-            if stop.is_set():
-                raise ClusterError(f"{node.name}: interrupted")
-            yield part
-            done += len(part)
-            sent(node.name, done, size)
+def _parts(node: Target, tar: int, sent: Sent, stop: threading.Event) -> Iterator[bytes]:
+    """The content of an open file, from its begin, in parts; other threads read it as well."""
+    size, done = os.fstat(tar).st_size, 0
+    while part := os.pread(tar, _CHUNK, done):
+        if stop.is_set():
+            raise ClusterError(f"{node.name}: interrupted")
+        yield part
+        done += len(part)
+        sent(node.name, done, size)
 
 
 def _tag(node: Target, image: str, also: str) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import docker
@@ -11,11 +10,17 @@ from docker.errors import ImageNotFound
 from mpigen.errors import ClusterError
 from mpigen.lab import machine
 from mpigen.notation import image_names
+from mpigen.swarm import scratch
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
 
-_DEBIAN = re.compile(r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|12|13)(-slim)?")
-_SUITES = {"12": "bookworm", "13": "trixie"}
+_DEBIAN = re.compile(
+    r"(?:docker\.io/)?(?:library/)?debian:(bookworm|trixie|forky|12|13|14)(-slim)?"
+)
+_SUITES = {"12": "bookworm", "13": "trixie", "14": "forky"}
+# A suite that is not released: a frozen mirror's list of it has expired after a week. apt in the
+# image gets the option too.
+_TESTING = "forky"
 
 # Files that the official `-slim` images leave out: their /etc/dpkg/dpkg.cfg.d/docker.
 _SLIM = (
@@ -78,6 +83,8 @@ def parse(ref: str) -> tuple[str, bool] | None:
 def command(suite: str, slim: bool, docker_clean: Path, mirror: str) -> list[str]:
     """The mmdebstrap command that writes a base image's tar to its standard output."""
     options = [f"--dpkgopt={line}" for line in _SLIM] if slim else []
+    if suite == _TESTING:
+        options.append('--aptopt=Acquire::Check-Valid-Until "false"')
     return [
         *["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", *options],
         f"--customize-hook=upload {docker_clean} /etc/apt/apt.conf.d/docker-clean",
@@ -111,11 +118,11 @@ def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> 
         machine.install(["mmdebstrap", "debian-archive-keyring"], say)
     say(f"bootstrapping Debian {suite} from {mirror or 'the package mirror'}")
     # the engine's own folder is off limits: the tar (90 MB) is in $TMPDIR for some seconds
-    with tempfile.TemporaryDirectory(prefix="mpigen-base-") as scratch:
-        clean = Path(scratch, "docker-clean")
+    with scratch.folder("base") as place:
+        clean = place / "docker-clean"
         clean.write_text(_DOCKER_CLEAN, "utf-8")
         clean.chmod(0o644)
-        tar = Path(scratch, "base.tar")
+        tar = place / "base.tar"
         with tar.open("wb") as out:
             machine.run_as_root(command(suite, slim, clean, mirror), "mmdebstrap", out)
         with blame(f"importing {ref}"):

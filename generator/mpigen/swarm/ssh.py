@@ -9,19 +9,16 @@ is the user's own ssh: its configuration, known hosts and agent count.
 
 import atexit
 import contextlib
-import fcntl
-import os
 import select
 import shlex
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mpigen.errors import ClusterError
+from mpigen.swarm import scratch
 
 SCHEME = "ssh://"
 KEPT = 4
@@ -35,7 +32,6 @@ _OPTIONS = (
     *("-T", "-o", "ConnectTimeout=30", "-o", "RemoteCommand=none", "-o", "ControlPersist=no"),
     *("-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no"),
 )
-_PREFIX, _LOCK = "mpigen-ssh-", "lock"
 _PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 _tunnels: dict[str, "_Tunnel"] = {}
@@ -94,13 +90,8 @@ class _Tunnel:
 
     def _open(self) -> str:
         words(self.url)  # refuses a wrong URL before anything is made
-        _sweep()
         # the paths of sockets are short by law, and TMPDIR may be long
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
-        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-        self._lock = (self._folder / "new").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        (self._folder / "new").rename(self._folder / _LOCK)
+        self._folder = scratch.make("ssh", "/tmp")
         self._logins.append(_Login(self.url, self._folder / "login-0"))
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(f"{self._folder}/docker.sock")
@@ -123,16 +114,6 @@ class _Tunnel:
         number = len(self._logins)
         self._logins.append(_Login(self.url, self._folder / f"login-{number}"))
         return self._logins[-1]
-
-
-def _sweep() -> None:
-    """Remove the folders of processes that were killed: nobody holds their locks any more."""
-    for lock in Path("/tmp").glob(f"{_PREFIX}*/{_LOCK}"):
-        with contextlib.suppress(OSError):
-            if lock.parent.lstat().st_uid == os.getuid():
-                with lock.open() as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(lock.parent)
 
 
 class _Login:

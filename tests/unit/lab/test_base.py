@@ -14,6 +14,7 @@ from mpigen.lab import base
         ("debian:bookworm", ("bookworm", False)),
         ("debian:12-slim", ("bookworm", True)),
         ("docker.io/library/debian:13", ("trixie", False)),
+        ("debian:14-slim", ("forky", True)),
         ("debian:sid", None),
         ("debian", None),
         ("mydebian:trixie", None),
@@ -34,3 +35,9 @@ def test_a_slim_base_leaves_manuals_out_and_keeps_copyrights() -> None:
     full = base.command("bookworm", False, Path("/x"), "http://mirror/debian")
     assert not [option for option in full if "dpkgopt" in option]
     assert full[-3:] == ["bookworm", "-", "http://mirror/debian"]
+
+
+def test_a_suite_that_is_not_released_may_come_from_a_frozen_mirror() -> None:
+    option = '--aptopt=Acquire::Check-Valid-Until "false"'
+    assert option in base.command("forky", True, Path("/x"), "")
+    assert option not in base.command("trixie", True, Path("/x"), "")
