@@ -69,5 +69,5 @@ def test_a_subnet_that_another_network_has_is_not_deployed(
 def test_verify_of_a_stack_that_is_not_there_fails(lab_env: dict[str, str], tmp_path: Path) -> None:
     output = make_site(tmp_path, "name: nowhere\n", program=False)
     done = Cluster("nowhere", output, lab_env).verify()
-    assert done.code == 1
-    assert "nowhere_worker" in done.out
+    assert (done.code, done.out) == (3, "")
+    assert done.err == "error: the stack nowhere is not deployed\nDeploy it: mpigen deploy\n"

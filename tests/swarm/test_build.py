@@ -79,7 +79,8 @@ def render(site: Path, text: str) -> None:
 
 def test_an_unchanged_input_is_not_built_again_and_a_changed_one_is(site: Path) -> None:
     first = build(site, "--no-distribute")
-    assert "[1/20] FROM debian:trixie-slim AS build" in first.err and "built: " in first.out
+    assert re.search(r"\[1/\d\d\] FROM debian:trixie-slim AS build", first.err), first.err
+    assert "built: " in first.out
     again = build(site, "--no-distribute")
     assert reference(again) == reference(first) and "unchanged: " in again.out
     assert "FROM" not in again.err

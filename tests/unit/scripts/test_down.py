@@ -13,6 +13,7 @@ DOCKER = """\
 echo "$*" >> "$STATE/calls"
 case "$1 $2" in
     "stack ls") exit "$UNREACHABLE" ;;
+    "service ls") [ -z "$JOBS" ] || printf '%s\n' $JOBS ;;
     "stack rm")
         [ "$(grep -c 'stack rm' "$STATE/calls")" -gt "$REFUSALS" ] && exit 0
         echo "network is in use by task" >&2
@@ -21,6 +22,7 @@ case "$1 $2" in
     "ps --filter") echo "1234 x:latest mpirun" ;;
 esac
 """
+LISTED = "service ls --quiet --filter label=mpigen.stack=x"
 
 
 def down(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +30,8 @@ def down(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     (folder / "docker").chmod(0o755)
     (folder / "down.sh").write_text(sites.artifacts(folder, "name: x\n")["scripts/down.sh"].text)
     path = f"{folder}:{os.environ['PATH']}"
-    state = {"PATH": path, "STATE": str(folder), "REFUSALS": "0", "UNREACHABLE": "0", **env}
+    state = {"PATH": path, "STATE": str(folder), "REFUSALS": "0", "UNREACHABLE": "0"}
+    state |= {"JOBS": "", **env}
     return subprocess.run(
         ["sh", folder / "down.sh"], env=state, capture_output=True, text=True, timeout=60
     )
@@ -39,9 +42,16 @@ def test_it_asks_again_while_the_network_is_in_use(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "calls").read_text().splitlines() == [
         "stack ls",
+        LISTED,
         *["stack rm x"] * 3,
         "network inspect x_mpi",
     ]
+
+
+def test_services_of_batch_jobs_go_first(tmp_path: Path) -> None:
+    assert down(tmp_path, JOBS="one two").returncode == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[1:5] == [LISTED, "service rm one", "service rm two", "stack rm x"]
 
 
 def test_it_gives_up_in_time_and_says_what_holds_the_network(tmp_path: Path) -> None:

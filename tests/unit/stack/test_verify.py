@@ -1,5 +1,6 @@
 """`mpigen verify`: what becomes of the checks' answers. The checks here need no cluster."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ BAD = "def test_bad():\n    assert 1 == 2, 'one is not two'\n"
 
 def verify(output: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mpigen", "verify", "-o", output, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=output)
+    # what pytest was told for this run is not for the checks
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=output, env=env)
 
 
 @pytest.fixture
