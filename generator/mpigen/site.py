@@ -138,7 +138,7 @@ def _check_stack(file: File, cluster: Cluster) -> list[str]:
     document = load_artifact(file.text, file.template)
     wrong = [
         f"{file.template} gives a {STACK} with {dotted(path)}: {message}"
-        for path, message in problems(document, "stack")
+        for path, message in problems(document, "stack", cluster.quick)
     ]
     if wrong:
         more = [f"and {len(wrong) - MOST_PROBLEMS:,} more mistakes"] * (len(wrong) > MOST_PROBLEMS)

@@ -1,6 +1,8 @@
 """Slow servers, each with a twentieth of a CPU: every command is right, or says that it is slow."""
 
+import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -69,6 +71,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield made
     finally:
         lab.down(NAME, print)
+
+
+def test_a_job_that_is_ended_there_has_lost_nobody(cluster: Cluster) -> None:
+    words = ("run", "-o", cluster.output, "--", "sh", "-c", "hello; sleep 600")
+    job = subprocess.Popen(
+        [sys.executable, "-m", "mpigen", *map(str, words)],
+        env={**os.environ, **cluster.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.communicate(timeout=120)
+    job.terminate()
+    said = job.communicate(timeout=LIMIT)[0]
+    assert job.returncode == 143, said
+    assert [wrong for wrong in WRONG if re.search(wrong, said)] == [], said
 
 
 @pytest.mark.parametrize("verb", COMMANDS)

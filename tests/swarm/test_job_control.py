@@ -114,6 +114,25 @@ def test_a_batch_job_has_the_grace_that_it_asks_for(cluster: Cluster) -> None:
     assert jobs(cluster)["slow"]["grace"] == 9
 
 
+SAVES = "trap 'sleep 8; echo saved; exit 0' TERM; echo up; while :; do sleep 0.2; done"
+
+
+def test_ranks_that_need_eight_seconds_to_save_their_work_have_them(cluster: Cluster) -> None:
+    with started(cluster, "--grace", "20", "--", "sh", "-c", SAVES) as job:
+        job.send_signal(signal.SIGTERM)
+        out, err = job.communicate(timeout=60)
+        assert (job.returncode, out) == (143, "saved\n" * 9), err
+
+
+def test_ranks_of_a_cancelled_batch_job_have_their_time_too(cluster: Cluster) -> None:
+    words = ("-d", "--name", "saves", "--grace", "20", "--", "sh", "-c", SAVES)
+    assert mpigen(cluster, "run", *words).code == 0
+    until_printed(cluster, "saves", "up\n", 9)
+    done = mpigen(cluster, "cancel", "saves")
+    assert (done.code, done.out) == (0, "ended saves\n"), done.err
+    assert mpigen(cluster, "logs", "saves").out.count("saved\n") == 9
+
+
 def test_a_cancelled_job_keeps_its_log_until_it_is_removed(
     cluster: Cluster, the_lab: lab.Lab
 ) -> None:

@@ -149,6 +149,15 @@ def test_every_key_that_we_know_docker_takes(the_lab: lab.Lab, tmp_path: Path) -
     assert done.code == 0, done.err
 
 
+def test_a_key_of_newer_engines_is_taken_in_a_file_of_theirs(
+    the_lab: lab.Lab, tmp_path: Path
+) -> None:
+    service = {"image": "x", "healthcheck": {"test": "true", "start_interval": "1s"}}
+    stack = {"version": "3.12", "services": {"worker": service}}
+    assert schema.problems(stack, "stack", newer=True) == []
+    assert docker(the_lab, tmp_path, "config -c /tmp/stack.yml", stack).code == 0
+
+
 @pytest.mark.parametrize("keys", REFUSED, ids=str)
 def test_what_we_refuse_docker_refuses(
     the_lab: lab.Lab, tmp_path: Path, keys: dict[str, Any]
@@ -195,7 +204,7 @@ storage:
   - {target: /home/all, type: nfs, server: files.example.org, source: /export, options: hard}
   - {target: /scratch, type: tmpfs, size: 64m}
 workers:
-  - {name: gpu, memory: 1g, generic: {NVIDIA-GPU: 2, fpga: 1}}
+  - {name: gpu, memory: 1g, generic: {GPU: 2, fpga: 1}}
   - {name: all, mode: global}
   - {name: seen, stack: {labels: {a: b}, deploy: {labels: {team: cfd}}}}
 """
@@ -211,7 +220,7 @@ def test_docker_reads_every_kind_of_group_and_storage_as_we_mean_it(
     services, volumes = read["services"], read["volumes"]
     reserved = services["gpu"]["deploy"]["resources"]["reservations"]["generic_resources"]
     asked = [each["discrete_resource_spec"] for each in reserved]
-    assert asked == [{"kind": "NVIDIA-GPU", "value": 2}, {"kind": "fpga", "value": 1}]
+    assert asked == [{"kind": "GPU", "value": 2}, {"kind": "fpga", "value": 1}]
     assert services["all"]["deploy"]["mode"] == "global"
     assert services["seen"]["labels"] == {"a": "b"}
     assert services["seen"]["deploy"]["labels"] == {"team": "cfd"}

@@ -463,7 +463,9 @@ def test_an_engine_in_no_swarm_leads_to_the_lab_that_is_up(
         ("app: {source: app}\n", "app/Makefile has no target install: add one"),
         (
             "image: {base: 'registry.invalid/debian:trixie-slim'}\n",
-            "has no registry.invalid/debian:trixie-slim and could not pull it: mpigen lab base",
+            "has no registry.invalid/debian:trixie-slim and could not pull it: mpigen lab base "
+            "registry.invalid/debian:trixie-slim makes one of Debian's; mpigen lab load "
+            "registry.invalid/debian:trixie-slim takes it into a lab",
         ),
     ],
     ids=["no target install", "no base image"],
@@ -477,6 +479,8 @@ def test_a_build_that_fails_says_what_to_do(extra: str, said: str, tmp_path: Pat
     done = call(*MPIGEN, "build", "-o", output, env=env, timeout=600)
     assert done.code == 3, done.out
     assert said in done.err
+    # where the reason is known, what the builder printed is in the file
+    assert len(done.err.partition("error: ")[2].splitlines()) <= 10, done.err
 
 
 def test_a_check_whose_program_was_replaced_says_where_it_is_named(

@@ -160,9 +160,10 @@ def _stack(config: Config) -> Iterator[Conflict]:
     parts.append((("network", "stack"), config.network.stack, "network"))
     for index, group in enumerate(config.workers):
         parts.append((("workers", index, "stack"), group.stack, "service"))
+    newer = tuple(map(int, config.engine.minimum.split("."))) >= (25, 0)
     for at, value, part in parts:
         if value:
-            for path, message in problems(value, part):
+            for path, message in problems(value, part, newer):
                 yield Conflict(((*at, *path), at), message)
             for path in _read_only(value, part):
                 message = (

@@ -20,6 +20,7 @@ from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
 _SHOWN = 25
+_SHOWN_WITH_REASON = 5
 _NO_INSTALL = re.compile(r"No rule to make target .install.")
 
 
@@ -118,6 +119,8 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
     if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
         raise InputError("\n".join(end))
     hint = _next_step(engine, artifacts, log.lines)
+    if hint:
+        end = end[-_SHOWN_WITH_REASON:]
     with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
         f.write("\n".join([*log.lines, ""]))
     raise ClusterError(

@@ -41,24 +41,39 @@ _IGNORED = {
 }
 
 
-def problems(value: object, part: Part) -> list[tuple[Path, str]]:
-    """Return path and message of all that `docker stack deploy` would refuse or ignore."""
-    found = (
-        problem for error in _validator(part).iter_errors(value) for problem in _explain(error)
-    )
+def problems(value: object, part: Part, newer: bool = False) -> list[tuple[Path, str]]:
+    """Return path and message of all that `docker stack deploy` would refuse or ignore.
+
+    `newer` is whether all engines and clients are of Docker 25.0 or later.
+    """
+    errors = _validator(part, newer).iter_errors(value)
+    found = (problem for error in errors for problem in _explain(error))
     return sorted(dict(found).items(), key=lambda problem: [str(step) for step in problem[0]])
 
 
 @cache
-def _validator(part: Part) -> "Draft202012Validator":
+def _validator(part: Part, newer: bool = False) -> "Draft202012Validator":
     # imported here: loading it takes as long as a third of a render, and few sites need it
     from jsonschema import Draft202012Validator, validators
 
     # jsonschema compares each item with each: minutes for some thousand items
     extend: Any = validators.extend
     linear = extend(Draft202012Validator, {"uniqueItems": _unique_items})
-    made: Draft202012Validator = linear({"$defs": definitions(), "$ref": f"#/$defs/{part}"})
+    made: Draft202012Validator = linear(
+        {"$defs": _known(definitions(), newer), "$ref": f"#/$defs/{part}"}
+    )
     return made
+
+
+def _known(schema: Any, newer: bool) -> Any:
+    """A schema, without what Docker before 25.0 does not know unless all are `newer`."""
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _known(value, newer)
+        for key, value in schema.items()
+        if newer or not (isinstance(value, dict) and value.get("x-newer"))
+    }
 
 
 def _unique_items(
@@ -116,6 +131,8 @@ def _unknown(key: str, known: list[str]) -> str:
     if key in _IGNORED and "cap_drop" in known:
         why = _IGNORED[key]
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
+    if key == "start_interval" and "start_period" in known:
+        return 'Docker before 25.0 does not know this key: say engine: {minimum: "25.0"}'
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"

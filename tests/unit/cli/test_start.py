@@ -15,6 +15,7 @@ from mpigen.config.models import Config
 from mpigen.errors import InputError
 from tests import sites
 from tests.conftest import ROOT, Mpigen, snapshot
+from tests.unit.cli.test_render import git
 
 FILES = ["mpigen.yaml", "mpigen.schema.json", ".gitignore", "app/Makefile", "app/hello.cpp"]
 BROKEN = sorted((ROOT / "tests/golden/broken").glob("*.yaml"))
@@ -35,6 +36,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_mpigen_writes_into_a_site_at_work_is_not_for_git(here: Path, mpigen: Mpigen) -> None:
+    assert mpigen("init").code == 0
+    git(here, "init", "--quiet")
+    for name in ("report.html", "report.json", ".mpigen-new"):
+        (here / name).touch()
+    git(here, "add", "--all")
+    staged = git(here, "ls-files").split()
+    assert "mpigen.yaml" in staged and ".gitignore" in staged
+    assert not {"report.html", "report.json", ".mpigen-new"} & set(staged)
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,11 @@ def test_a_global_group_has_a_host_on_every_server(tmp_path: Path, mpigen: Mpige
 
 
 def test_generic_resources_are_reserved(tmp_path: Path, mpigen: Mpigen) -> None:
-    text = "name: x\nworkers: [{memory: 1g, generic: {NVIDIA-GPU: 2}}]\n"
+    text = "name: x\nworkers: [{memory: 1g, generic: {GPU: 2}}]\n"
     resources = _stack(tmp_path, mpigen, text)["services"]["worker"]["deploy"]["resources"]
     assert resources["limits"] == {"memory": str(1024**3)}
     (found,) = resources["reservations"]["generic_resources"]
-    assert found == {"discrete_resource_spec": {"kind": "NVIDIA-GPU", "value": 2}}
+    assert found == {"discrete_resource_spec": {"kind": "GPU", "value": 2}}
 
 
 def test_each_kind_of_storage_is_mounted_in_every_service(tmp_path: Path, mpigen: Mpigen) -> None:

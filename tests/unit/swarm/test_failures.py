@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import ClusterError
-from mpigen.swarm import engine
+from mpigen.swarm import engine, failures
 
 
 def said(url: str, timeout: float = 60) -> str:
@@ -27,6 +27,14 @@ def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(f"{tmp_path}/old.sock")
     assert said(f"unix://{tmp_path}/old.sock").endswith("(DOCKER_HOST): Connection refused")
+
+
+def test_a_socket_of_others_is_told_in_the_systems_words() -> None:
+    # as the SDK has it; root may open any socket
+    refused = PermissionError(13, "Permission denied")
+    wrapped = ConnectionError(("Connection aborted.", refused))
+    wrapped.__context__ = refused
+    assert failures.in_words(wrapped) == "Permission denied"
 
 
 def test_a_port_that_nobody_listens_on() -> None:
