@@ -60,7 +60,7 @@ def groups(name: str) -> st.SearchStrategy[Data]:
                 environment=st.dictionaries(labels(), values, max_size=3),
                 stop_signal=st.sampled_from(["SIGTERM", "SIGINT"]),
                 volumes=st.lists(
-                    st.sampled_from(["data:/data", "tmp:/t"]), max_size=2, unique=True
+                    st.sampled_from(["/srv/data:/mnt/data", "/srv/tmp:/t"]), max_size=2, unique=True
                 ),
                 labels=st.dictionaries(labels(), one_line, max_size=2),
             ),

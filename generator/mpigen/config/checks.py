@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from mpigen.config.checks_stack import stack_conflicts
 from mpigen.config.checks_storage import storage_conflicts
 from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
@@ -16,7 +16,6 @@ from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
-from mpigen.stackfile.schema import Part, problems
 from mpigen.untrusted.quoting import LONGEST, clip, shown
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
@@ -33,7 +32,7 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     yield from _capacity(config)
     yield from _network(config)
     yield from _mpi(config)
-    yield from _stack(config)
+    yield from stack_conflicts(config, site)
     yield from _images(config, site)
     if config.app and (why := missing(config.app.source, site, Path.is_dir, "folder")):
         yield Conflict((("app", "source"),), why)
@@ -68,6 +67,11 @@ def _names(config: Config) -> Iterator[Conflict]:
         if len(host) > NAME_LIMIT:
             paths = (at, ("workers", index, "replicas"))
             yield Conflict(paths, _too_long("the last host's name", host))
+    services = config.stack.get("services")
+    for name in services if isinstance(services, dict) else ():
+        if name not in [group.name for group in config.workers]:
+            at = ("stack", "services", name)
+            yield from _stack_name("the service's name", config.name, name, at)
     at = ("network", "name")
     yield from _stack_name("the network's name", config.name, config.network.name, at)
     longest = f"{config.name}_authorized_keys_{'0' * 12}"
@@ -152,33 +156,6 @@ def _network(config: Config) -> Iterator[Conflict]:
         if getattr(network, name):
             message = f"is set where the network {network.name} is made (network.external)"
             yield Conflict((("network", name), ("network", "external")), message)
-
-
-def _stack(config: Config) -> Iterator[Conflict]:
-    """Check the site's own keys for what `docker stack deploy` would refuse or ignore."""
-    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
-    parts.append((("network", "stack"), config.network.stack, "network"))
-    for index, group in enumerate(config.workers):
-        parts.append((("workers", index, "stack"), group.stack, "service"))
-    for at, value, part in parts:
-        if value:
-            for path, message in problems(value, part):
-                yield Conflict(((*at, *path), at), message)
-            for path in _read_only(value, part):
-                message = (
-                    "a container writes MPI's parameters to /run/mpi when it starts: leave it out"
-                )
-                yield Conflict(((*at, *path), at), message)
-
-
-def _read_only(value: dict[str, Any], part: Part) -> Iterator[KeyPath]:
-    """The places at which services are given a root file system that they cannot write."""
-    services: dict[KeyPath, Any] = {(): value} if part == "service" else {}
-    if part == "stack" and isinstance(value.get("services"), dict):
-        services = {("services", name): one for name, one in value["services"].items()}
-    for at, service in services.items():
-        if isinstance(service, dict) and service.get("read_only") is True:
-            yield (*at, "read_only")
 
 
 def _mpi(config: Config) -> Iterator[Conflict]:
