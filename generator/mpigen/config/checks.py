@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mpigen.config.checks_image import image_conflicts
 from mpigen.config.checks_stack import stack_conflicts
 from mpigen.config.checks_storage import storage_conflicts
+from mpigen.config.checks_workers import worker_conflicts
 from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
-from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
-from mpigen.config.site_files import missing
+from mpigen.config.patterns import RESERVED_PARAMS
 from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
-from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
 from mpigen.untrusted.quoting import LONGEST, clip, shown
@@ -28,30 +28,13 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Yield every conflict in `config`; `site` is the folder of mpigen.yaml."""
     yield from _names(config)
     yield from _groups(config)
+    yield from worker_conflicts(config)
     yield from storage_conflicts(config)
     yield from _capacity(config)
     yield from _network(config)
     yield from _mpi(config)
     yield from stack_conflicts(config, site)
-    yield from _images(config, site)
-    if config.app and (why := missing(config.app.source, site, Path.is_dir, "folder")):
-        yield Conflict((("app", "source"),), why)
-
-
-def _images(config: Config, site: Path) -> Iterator[Conflict]:
-    image = config.image
-    for name in ("ca", "build_env"):
-        if getattr(image, name) and not (config.app or image.bench):
-            message = "is for the build stage, and without app there is none"
-            yield Conflict((("image", name), ("app",)), message)
-    for index, group in enumerate(config.workers):
-        own = add_variant(image.tag or f"{config.name}:latest", group.name)
-        if group.packages and not re.fullmatch(IMAGE, own):
-            name = clip(own, 2 * LONGEST)
-            message = f"the image of its own would be {name}, which is no image reference"
-            yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
-    if image.ca and (why := missing(image.ca, site, Path.is_file, "file")):
-        yield Conflict((("image", "ca"),), why)
+    yield from image_conflicts(config, site)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
@@ -152,6 +135,9 @@ def _network(config: Config) -> Iterator[Conflict]:
     network = config.network
     if not network.external:
         return
+    if network.name in ("bridge", "host", "ingress", "none"):
+        message = f"{network.name} is Docker's own, and no overlay that jobs can attach to"
+        yield Conflict((("network", "name"), ("network", "external")), message)
     for name in ("mtu", "internal", "encrypted", "stack"):
         if getattr(network, name):
             message = f"is set where the network {network.name} is made (network.external)"
