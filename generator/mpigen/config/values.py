@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 
 from mpigen.config import limits, patterns
 from mpigen.mpi import IMPLEMENTATIONS
-from mpigen.untrusted.quoting import clip, shown
+from mpigen.untrusted.quoting import clip, foreign, shown
 
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
@@ -22,7 +22,7 @@ def label(text: str) -> str:
     if not re.fullmatch(patterns.LABEL, text):
         near = to_label(text)
         raise ValueError(
-            f"{shown(text)} is no DNS label: "
+            f"{shown(text)} is no DNS label{foreign(text)}: "
             "use a-z, 0-9 and -, with a letter or digit at both ends"
             + (f", as in {clip(near)}" if near else "")
         )
