@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -264,8 +265,13 @@ def test_a_network_of_the_servers_own(bare: Site, the_lab_dockers: list[dict[str
         bare.render(TEXT)
         bare.build("0")
         until(lambda: call("docker", "network", "rm", "mv", env=bare.env).code == 0)
+        # each node lets go of the network in its own time
         for env in the_lab_dockers:
-            check("docker", "network", "rm", "mv-config", env=env)
+            until(partial(_is_removed, "mv-config", env))
+
+
+def _is_removed(network: str, env: dict[str, str]) -> bool:
+    return call("docker", "network", "rm", network, env=env).code == 0
 
 
 def test_a_network_that_is_going_is_waited_for(deployed: Site) -> None:
