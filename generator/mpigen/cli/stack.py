@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import complete, options
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
 
@@ -64,7 +64,9 @@ def deploy(
 
 def scale(
     sizes: list[str] = typer.Argument(
-        metavar="GROUP=N...", help="The number of containers of a group."
+        metavar="GROUP=N...",
+        help="The number of containers of a group.",
+        autocompletion=complete.sizes,
     ),
     output: Path = OUTPUT,
     stack: str = STACK,
