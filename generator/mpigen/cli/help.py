@@ -38,7 +38,7 @@ HELP = {
     ),
     "deploy": Help(
         "Deploy the cluster, and wait until it is healthy.",
-        ("mpigen deploy",),
+        ("mpigen deploy --dry-run", "mpigen deploy"),
     ),
     "scale": Help(
         "Change how many containers groups have.",

@@ -61,6 +61,7 @@ def completed(folder: Path, line: str, **env: str) -> list[str]:
         ("mpigen scale ", ["cpu=", "card="]),
         # there is no engine
         ("mpigen cancel ", []),
+        ("mpigen deploy --dry", ["--dry-run"]),
     ],
 )
 def test_what_the_rendered_folder_knows(site: Path, line: str, found: list[str]) -> None:
