@@ -50,7 +50,7 @@ def lines(plan: "Plan") -> Iterator[str]:
     ]
     if plan.is_empty:
         yield "nothing would change: what runs is what is rendered"
-    else:
+    elif plan.changes:
         yield (
             "{} to create, {} to change, {} to remove; "
             "containers: {} to start, {} to replace, {} to remove"

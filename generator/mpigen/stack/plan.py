@@ -114,7 +114,8 @@ def _over(swarm: OnSwarm, image: str | None) -> dict[str, Any]:
         wanted = images.references_to_deploy(engine, artifacts, image, may_pull=False)
     except ClusterError as error:
         swarm.refused.append(f"{error.message} ({error.hint})" if error.hint else error.message)
-        swarm.unknown.append("what the image will be: another one replaces all of its containers")
+        if swarm.services:
+            swarm.unknown.append("the image to deploy: another one replaces all containers of it")
         wanted = {}
     services = {}
     for group in artifacts.groups:

@@ -23,7 +23,7 @@ from mpigen.errors import ClusterError
 from mpigen.swarm import scratch
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.processes import tail
+from mpigen.swarm.processes import run, tail
 
 _PATIENCE = 120.0
 _PASSED_ON = ("Content-Type", "Api-Version", "Docker-Experimental", "Ostype", "Swarm")
@@ -100,6 +100,9 @@ def requests_of(deployment: Deployment, over: Mapping[str, Any]) -> list[Request
     """
     stack_file = deployment.artifacts.stack_file
     command = ["docker", "stack", "deploy", "--with-registry-auth", "-c", str(stack_file)]
+    # clients since 26.0 can wait for the services, and say that they will do so by default
+    if "--detach" in run(["docker", "stack", "deploy", "--help"], "docker stack deploy"):
+        command.append("--detach=true")
     with _listening(deployment.engine) as (rehearsal, environment):
         try:
             done = subprocess.run(
@@ -111,8 +114,6 @@ def requests_of(deployment: Deployment, over: Mapping[str, Any]) -> list[Request
                 errors="replace",
                 timeout=_PATIENCE,
             )
-        except FileNotFoundError:
-            raise ClusterError("docker stack deploy: there is no command docker here") from None
         except subprocess.TimeoutExpired:
             raise ClusterError(f"docker stack deploy has not ended in {_PATIENCE:.0f} s") from None
     if done.returncode:
