@@ -65,6 +65,19 @@ def test_a_value_neither_steers_a_terminal_nor_fills_it(capsys: pytest.CaptureFi
     assert "\x1b" not in out and max(map(len, out.splitlines())) < 120
 
 
+def test_colours_are_for_terminals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry_run.show(plan(), False)
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr(dry_run, "wants_colour", lambda: True)
+    styled: list[tuple[str, object]] = []
+    monkeypatch.setattr(dry_run.typer, "style", lambda text, fg: styled.append((text, fg)) or text)
+    dry_run.show(plan(), False)
+    colours = {text.split()[0]: colour for text, colour in styled}
+    assert colours == {"+": "green", "~": "yellow", "-": "red"}
+
+
 def test_json_has_what_the_lines_have(capsys: pytest.CaptureFixture[str]) -> None:
     dry_run.show(plan(), True)
     said = json.loads(capsys.readouterr().out)
