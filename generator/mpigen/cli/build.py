@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.cli import complete
 from mpigen.cli.options import CONTEXT, OUTPUT, RENDERED
 from mpigen.cli.progress import sending
 
@@ -27,7 +28,9 @@ def build(
         None, help="Folder that holds the sources; default SITE, or that of the rendered folder."
     ),
     lab: str | None = typer.Option(
-        None, help="Load it into the nodes of this lab; default the lab that the engine is of."
+        None,
+        help="Load it into the nodes of this lab; default the lab that the engine is of.",
+        autocompletion=complete.labs,
     ),
     distribute: bool = typer.Option(
         True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."

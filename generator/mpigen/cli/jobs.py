@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options, show
+from mpigen.cli import complete, options, show
 from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 from mpigen.cli.progress import say
 
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from mpigen.job.listing import Job
     from mpigen.swarm.deployment import Deployment
 
-_JOB = typer.Argument(metavar="JOB", help="The job's name, as in mpigen jobs.")
-_JOBS = typer.Argument(metavar="JOB...", help="Names of jobs, as in mpigen jobs.")
+_JOB = typer.Argument(
+    metavar="JOB", help="The job's name, as in mpigen jobs.", autocompletion=complete.jobs
+)
+_JOBS = typer.Argument(
+    metavar="JOB...", help="Names of jobs, as in mpigen jobs.", autocompletion=complete.jobs
+)
 
 
 def jobs(
     as_json: bool = JSON_FOR_TABLE,
     remove: list[str] = typer.Option(
-        [], "--remove", metavar="JOB", help="Remove this finished job and its log. May be repeated."
+        [],
+        "--remove",
+        metavar="JOB",
+        help="Remove this finished job and its log. May be repeated.",
+        autocompletion=complete.jobs,
     ),
     clear: bool = typer.Option(False, "--clear", help="Remove all finished jobs and their logs."),
     output: Path = OUTPUT,

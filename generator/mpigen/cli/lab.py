@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import complete, options
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
@@ -14,7 +14,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_NAME = options.name("lab", "The lab's name: two can live side by side.")
+_NAME = typer.Option(
+    "lab",
+    "--name",
+    help="The lab's name: two can live side by side.",
+    autocompletion=complete.labs,
+)
 _CONFIG = options.config_file("The site's file.")
 _NODES = typer.Option(3, "--nodes", help="How many nodes.")
 

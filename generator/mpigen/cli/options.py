@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mpigen.cli import complete
+
 if TYPE_CHECKING:
     from mpigen.swarm.deployment import Deployment
 
@@ -37,7 +39,7 @@ def json_output(help: str) -> Any:
 
 def workers(help: str) -> Any:
     """--workers, repeatable."""
-    return typer.Option([], "--workers", "-w", help=help)
+    return typer.Option([], "--workers", "-w", help=help, autocompletion=complete.groups)
 
 
 def timeout(help: str) -> Any:
@@ -59,7 +61,9 @@ CONFIG_FILES = config_files("The site's file; again for a layer over it.")
 SITE_OUTPUT = site_output("The rendered folder; default output/ beside the site's file.")
 OUTPUT = typer.Option(RENDERED, "--output", "-o", help="The rendered folder.")
 STACK = typer.Option("", "--stack", help="The stack's name; default the cluster's.")
-CONTEXT = typer.Option(None, "--context", help="The docker context to use.")
+CONTEXT = typer.Option(
+    None, "--context", help="The docker context to use.", autocompletion=complete.contexts
+)
 JSON = json_output("Print JSON.")
 JSON_FOR_TABLE = json_output("Print JSON in place of a table.")
 
