@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options, show
+from mpigen.cli import options, show, where
 from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 from mpigen.cli.progress import say
 
@@ -142,7 +142,9 @@ def cancel(
         kept += [job.name] if job.kind == "batch" else []
     if kept:
         removals = " ".join(f"--remove {name}" for name in kept)
-        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
+        logs_of = where.again("logs", output, stack, context, kept[0])
+        remove = where.again("jobs", output, stack, context, removals)
+        typer.echo(f"next: {logs_of}; {remove}", err=True)
 
 
 def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import options, where
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
@@ -46,8 +46,7 @@ def up(
         )
     with progress() as say:
         made = lab.up(name, nodes, say, managers, engine.split(","))
-    typer.echo(f"next: docker --context {made.context} node ls")
-    typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
+    typer.echo(f"next: export {where.VARIABLE}={made.context}")
 
 
 @app.command()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mpigen.cli import where
+
 if TYPE_CHECKING:
     from mpigen.swarm.deployment import Deployment
 
@@ -59,13 +61,13 @@ CONFIG_FILES = config_files("The site's file; again for a layer over it.")
 SITE_OUTPUT = site_output("The rendered folder; default output/ beside the site's file.")
 OUTPUT = typer.Option(RENDERED, "--output", "-o", help="The rendered folder.")
 STACK = typer.Option("", "--stack", help="The stack's name; default the cluster's.")
-CONTEXT = typer.Option(None, "--context", help="The docker context to use.")
+CONTEXT = typer.Option(None, "--context", envvar=where.VARIABLE, help="The docker context to use.")
 JSON = json_output("Print JSON.")
 JSON_FOR_TABLE = json_output("Print JSON in place of a table.")
 
 
 def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
-    """The cluster of the rendered folder `output`, on the engine of `context`.
+    """The cluster of the rendered folder `output`, on the engine of `context` or `where.choose`.
 
     `stack` defaults to the cluster's name. Raises InputError if the folder was not rendered,
     ClusterError if the engine does not answer.
@@ -75,4 +77,5 @@ def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
     from mpigen.swarm.deployment import Deployment
 
     artifacts = folder.read(output)
-    return Deployment(engine.reach(context), artifacts, stack or artifacts.name)
+    reached = engine.reach(where.choose(context, output))
+    return Deployment(reached, artifacts, stack or artifacts.name)
