@@ -77,14 +77,20 @@ def _next(output: Path, context: str | None, here: "Lab | None" = None) -> str:
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     from mpigen.lab import lab as labs
 
-    if up := [] if engine.is_member else labs.ready():
+    alone = f"it is on the engine at {engine.where.url} alone"
+    by_hand = (
+        "name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
+        f"or for each node:\n  {_by_hand(built)}"
+    )
+    if engine.is_member:
+        return [alone, f"next: {by_hand}"]
+    if up := labs.ready():
         ways = " or ".join(f"--lab {each.name}" for each in up)
-        alone = f"it is on the engine at {engine.where.url} alone, and several labs are up"
-        return [alone, f"next: mpigen build {ways}"]
+        return [f"{alone}, and several labs are up", f"next: mpigen build {ways}"]
     return [
-        f"it is on the engine at {engine.where.url} alone",
-        "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
-        f"or for each node:\n  {_by_hand(built)}",
+        f"{alone}, which is in no Swarm",
+        "next: mpigen lab up && mpigen build, for a Swarm on this machine",
+        f"for servers of your own: {by_hand}",
     ]
 
 

@@ -5,11 +5,14 @@ from pathlib import PurePosixPath
 
 from mpigen.config.project_files import CPP, FORTRAN, C, Files, Plan
 
+_MOST = 50
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _COMPILERS = "CC=mpicc CXX=mpicxx FC=mpifort F77=mpifort F90=mpifort"
 _WRAPPER = re.compile(r"\bmpi(cc|cxx|c\+\+|CC|icc|icpc|f77|f90|fort)(?!\w)")
 _INSTALL = re.compile(r"^install\s*:(?!=)", re.MULTILINE)
-_OPENMP = re.compile(r"-fopenmp|\bOpenMP\b|#\s*pragma omp|^\s*!\$omp", re.MULTILINE | re.IGNORECASE)
+_OPENMP = re.compile(
+    r"-fopenmp|\bOpenMP\b|#[ \t]*pragma omp|^[ \t]*!\$omp", re.MULTILINE | re.IGNORECASE
+)
 # programs that the build has made: BINDIR is made just before it
 _COLLECT = (
     "find . -type f -perm -100 -newer \"$BINDIR\" ! -name '*.so*' ! -path '*/CMakeFiles/*' "
@@ -18,7 +21,7 @@ _COLLECT = (
 _MAIN = {
     C: re.compile(r"\bint\s+main\s*\("),
     CPP: re.compile(r"\b(int|auto)\s+main\s*\("),
-    FORTRAN: re.compile(r"^\s*program\s+\w+", re.IGNORECASE | re.MULTILINE),
+    FORTRAN: re.compile(r"^[ \t]*program[ \t]+\w+", re.IGNORECASE | re.MULTILINE),
 }
 _COMPILER = {C: "mpicc", CPP: "mpicxx", FORTRAN: "mpifort"}
 
@@ -38,6 +41,8 @@ def described(files: Files) -> Plan | None:
 
 def bare(files: Files) -> Plan | None:
     """Return the plan of sources alone, if each is a program or one of them is; else None."""
+    if len(files.sources) > _MOST:  # their names would fill a page of mpigen.yaml
+        return None
     for endings, main in _MAIN.items():
         found = files.ending(*endings)
         if not found or len(found) != len(files.sources):
@@ -109,7 +114,7 @@ def _cmake(files: Files) -> Plan:
     plan = Plan("a CMake project", " && ".join(commands), build_packages={"cmake"})
     programs = re.findall(r"\badd_executable\s*\(\s*([\w.+-]+)", text, re.IGNORECASE)
     plan.program = programs[0] if programs else ""
-    if re.search(r"\bproject\s*\([^)]*\bFortran\b|enable_language\s*\(\s*Fortran", text):
+    if re.search(r"\bproject\s*\([^)]{0,500}\bFortran\b|enable_language\s*\(\s*Fortran", text):
         plan.build_packages.add("gfortran")
     if re.search(r"\bOpenMP\b", text):
         plan.packages.add("libgomp1")

@@ -12,6 +12,8 @@ from mpigen.config.patterns import PYTHON
 from mpigen.config.project_files import Files, Plan
 from mpigen.untrusted.faults import DATA_FAULTS
 
+_LONGEST = 200
+_MOST = 200
 _REQUIREMENTS = "requirements.txt"
 _PYPROJECT = "pyproject.toml"
 _SETUP = ("setup.py", "setup.cfg")
@@ -98,6 +100,8 @@ def _texts(value: object) -> list[str]:
 
 def _take(plan: Plan, wanted: str) -> bool:
     """Add a package to app.python; return false if it is more than a name and versions."""
+    if len(wanted) > _LONGEST:
+        return False
     plain = re.sub(r"\s*(==|>=|<=|~=|!=|<|>|,)\s*", r"\1", wanted.strip())
     if not re.fullmatch(PYTHON, plain):
         return False
@@ -110,7 +114,7 @@ def _with_program(plan: Plan, files: Files) -> Plan:
     names = {re.split(r"[^A-Za-z0-9._-]", each)[0].lower() for each in plan.python}
     if "mpi4py" not in names:
         plan.python.insert(0, "mpi4py")
-    scripts = [name for name in files.top if name.endswith(".py") and name != "setup.py"]
+    scripts = [name for name in files.top if name.endswith(".py") and name != "setup.py"][:_MOST]
     main = [name for name in scripts if name == "main.py"] or [
         name for name in scripts if "mpi4py" in _modules(files, name)
     ]
@@ -123,14 +127,14 @@ def _imported(files: Files) -> set[str]:
     """The modules that the scripts import, without Python's own and those of the project."""
     own = {PurePosixPath(name).stem for name in files.ending(".py")}
     own |= {part for name in files.ending(".py") for part in PurePosixPath(name).parts[:-1]}
-    found = {each for name in files.ending(".py")[:200] for each in _modules(files, name)}
+    found = {each for name in files.ending(".py")[:_MOST] for each in _modules(files, name)}
     return found - own - set(sys.stdlib_module_names)
 
 
 def _modules(files: Files, name: str) -> set[str]:
     try:
         tree = ast.parse(files.text(name))
-    except (SyntaxError, *DATA_FAULTS):
+    except (SyntaxError, MemoryError, *DATA_FAULTS):
         return set()
     found = set()
     for node in ast.walk(tree):

@@ -9,6 +9,8 @@ _CLASSIC = re.compile(r"Step (\d+/\d+) : (.*)")
 _BUILDKIT = re.compile(r"#(\d+) \[([^\]]+)\] (.*)")
 # #7 12.34 Reading package lists...
 _PREFIX = re.compile(r"^#\d+ [\d.]+ ")
+# the classic builder shows errors in red
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _WIDTH = 70
 
 
@@ -21,6 +23,7 @@ class BuildLog:
 
     def take(self, line: str) -> str | None:
         """Take the next line; return the name of the step that it begins, if it begins one."""
+        line = _COLOURS.sub("", line)
         self.lines.append(line)
         if found := _CLASSIC.match(line):
             return shorten(f"[{found[1]}] {found[2]}")
@@ -32,5 +35,5 @@ class BuildLog:
 
 def shorten(step: str) -> str:
     """Return a line of output in at most 70 characters, without BuildKit's number and seconds."""
-    words = " ".join(_PREFIX.sub("", step).split())
+    words = " ".join(_PREFIX.sub("", _COLOURS.sub("", step)).split())
     return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 3]}..."

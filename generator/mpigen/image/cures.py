@@ -49,8 +49,9 @@ _CURES = tuple(
         ),
         (
             _CERTIFICATE,
-            "A proxy opens TLS connections, and its certificate is not trusted in the build: put "
-            "it (PEM) beside mpigen.yaml, name it as image.ca, and render",
+            "A proxy opens TLS connections, and the build does not trust its certificate: put that "
+            "(PEM) beside mpigen.yaml, name it as image.ca, and render. Where this machine trusts "
+            "it: cp /etc/ssl/certs/ca-certificates.crt ca.pem",
         ),
         (
             r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate"
