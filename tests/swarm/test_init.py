@@ -97,6 +97,8 @@ def test_a_verb_without_a_context_names_the_labs(state: dict[str, str], tmp_path
     for command in ("status", "deploy", "run -- true", "verify", "scale worker=1", "down"):
         done = _run(tmp_path, f"mpigen {command}", state)
         assert (done.code, f"--context {CONTEXT}" in done.err) == (3, True), (command, done)
+    for command in ("jobs", "logs x", "wait x", "cancel x"):
+        assert f"--context {CONTEXT}" in _run(tmp_path, f"mpigen {command}", state).err, command
 
 
 def test_without_any_swarm_a_build_names_the_way_to_one(

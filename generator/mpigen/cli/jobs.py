@@ -53,7 +53,9 @@ def jobs(
         typer.echo(json.dumps(rows, indent=2))
         return
     if not cluster.engine.is_manager:
-        show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
+        from mpigen.swarm.engine import manager_context
+
+        show.note(f"this engine is no manager: batch jobs are seen with {manager_context()}")
     for each in listing.foreign(cluster, found):
         show.note(f"{each} may be a job too; only its own engine can list it")
     if not found:

@@ -41,9 +41,10 @@ def find(site: Path) -> Project | None:
     An app/ in which nothing is recognised is taken for the program all the same.
     """
     found = {place: _files(site, place) for place in _PLACES if (site / place).is_dir()}
-    for place, files in found.items():
-        if plan := project_native.described(files) or project_python.described(files):
-            return Project(place, plan)
+    for read in (project_python.packaged, project_native.described, project_python.listed):
+        for place, files in found.items():
+            if plan := read(files):
+                return Project(place, plan)
     for place in ("app", "."):
         files = found.get(place, Files(site, site, ()))
         if plan := project_native.bare(files) or project_python.bare(files) or _other(files):

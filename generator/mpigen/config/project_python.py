@@ -22,18 +22,49 @@ _PIP = f"{VENV}/bin/pip install --no-cache-dir"
 _SAME_NAME = {"h5py", "matplotlib", "mpi4py", "numba", "numpy", "pandas", "scipy", "sympy", "torch"}
 
 
-def described(files: Files) -> Plan | None:
-    """Return the plan of a project that lists its packages in a file; None if none does."""
-    if _REQUIREMENTS in files.names:
-        plan = _requirements(files)
-        if _PYPROJECT in files.names and "build-system" in _pyproject(files):
-            plan.build = " && ".join([*([plan.build] if plan.build else []), f"{_PIP} ."])
-    elif _PYPROJECT in files.names:
-        plan = _package(files)
-    elif found := [name for name in _SETUP if name in files.names]:
-        plan = Plan(f"a Python package ({found[0]})", f"{_PIP} .")
-    else:
+def packaged(files: Files) -> Plan | None:
+    """Return the plan of a package that pip can install, by pyproject.toml or setup.py; or None.
+
+    It may have parts in C, which its own build system builds.
+    """
+    data = _pyproject(files)
+    found = next((name for name in _SETUP if name in files.names), "")
+    if "build-system" in data:
+        found = _PYPROJECT
+    if not found:
         return None
+    plan = Plan(f"a Python package ({found})")
+    left = _take_all(plan, _dependencies(data))
+    if _REQUIREMENTS in files.names:
+        left += _requirements(files, plan)
+    plan.build = " && ".join([*([plan.build] if plan.build else []), f"{_PIP} ."])
+    if any("git+" in each for each in left):
+        plan.build_packages.add("git")
+    commands = _table(data, "project").get("scripts")
+    if isinstance(commands, dict) and len(commands) == 1:
+        plan.program = next(iter(commands))
+    return _with_program(plan, files)
+
+
+def listed(files: Files) -> Plan | None:
+    """Return the plan of scripts whose packages requirements.txt or pyproject.toml lists; or None.
+
+    A pyproject.toml with settings of tools alone lists none.
+    """
+    if _REQUIREMENTS in files.names:
+        plan = Plan(f"a Python project with {_REQUIREMENTS}")
+        if any("git+" in each for each in _requirements(files, plan)):
+            plan.build_packages.add("git")
+        return _with_program(plan, files)
+    data = _pyproject(files)
+    if "project" not in data:
+        return None
+    plan = Plan(f"a Python project with {_PYPROJECT}")
+    if left := _take_all(plan, _dependencies(data)):
+        plan.notes.append(
+            f"{_PYPROJECT} asks for {', '.join(left)}, which is more than a name and versions:"
+            " fill in app.python"
+        )
     return _with_program(plan, files)
 
 
@@ -51,51 +82,36 @@ def bare(files: Files) -> Plan | None:
     return plan
 
 
-def _requirements(files: Files) -> Plan:
-    plan = Plan(f"a Python project with {_REQUIREMENTS}")
-    whole = False
-    for line in files.text(_REQUIREMENTS).splitlines():
-        wanted = re.sub(r"(^|\s)#.*", "", line).strip()
-        if wanted and not _take(plan, wanted):
-            whole = True
-    if whole:
+def _requirements(files: Files, plan: Plan) -> list[str]:
+    """Take the packages of requirements.txt; return the lines that are more than that."""
+    lines = [re.sub(r"(^|\s)#.*", "", each) for each in files.text(_REQUIREMENTS).splitlines()]
+    left = _take_all(plan, [line.strip() for line in lines if line.strip()])
+    if left:
         # options, addresses and conditions are pip's own matter
         plan.build = f"{_PIP} -r {_REQUIREMENTS}"
-    if "git+" in files.text(_REQUIREMENTS):
-        plan.build_packages.add("git")
-    return plan
-
-
-def _package(files: Files) -> Plan:
-    data = _pyproject(files)
-    plan = Plan(f"a Python project with {_PYPROJECT}")
-    project = data.get("project")
-    listed = project.get("dependencies", []) if isinstance(project, dict) else []
-    left = [each for each in _texts(listed) if not _take(plan, each)]
-    if "build-system" in data:
-        plan.build = f"{_PIP} ."
-        commands = project.get("scripts") if isinstance(project, dict) else None
-        if isinstance(commands, dict) and len(commands) == 1:
-            plan.program = next(iter(commands))
-        if any("git+" in each for each in left):
-            plan.build_packages.add("git")
-    elif left:
-        plan.notes.append(
-            f"{_PYPROJECT} asks for {', '.join(left)}, which is more than a name and versions:"
-            " fill in app.python"
-        )
-    return plan
+    return left
 
 
 def _pyproject(files: Files) -> dict[str, Any]:
     try:
-        return tomllib.loads(files.text(_PYPROJECT))
+        return tomllib.loads(files.text(_PYPROJECT)) if _PYPROJECT in files.names else {}
     except DATA_FAULTS:  # TOMLDecodeError is a ValueError: pip will say what is wrong
         return {}
 
 
-def _texts(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _dependencies(data: dict[str, Any]) -> list[str]:
+    wanted = _table(data, "project").get("dependencies")
+    return [each for each in wanted if isinstance(each, str)] if isinstance(wanted, list) else []
+
+
+def _take_all(plan: Plan, wanted: list[str]) -> list[str]:
+    """Add packages to app.python; return those that are more than a name and versions."""
+    return [each for each in wanted if not _take(plan, each)]
 
 
 def _take(plan: Plan, wanted: str) -> bool:

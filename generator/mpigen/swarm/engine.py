@@ -191,13 +191,22 @@ def is_closed_to_us(where: Endpoint) -> bool:
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
 
 
+def manager_context() -> str:
+    """The option that leads to a manager: the contexts of labs that are up, or a placeholder."""
+    return " or ".join(f"--context {name}" for name in _labs()) or "--context MANAGER"
+
+
 def _lab() -> str:
     """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
-    found = []
+    if found := _labs():
+        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
+    return "mpigen lab up makes a Swarm on this machine"
+
+
+def _labs() -> list[str]:
+    """The contexts of labs."""
     if shutil.which("docker"):
         with suppress(ClusterError):
             listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
-            found = [name for name in listed.split() if name.startswith("mpigen-")]
-    if found:
-        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
-    return "mpigen lab up makes a Swarm on this machine"
+            return [name for name in listed.split() if name.startswith("mpigen-")]
+    return []

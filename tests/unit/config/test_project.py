@@ -183,6 +183,21 @@ def test_a_makefile_of_a_python_project_is_no_build(tmp_path: Path) -> None:
     assert plan(tmp_path).kind == "a Python project with requirements.txt"
 
 
+def test_what_builds_a_package_comes_before_a_makefile_and_that_before_a_list(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, src__Makefile="a:\n\tmpicc a.c\n", src__a_dot_c=_MAIN)
+    put(tmp_path, requirements_dot_txt="numpy\n", pyproject_dot_toml="[tool.ruff]\n")
+    found = project.find(tmp_path)
+    assert found and (found.source, found.plan.python) == ("src", [])
+    put(tmp_path, setup_dot_py="", requirements_dot_txt="-r more.txt\n")
+    found = project.find(tmp_path)
+    assert found and (found.source, found.plan.kind) == (".", "a Python package (setup.py)")
+    assert found.plan.build.endswith(
+        "-r requirements.txt && /opt/venv/bin/pip install --no-cache-dir ."
+    )
+
+
 def test_an_app_that_holds_the_program_comes_before_loose_files(tmp_path: Path) -> None:
     put(tmp_path, app__a_dot_c=_MAIN, tools__b_dot_py="import numpy\n")
     found = project.find(tmp_path)
