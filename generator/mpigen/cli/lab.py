@@ -159,4 +159,14 @@ def demo(
     hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
     typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes: all correct")
     if keep:
-        typer.echo(f"next: mpigen lab down --name {name}")
+        from mpigen.artifacts.paths import MANIFEST
+
+        down = f"mpigen lab down --name {name}"
+        output = config.parent / options.RENDERED
+        if (output / MANIFEST).exists():
+            typer.echo(
+                f"next: {where.again('run', output, context=f'mpigen-{name}', after='-- hostname')}"
+            )
+            typer.echo(f"to remove it all: {down}")
+        else:
+            typer.echo(f"next: {down}")

@@ -43,8 +43,8 @@ def init(
         typer.echo(
             f"CI needs mpigen itself: say in {folder / pipeline} where its wheel is (MPIGEN)"
         )
-    if ".gitignore" in kept:
-        typer.echo(f"{folder / '.gitignore'} is yours: add .mpigen*, report.html and report.json")
+    if missing := starter.not_ignored(folder):
+        typer.echo(f"{folder / '.gitignore'} is yours: add {', '.join(missing)}")
     unknown = False
     if found and "mpigen.yaml" in files:
         _say_found(found, folder, files["mpigen.yaml"])

@@ -75,7 +75,7 @@ def _make(files: Files, makefile: str) -> Plan:
         # all of it: what was compiled here is for this machine's MPI
         build = f"{' '.join(['make -B', *compilers])} && {_COLLECT}"
         target = "an install target for $BINDIR" if _INSTALL.search(text) else "an install target"
-        kind = f"a {makefile} without {target}: every program that make makes is taken"
+        kind = f"a {makefile} without {target}: every program that it builds goes into the image"
         return Plan(kind, build)
     build = " ".join(["make install", *compilers, *place])
     return Plan(f"a {makefile} with an install target", "" if build == "make install" else build)

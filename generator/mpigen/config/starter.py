@@ -16,6 +16,7 @@ from mpigen.config.schema import schema_text
 from mpigen.config.values import to_label
 from mpigen.errors import InputError
 from mpigen.untrusted.places import refuse_leading_out
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 
 Ci = Literal["github", "gitlab", "none"]
 
@@ -136,6 +137,15 @@ def _field(field: Field, preset: object, indent: str = "", dash: str = "") -> It
 def present(files: Mapping[str, str], folder: Path) -> list[str]:
     """Return the paths of `files` that the folder has."""
     return [path for path in files if os.path.lexists(folder / path)]
+
+
+def not_ignored(folder: Path) -> list[str]:
+    """Return the lines that the folder's own .gitignore lacks; output/ has one for the keys."""
+    try:
+        text = read_bytes(folder / ".gitignore", MEBIBYTE, folder).decode("utf-8", "replace")
+    except (InputError, FileNotFoundError, NotADirectoryError):  # a link, or not for reading
+        text = ""
+    return [line for line in (".mpigen*", "report.html", "report.json") if line not in text.split()]
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

@@ -54,15 +54,15 @@ _CURES = tuple(
             "it: cp /etc/ssl/certs/ca-certificates.crt ca.pem",
         ),
         (
-            r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate"
-            r"|Version '\S+' for '(\S+)' was not found",
-            "{0} is no package of image.base: correct it in image.packages or image.build_packages",
-        ),
-        (
             _NETWORK,
             "The build reaches no network: name a mirror as image.apt_mirror, and pip's as "
             "PIP_INDEX_URL in image.build_env; a proxy is configured in ~/.docker/config.json "
             "(docs/operating.md)",
+        ),
+        (
+            r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate"
+            r"|Version '\S+' for '(\S+)' was not found",
+            "{0} is no package of image.base: correct it in image.packages or image.build_packages",
         ),
         (
             r"No matching distribution found for (\S+)",

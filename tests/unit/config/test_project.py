@@ -45,6 +45,8 @@ def test_a_site_is_for_the_program_that_was_found(
     assert ("\nfound " in done.out) == (kind != "empty")
     assert done.out.endswith("\nnext: mpigen render\n")
     assert mpigen("render").code == 0
+    mine = ".gitignore is yours: add .mpigen*, report.html, report.json"
+    assert (mine in done.out) == (".gitignore" in expected.files)
     # a second time nothing is missing
     assert " new " not in mpigen("init").out
 

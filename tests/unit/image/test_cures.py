@@ -37,6 +37,12 @@ from mpigen.image import cures
         ("/usr/bin/ld: cannot find -lfftw3: No such file or directory", "cannot find -lfftw3"),
         ('  Could not find a package configuration file provided by "HDF5" with any of', "HDF5"),
         ("cp: write error: No space left on device", "docker system df"),
+        # apt-get update only warns, and then knows no package
+        (
+            "W: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'x'\n"
+            "E: Unable to locate package g++",
+            "image.apt_mirror",
+        ),
         # what pip says last is not the reason
         (
             "SSLError(SSLCertVerificationError: certificate verify failed)\n"
