@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import complete, options, show
+from mpigen.cli import complete, options, show, where
 from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 from mpigen.cli.progress import say
 
@@ -61,7 +61,9 @@ def jobs(
         typer.echo(json.dumps(rows, indent=2))
         return
     if not cluster.engine.is_manager:
-        show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
+        from mpigen.swarm.engine import manager_context
+
+        show.note(f"this engine is no manager: batch jobs are seen with {manager_context()}")
     for each in listing.foreign(cluster, found):
         show.note(f"{each} may be a job too; only its own engine can list it")
     if not found:
@@ -150,7 +152,9 @@ def cancel(
         kept += [job.name] if job.kind == "batch" else []
     if kept:
         removals = " ".join(f"--remove {name}" for name in kept)
-        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
+        logs_of = where.again("logs", output, stack, context, kept[0])
+        remove = where.again("jobs", output, stack, context, removals)
+        typer.echo(f"next: {logs_of}; {remove}", err=True)
 
 
 def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mpigen.cli import complete, options
+from mpigen.cli import complete, options, where
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
@@ -51,8 +51,7 @@ def up(
         )
     with progress() as say:
         made = lab.up(name, nodes, say, managers, engine.split(","))
-    typer.echo(f"next: docker --context {made.context} node ls")
-    typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
+    typer.echo(f"next: export {where.VARIABLE}={made.context}")
 
 
 @app.command()
@@ -165,4 +164,14 @@ def demo(
     hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
     typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes: all correct")
     if keep:
-        typer.echo(f"next: mpigen lab down --name {name}")
+        from mpigen.artifacts.paths import MANIFEST
+
+        down = f"mpigen lab down --name {name}"
+        output = config.parent / options.RENDERED
+        if (output / MANIFEST).exists():
+            typer.echo(
+                f"next: {where.again('run', output, context=f'mpigen-{name}', after='-- hostname')}"
+            )
+            typer.echo(f"to remove it all: {down}")
+        else:
+            typer.echo(f"next: {down}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mpigen.cli import complete
+from mpigen.cli import complete, where
 
 if TYPE_CHECKING:
     from mpigen.swarm.deployment import Deployment
@@ -62,14 +62,18 @@ SITE_OUTPUT = site_output("The rendered folder; default output/ beside the site'
 OUTPUT = typer.Option(RENDERED, "--output", "-o", help="The rendered folder.")
 STACK = typer.Option("", "--stack", help="The stack's name; default the cluster's.")
 CONTEXT = typer.Option(
-    None, "--context", help="The docker context to use.", autocompletion=complete.contexts
+    None,
+    "--context",
+    envvar=where.VARIABLE,
+    help="The docker context to use.",
+    autocompletion=complete.contexts,
 )
 JSON = json_output("Print JSON.")
 JSON_FOR_TABLE = json_output("Print JSON in place of a table.")
 
 
 def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
-    """The cluster of the rendered folder `output`, on the engine of `context`.
+    """The cluster of the rendered folder `output`, on the engine of `context` or `where.choose`.
 
     `stack` defaults to the cluster's name. Raises InputError if the folder was not rendered,
     ClusterError if the engine does not answer.
@@ -79,4 +83,5 @@ def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
     from mpigen.swarm.deployment import Deployment
 
     artifacts = folder.read(output)
-    return Deployment(engine.reach(context), artifacts, stack or artifacts.name)
+    reached = engine.reach(where.choose(context, output))
+    return Deployment(reached, artifacts, stack or artifacts.name)

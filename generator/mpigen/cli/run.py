@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
@@ -73,6 +73,7 @@ def run(
     with _ready(job, output, stack, context) as (cluster, hosts, events):
         if detach:
             _submit(cluster, hosts, job)
+            say(f"next: {where.again('logs', output, stack, context, f'{job.name} -f')}")
             return
         code = _foreground(cluster, hosts, job, events)
     raise typer.Exit(code)
@@ -136,7 +137,8 @@ def push(
     typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
     # data is read by a program, and runs nowhere
     if program := next((file.name for file in files if os.access(file, os.X_OK)), ""):
-        typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{program}")
+        path = f"{done.folder}/{program}" if to else f"./{program}"
+        typer.echo(f"next: {where.again('run', output, stack, context, path)}")
 
 
 @contextlib.contextmanager
@@ -174,4 +176,3 @@ def _submit(cluster: "Deployment", hosts: "Hosts", job: "JobSpec") -> None:
 
     batch.submit(cluster, hosts, job)
     typer.echo(job.name)
-    say(f"next: mpigen logs {job.name} -f")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import complete, options
+from mpigen.cli import complete, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
 
@@ -74,7 +74,7 @@ def deploy(
                 say(f"{each.name}: {each.image} is another image now: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
-    typer.echo("next: mpigen run -- hostname")
+    typer.echo(f"next: {where.again('run', output, stack, context, '-- hostname')}")
 
 
 def scale(
@@ -114,9 +114,8 @@ def scale(
                 f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
                 f"deploy goes back to that{unless}"
             )
-    typer.echo(
-        "next: mpigen run -- hostname" if any(g.running for g in now) else "next: mpigen jobs"
-    )
+    verb, after = ("run", "-- hostname") if any(g.running for g in now) else ("jobs", "")
+    typer.echo(f"next: {where.again(verb, output, stack, context, after)}")
 
 
 def down(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mpigen.cli import where
 from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def status(
         report = _report(cluster)
         if watch and not as_json:
             show.clear()
-        _show(report, as_json)
+        _show(report, as_json, where.again("deploy", output, stack, context))
         if not watch:
             return
         time.sleep(1)
@@ -76,7 +77,7 @@ def _report(cluster: "Deployment") -> dict[str, Any]:
     }
 
 
-def _show(report: dict[str, Any], as_json: bool) -> None:
+def _show(report: dict[str, Any], as_json: bool, deploy: str) -> None:
     from mpigen.cli import show
 
     if as_json:
@@ -95,7 +96,7 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     )
     typer.echo()
     if not report["deployed"]:
-        typer.echo(f"the stack {report['stack']} is not deployed\nnext: mpigen deploy")
+        typer.echo(f"the stack {report['stack']} is not deployed\nnext: {deploy}")
         return
     show.table(
         ("container", "node", "state", "error"),

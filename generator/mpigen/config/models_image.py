@@ -90,7 +90,8 @@ class App(Section):
     """The MPI program that goes into the image."""
 
     source: SiteFolder = Field(
-        description="Folder with the sources, beside mpigen.yaml.", examples=["app", "src/solver"]
+        description="Folder with the sources, beside mpigen.yaml; `.` is mpigen.yaml's own folder.",
+        examples=["app", "src/solver"],
     )
     build: Command | None = Field(
         None,

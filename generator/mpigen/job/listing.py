@@ -27,7 +27,7 @@ from mpigen.job.spec import (
 from mpigen.notation.timestamps import parse_timestamp
 from mpigen.swarm import state
 from mpigen.swarm.deployment import Deployment
-from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.engine import Engine, blame, manager_context
 
 _STATES = {"complete": "done", "failed": "failed", "rejected": "failed", "running": "running"}
 
@@ -108,7 +108,7 @@ def find_all(deployment: Deployment, names: Sequence[str]) -> list[Job]:
     if missing := [name for name in names if name not in known]:
         hint = "mpigen jobs lists those that can be seen from here."
         if not deployment.engine.is_manager:
-            hint += " This engine is no manager: batch jobs are seen with --context MANAGER."
+            hint += f" This engine is no manager: batch jobs are seen with {manager_context()}."
         stack = deployment.stack
         raise InputError(
             "\n".join(f"there is no job {n} of the stack {stack}" for n in missing), hint
