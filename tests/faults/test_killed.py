@@ -153,6 +153,7 @@ VERBS = {
     "run --detach": Verb(of_cluster("run", "--detach", "--", "uname", "-n")),
     "shell": Verb(of_cluster("shell")),
     "push": Verb(of_cluster("push", "SITE/mpigen.yaml")),
+    "pull": Verb(of_cluster("pull", "/etc/hostname", "--to", "SITE/pulled")),
     "bench": Verb(of_cluster("bench", "--report", "SITE/report.html"), after=SHORT),
     "jobs": Verb(of_cluster("jobs"), finished),
     "logs": Verb(of_cluster("logs", "short"), finished),

@@ -3,6 +3,7 @@
 A function makes an option whose help text, or default, differs between commands.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,3 +77,11 @@ def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
 
     artifacts = folder.read(output)
     return Deployment(engine.reach(context), artifacts, stack or artifacts.name)
+
+
+def refuse_bad_host(host: str) -> None:
+    """Raise InputError for what cannot be the name of a host, before ssh reads it."""
+    from mpigen.errors import InputError
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", host):
+        raise InputError(f"--from {host}: this is no host", "mpigen status names them.")

@@ -1,7 +1,6 @@
-"""`mpigen run`, `mpigen shell` and `mpigen push`: work on the cluster from this machine."""
+"""`mpigen run` and `mpigen shell`: work on the cluster from this machine."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +69,7 @@ def run(
     limit = spec.seconds(timeout) if timeout else None
     words = (tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit, grace)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
+    with ready(job, output, stack, context) as (cluster, hosts, events):
         if detach:
             _submit(cluster, hosts, job)
             return
@@ -97,50 +96,14 @@ def shell(
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
     job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
+    with ready(job, output, stack, context) as (cluster, hosts, events):
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
 
 
-def push(
-    files: list[Path] = typer.Argument(metavar="FILE...", help="Files on this machine."),
-    to: str = typer.Option("", "--to", help="The folder there (default: where jobs start)."),
-    groups: list[str] = _GROUPS,
-    output: Path = OUTPUT,
-    stack: str = STACK,
-    context: str | None = CONTEXT,
-) -> None:
-    """Copy files to the same folder of every worker, and compare their hashes.
-
-    The next `mpigen run ./FILE` runs a program. A worker that Swarm replaces later does not have
-    it: put what is to stay into app/, and so into the image.
-    """
-    from mpigen.errors import ClusterError
-    from mpigen.job import push as pushing
-    from mpigen.job import spec
-
-    job = spec.JobSpec("", (), "", groups=tuple(groups))
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
-        done = pushing.push(cluster, hosts, tuple(files), to, events, say)
-    if done.code >= 128:
-        typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
-        raise typer.Exit(done.code)
-    if done.failed:
-        reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
-        there = len(done.hosts) + len(done.failed)
-        hint = "Those that have them keep them; push again when the others are well."
-        raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
-    names = ", ".join(file.name for file in files)
-    typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
-    typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
-    # data is read by a program, and runs nowhere
-    if program := next((file.name for file in files if os.access(file, os.X_OK)), ""):
-        typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{program}")
-
-
 @contextlib.contextmanager
-def _ready(
+def ready(
     job: "JobSpec", output: Path, stack: str, context: str | None
 ) -> "Iterator[tuple[Deployment, Hosts, Events]]":
     """The deployment and the hosts of a job; its signals become events while the block runs."""

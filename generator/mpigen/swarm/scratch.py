@@ -30,9 +30,9 @@ def make(purpose: str, below: str | None = None) -> Path:
 
 
 @contextlib.contextmanager
-def folder(purpose: str) -> Iterator[Path]:
+def folder(purpose: str, below: str | None = None) -> Iterator[Path]:
     """A folder of `make` that is gone at the end of the block."""
-    made = make(purpose)
+    made = make(purpose, below)
     try:
         yield made
     finally:
