@@ -2,6 +2,9 @@
 
 import json
 import os
+import shlex
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +12,20 @@ import typer
 
 from mpigen.cli import options, show
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
-from mpigen.cli.progress import sending
-from mpigen.cli.run import ready
+from mpigen.cli.progress import say, sending
 from mpigen.untrusted.quoting import printable
 
 if TYPE_CHECKING:
+    from mpigen.job.events import Events
+    from mpigen.job.hosts import Hosts
     from mpigen.job.pull import Pulled
+    from mpigen.swarm.deployment import Deployment
 
 _GROUPS = options.workers("Use only the hosts of this group. Repeat it for several, in order.")
 _SHOWN = 20
+_INTERRUPTED = {
+    128 + each for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+}
 
 
 def pull(
@@ -57,7 +65,10 @@ def pull(
         options.refuse_bad_host(host)
     wanted = pulling.Wanted(tuple(paths), tuple(dict.fromkeys(from_)), every)
     job = spec.JobSpec("", (), "", groups=tuple(groups))
-    with ready(job, output, stack, context) as (cluster, hosts, events), sending() as (tick, sent):
+    with (
+        options.ready(job, output, stack, context) as (cluster, hosts, events),
+        sending() as (tick, sent),
+    ):
         done = pulling.pull(cluster, hosts, wanted, target, events, tick, sent)
     if done.code >= 128:
         typer.echo("interrupted: nothing was written", err=True)
@@ -92,7 +103,10 @@ def push(
     from mpigen.job import spec
 
     job = spec.JobSpec("", (), "", groups=tuple(groups))
-    with ready(job, output, stack, context) as (cluster, hosts, events), sending() as (tick, sent):
+    with (
+        options.ready(job, output, stack, context) as (cluster, hosts, events),
+        sending() as (tick, sent),
+    ):
         done = pushing.push(cluster, hosts, tuple(files), to, events, tick, sent)
     if done.code >= 128:
         typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
@@ -112,6 +126,63 @@ def push(
 
 def _is_program(file: Path) -> bool:
     return file.is_file() and os.access(file, os.X_OK)
+
+
+def fetch_variable(patterns: Sequence[str], detach: bool) -> tuple[str, ...]:
+    """The variable that marks the hosts of a job whose files are to be fetched, if any are.
+
+    Raises InputError for a batch job, which has ended long after this command, and bad patterns.
+    """
+    from mpigen.errors import InputError
+    from mpigen.job import gather
+
+    if not patterns:
+        return ()
+    for pattern in patterns:
+        gather.refuse_bad(pattern)
+    if detach:
+        words = shlex.join(patterns)
+        raise InputError(
+            "--fetch is for a job in the foreground, and --detach makes a batch job",
+            f"Pull when it has ended: mpigen wait JOB; mpigen pull --all {words}",
+        )
+    return (f"{gather.MARK_VARIABLE}={gather.new_mark()}",)
+
+
+def fetch(
+    cluster: "Deployment",
+    hosts: "Hosts",
+    patterns: Sequence[str],
+    marked: tuple[str, ...],
+    to: Path,
+    events: "Events",
+    code: int,
+) -> int:
+    """Pull what a job has written, and return the job's exit `code`, or that of an interrupt.
+
+    The job's own failure counts more than one of the copy. After an interrupt nothing is fetched.
+    """
+    from mpigen.errors import MpigenError
+    from mpigen.job import pull as pulling
+
+    by_hand = f"mpigen pull --all {shlex.join(patterns)}"
+    if code in _INTERRUPTED:
+        say(f"the job was interrupted, and nothing was fetched; by hand: {by_hand}")
+        return code
+    wanted = pulling.Wanted(tuple(patterns), job=marked[0].partition("=")[2])
+    try:
+        with sending() as (tick, sent):
+            done = pulling.pull(cluster, hosts, wanted, to, events, tick, sent)
+    except MpigenError as error:
+        if not code:
+            raise
+        say(f"not fetched: {error.message}\nby hand: {by_hand}")
+        return code
+    if done.code >= 128:
+        say(f"interrupted: nothing was fetched; by hand: {by_hand}")
+        return done.code
+    tell(done, to, err=True)
+    return code
 
 
 def tell(done: "Pulled", target: Path, err: bool = False) -> None:

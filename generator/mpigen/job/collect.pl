@@ -8,6 +8,7 @@ use strict;
 
 my $hostfile = '/run/mpi/hostfile';
 my $errors   = "/tmp/mpigen-collect.$$";
+my $first    = 'yes';    # until a host has something to send: what all of them share comes once
 
 sub main {
     my ( $script, $which, @hosts ) = @_;
@@ -19,7 +20,7 @@ sub main {
     binmode STDOUT;
     for my $host (@hosts) {
         print "h $host\n";
-        my $status = forward( $host, $script );
+        my $status = forward( $host, "first=$first\n$script" );
         my @said   = lines_of($errors);
         print "e $status ", ( @said ? $said[-1] : q{} ), "\n";
     }
@@ -43,6 +44,7 @@ sub forward {
         exec 'ssh', '-n', q{--}, $host, $script or exit 255;
     }
     while ( my $length = sysread $from, my $bytes, 65_536 ) {
+        $first = 'no' if $bytes ne "none\n";
         print "d $length\n", $bytes or last;
     }
     close $from;    # sets $?

@@ -2,19 +2,17 @@
 
 import os
 import posixpath
-import secrets
 import shlex
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mpigen.errors import CheckFailed, ClusterError, InputError
-from mpigen.job import foreground, landing, spec
+from mpigen.job import foreground, gather, landing, spec
 from mpigen.job.arrival import Arrived, Cut, Delivery, Sent, receive
 from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
@@ -22,44 +20,6 @@ from mpigen.job.spec import JobSpec
 from mpigen.job.streams import Streams
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.processes import Say
-
-MARK_VARIABLE = "MPIGEN_FETCH"
-"""The variable that makes mpi-rank leave a mark, of that value, on each host that runs a rank."""
-
-# The script of each host; "$@" are patterns, which the shell expands and nothing else of them.
-_GATHER = """\
-set -e
-IFS=
-{only_of_job}
-top=$(mktemp -d)
-trap 'rm -rf -- "$top" {marker}' EXIT
-mkdir "$top/files"
-number=0 missing=
-for pattern; do
-    found=
-    for path in $pattern; do
-        [ -e "$path" ] || continue
-        found=yes
-        link=$top/files/${{path##*/}}
-        [ "$(readlink -- "$link" || :)" != "$path" ] || continue
-        ln -s -- "$path" "$link" 2>/dev/null || {{
-            echo "two of these are called ${{path##*/}}: pull them apart, or their folder" >&2
-            exit 1
-        }}
-    done
-    [ -n "$found" ] || missing=$missing$number,
-    number=$((number + 1))
-done
-cd "$top/files"
-find -L . -mindepth 1 -type f {newer} -fprintf ../sizes '%s\\n' -printf '%P\\0' > ../names
-others=$(find -L . -mindepth 1 ! -type f ! -type d -printf x | wc -c)
-xargs -0 -r sha256sum --zero -- < ../names > ../sums
-bytes=$(awk '{{ all += $1 }} END {{ printf "%.0f", all }}' ../sizes)
-echo "$(wc -c < ../sums) $bytes $others ${{missing:--}}"
-cat ../sums
-[ ! -s ../names ] || tar --create --dereference --hard-dereference --format=gnu --no-recursion \\
-    --null --files-from=../names --file=-
-"""
 
 
 @dataclass(frozen=True)
@@ -109,19 +69,24 @@ def pull(
     job has left none; ClusterError if a host fails, or the disk is full.
     """
     for pattern in wanted.patterns:
-        _refuse(pattern)
+        gather.refuse_bad(pattern)
     config = foreground.image_config(deployment, hosts.image, say)
     start = str(config.get("WorkingDir") or "/")
-    patterns = tuple(posixpath.join(start, each.rstrip("/")) for each in wanted.patterns)
+    ordered, once = _shared_last(wanted.patterns, start, deployment.artifacts.shared)
+    wanted = replace(wanted, patterns=ordered)
+    patterns = tuple(posixpath.join(start, each.rstrip("/")) for each in ordered)
+    once = once if wanted.job else 0
     which = "all" if wanted.every or wanted.job else "of" if wanted.hosts else "first"
+    script = gather.script(patterns, wanted.job, once)
     job = JobSpec(
         name=spec.checked_name("", "pull"),
-        argv=("perl", "-e", _program(), gather(patterns, wanted.job), which, *wanted.hosts),
+        argv=("perl", "-e", gather.program(), script, which, *wanted.hosts),
         display=f"mpigen pull {' '.join(wanted.patterns)}",
         groups=tuple(hosts.counts),
     )
     whose = {"all": "every worker", "of": ", ".join(wanted.hosts), "first": "the first worker"}
-    say(f"copying {', '.join(wanted.patterns)} from {whose[which]}")
+    said = "the hosts of the job" if wanted.job else whose[which]
+    say(f"copying {', '.join(wanted.patterns)} from {said}")
     try:
         with landing.beside(to) as folder:
             receiver = _Receiver(folder, patterns, events, sent)
@@ -143,34 +108,16 @@ def pull(
         raise ClusterError(f"{to}: {error.strerror}", "Nothing was written.") from error
 
 
-def new_mark() -> str:
-    """A new word for a job whose files are to be fetched: the value of MARK_VARIABLE."""
-    return secrets.token_hex(8)
-
-
-def _refuse(pattern: str) -> None:
-    name = posixpath.basename(pattern.rstrip("/"))
-    if name in ("", ".", ".."):
-        hint = "Name files or folders of the hosts: mpigen pull 'out/*.csv'"
-        raise InputError(f"{pattern!r} has no name at its end", hint)
-    if not pattern.isprintable():
-        raise InputError(f"{pattern!r} is no path that can be pulled")
-
-
-def _program() -> str:
-    return files(__package__).joinpath("collect.pl").read_text("utf-8")
-
-
-def gather(patterns: Iterable[str], job: str = "") -> str:
-    """The script of a host, which prints a header, the hashes and a tar; see `arrival`.
-
-    `job` is a mark of `new_mark`, which mpi-rank left on the hosts that ran ranks.
-    """
-    marker = f"/run/mpi/ran-{job}" if job else ""
-    only = f"[ -e {marker} ] || {{ echo none; exit; }}" if job else ""
-    newer = f"-newer {marker}" if job else ""
-    body = _GATHER.format(only_of_job=only, newer=newer, marker=marker)
-    return f"set -- {' '.join(map(shlex.quote, patterns))}\n{body}"
+def _shared_last(
+    patterns: Sequence[str], start: str, shared: Collection[str]
+) -> tuple[tuple[str, ...], int]:
+    """The patterns, those of storage that all hosts share last; and how many those are."""
+    of_all = tuple(
+        each
+        for each in patterns
+        if any(posixpath.join(start, each).startswith(f"{folder}/") for folder in shared)
+    )
+    return (*(each for each in patterns if each not in of_all), *of_all), len(of_all)
 
 
 class _Receiver:
@@ -212,9 +159,10 @@ def _land(deliveries: list[Delivery], wanted: Wanted, folder: Path, to: Path) ->
             "The image may be older than this mpigen: mpigen build, mpigen deploy.",
         )
     _refuse_missing(there, wanted)
-    found = [file for each in there for file in each.files]
+    found = [file for each in there for file in sorted(each.files, key=lambda file: file.name)]
     if not found:
-        raise _none(f"{' '.join(wanted.patterns)}: no file in it", wanted)
+        which_files = " that the job has written" if wanted.job else ""
+        raise _none(f"{' '.join(wanted.patterns)}: no file{which_files}", wanted)
     if wanted.job:  # what all hosts have alike is one file, as on storage that they share
         found = list({(each.name, each.sha256): each for each in reversed(found)}.values())[::-1]
     by_host = wanted.every or len(wanted.hosts) > 1
@@ -233,7 +181,9 @@ def _refuse_missing(there: list[Delivery], wanted: Wanted) -> None:
     gone = []
     for index, pattern in enumerate(wanted.patterns):
         lacking = [each.host for each in there if index in each.missing]
-        if several and len(lacking) == len(there):
+        if wanted.job and len(lacking) == len(there):
+            gone.append(f"{pattern}: the job has written no such file on {' '.join(lacking)}")
+        elif several and len(lacking) == len(there):
             gone.append(f"{pattern}: on none of {len(there)} hosts")
         elif lacking and not several:
             gone.append(f"{pattern}: not on {', '.join(lacking)}")
@@ -243,7 +193,7 @@ def _refuse_missing(there: list[Delivery], wanted: Wanted) -> None:
 
 def _none(message: str, wanted: Wanted) -> CheckFailed | InputError:
     if wanted.job:
-        return CheckFailed(f"{message}, written since the job began", "Nothing was fetched.")
+        return CheckFailed(message, "Nothing was fetched.")
     hint = "Nothing was written. Paths begin where jobs start."
     if not wanted.every:
         hint += f" Look on all hosts: mpigen pull --all {shlex.join(wanted.patterns)}"

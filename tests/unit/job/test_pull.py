@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.job import arrival, landing, pull
+from mpigen.job import arrival, gather, landing
 from mpigen.job.arrival import Arrived, Delivery
 
 
@@ -67,7 +67,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_files_and_folders_arrive_as_they_are(tmp_path: Path) -> None:
     there = host(tmp_path / "host")
     patterns = (f"{there}/res*.csv", f"{there}/out", f"{there}/res*", f"{there}/none*")
-    script = pull.gather(patterns)
+    script = gather.script(patterns)
     (done,), told = receive(frames(script), tmp_path / "here", *patterns)
     assert (done.missing, done.others) == ((3,), 2), "a broken link and a fifo are left out"
     assert tree(tmp_path / "here/worker-1") == {
@@ -90,7 +90,7 @@ def test_files_and_folders_arrive_as_they_are(tmp_path: Path) -> None:
 def test_only_what_a_job_has_written_is_fetched(tmp_path: Path) -> None:
     there = host(tmp_path / "host")
     mark = Path("/run/mpi/ran-0123456789abcdef")
-    script = pull.gather((f"{there}/*",), "0123456789abcdef")
+    script = gather.script((f"{there}/*",), "0123456789abcdef")
     (done,), _ = receive(frames(script), tmp_path / "here", f"{there}/*")
     assert not done.took_part and not done.files
     own = tmp_path / "mark"
@@ -112,7 +112,7 @@ def test_two_of_one_name_are_refused_by_the_host(tmp_path: Path) -> None:
     (there / "other/result.csv").write_text("")
     patterns = (f"{there}/result.csv", f"{there}/*/result.csv")
     with pytest.raises(ClusterError, match=r"worker-1: two of these are called result\.csv"):
-        receive(frames(pull.gather(patterns)), tmp_path / "here", *patterns)
+        receive(frames(gather.script(patterns)), tmp_path / "here", *patterns)
 
 
 def sent(
@@ -283,4 +283,15 @@ def test_a_disk_that_fills_while_files_come_leaves_nothing(tmp_path: Path) -> No
 @pytest.mark.parametrize("pattern", ["", "/", ".", "a/..", "a\nb"])
 def test_a_path_without_a_name_is_refused(pattern: str) -> None:
     with pytest.raises(InputError):
-        pull._refuse(pattern)
+        gather.refuse_bad(pattern)
+
+
+def test_what_hosts_share_is_sent_once(tmp_path: Path) -> None:
+    there = host(tmp_path / "host")
+    patterns = (f"{there}/res*", f"{there}/out")
+    script = gather.script(patterns, once=1)
+    data = frames(f"first=yes\n{script}") + frames(f"first=no\n{script}", "worker-2")
+    first, second = receive(data, tmp_path / "here", *patterns)[0]
+    assert {each.name for each in first.files} > {"out/a b", "result.csv"}
+    assert [each.name for each in second.files] == ["result.csv"]
+    assert (first.missing, second.missing) == ((), (1,))
