@@ -7,6 +7,7 @@
 use strict;
 
 my $hostfile = '/run/mpi/hostfile';
+my $PIECE    = 524_288;
 my $errors   = "/tmp/mpigen-collect.$$";
 my $first    = 'yes';    # until a host has something to send: what all of them share comes once
 
@@ -19,10 +20,10 @@ sub main {
     }
     binmode STDOUT;
     for my $host (@hosts) {
-        print "h $host\n";
+        put("h $host\n");
         my $status = forward( $host, "first=$first\n$script" );
         my @said   = lines_of($errors);
-        print "e $status ", ( @said ? $said[-1] : q{} ), "\n";
+        put( "e $status " . ( @said ? $said[-1] : q{} ) . "\n" );
     }
     unlink $errors;
     return 0;
@@ -43,12 +44,28 @@ sub forward {
         open STDERR, '>', $errors or exit 255;
         exec 'ssh', '-n', q{--}, $host, $script or exit 255;
     }
-    while ( my $length = sysread $from, my $bytes, 65_536 ) {
-        $first = 'no' if $bytes ne "none\n";
-        print "d $length\n", $bytes or last;
+
+    # Docker takes large pieces five times as fast as those of Perl's own buffer.
+    my $bytes = q{};
+    while ( my $length = sysread $from, $bytes, $PIECE, length $bytes ) {
+        next if length $bytes < $PIECE;
+        put( sprintf( "d %d\n", length $bytes ) . $bytes );
+        ( $bytes, $first ) = ( q{}, 'no' );
     }
+    put( sprintf( "d %d\n", length $bytes ) . $bytes ) if length $bytes;
+    $first = 'no' if length $bytes && $bytes ne "none\n";
     close $from;    # sets $?
     return $? >> 8 || ( $? & 127 ? 128 + ( $? & 127 ) : 0 );
+}
+
+# Prints without Perl's own buffer.
+sub put {
+    my ($bytes) = @_;
+    my $done = 0;
+    while ( $done < length $bytes ) {
+        $done += syswrite( STDOUT, $bytes, length($bytes) - $done, $done ) // die "collect: $!\n";
+    }
+    return;
 }
 
 sub lines_of {

@@ -111,6 +111,20 @@ def test_a_launcher_has_no_slots(tmp_path: Path, mpigen: Mpigen) -> None:
     assert "launcher" not in workers
 
 
+def test_what_files_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/files.md").read_text(), re.M | re.S)
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        site = tmp_path / str(number)
+        site.mkdir()
+        stack = _stack(site, mpigen, "name: x\n" + block)
+        assert folder.read(site / "output").shared == ("/data",)
+    options = yaml.safe_load((tmp_path / "0/output/stack.yml").read_text())["volumes"]["data"]
+    shown = {"type": "nfs", "device": ":/srv/mpi", "o": "addr=192.0.2.10,rw,nfsvers=4.2,hard"}
+    assert options["driver_opts"] == shown
+    assert stack["services"]["worker"]["volumes"][1]["source"] == "/mnt/shared"
+
+
 def test_what_operating_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
     page = (ROOT / "docs/operating.md").read_text()
     blocks = re.findall(r"^  ```yaml\n(.*?)^  ```$", page, re.M | re.S)
