@@ -108,8 +108,7 @@ class Storage(Section):
     read_only: StrictBool = Field(False, description="Whether containers only read it.")
     shared: StrictBool | None = Field(
         None,
-        description="Whether all servers see the same files; `verify` and `doctor` prove it. "
-        "Default true with `nfs`.",
+        description="Whether all servers see the same files, as `verify` proves; yes with `nfs`.",
         examples=[True],
     )
 

@@ -130,11 +130,13 @@ class _Section:
             line = self._stream.readline(_MOST_HEADER).decode("utf-8", "replace")
             if not line.endswith("\n"):
                 raise Cut
-            mark, number, *words = line.rstrip("\n").split(" ", 2)
-            if mark == "d":
-                self._left = int(number)
+            frame = re.fullmatch(r"([de]) (\d+)(?: (.*))?\n", line, re.DOTALL)
+            if not frame:
+                raise Cut
+            if frame[1] == "d":
+                self._left = int(frame[2])
             else:
-                self._end = (int(number), " ".join(words))
+                self._end = (int(frame[2]), frame[3] or "")
         return self._left > 0
 
 
