@@ -295,3 +295,12 @@ def test_what_hosts_share_is_sent_once(tmp_path: Path) -> None:
     assert {each.name for each in first.files} > {"out/a b", "result.csv"}
     assert [each.name for each in second.files] == ["result.csv"]
     assert (first.missing, second.missing) == ((), (1,))
+
+
+def test_what_a_killed_pull_has_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("mpigen-pull-abc", "mpigen-site", "mpigen-ssh-abc"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+    with landing.beside(tmp_path / "new"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mpigen-site", "mpigen-ssh-abc"]
