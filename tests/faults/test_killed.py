@@ -154,6 +154,7 @@ VERBS = {
     "run --detach": Verb(of_cluster("run", "--detach", "--", "uname", "-n"), 0.5),
     "shell": Verb(of_cluster("shell"), 1.5),
     "push": Verb(of_cluster("push", "SITE/mpigen.yaml"), 1.5),
+    "pull": Verb(of_cluster("pull", "/etc/hostname", "--to", "SITE/pulled"), 1.5),
     "bench": Verb(of_cluster("bench", "--report", "SITE/report.html"), 30, after=SHORT),
     "jobs": Verb(of_cluster("jobs"), 0.4, finished),
     "logs": Verb(of_cluster("logs", "short"), 0.4, finished),

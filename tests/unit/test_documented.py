@@ -16,6 +16,7 @@ _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _README = "tests/swarm/test_readme.py"
 _WAYS = "tests/swarm/test_ways.py"
 _JOBS = "tests/swarm/test_job_control.py"
+_FILES = "tests/swarm/test_files.py"
 _HERE = "tests/unit/test_documented.py"
 RUN = {
     ("README.md", "make demo"): f"{_README}::test_the_demo_ends_with_every_rank_and_leaves_nothing",
@@ -79,6 +80,27 @@ RUN = {
             ("mpigen cancel heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
         )
     },
+    **{
+        ("docs/files.md", line): f"{_FILES}::{test}"
+        for line, test in (
+            ("mpigen push mesh.dat cases", "test_a_folder_of_data_is_on_every_host"),
+            (
+                "mpigen run --fetch 'result*.csv' -- ./solve",
+                "test_what_a_job_has_written_is_fetched",
+            ),
+            ("mpigen pull result.csv", "test_an_interrupt_and_a_full_disk_leave_nothing"),
+            (
+                "mpigen pull --from worker-3 'out/*.csv' results/",
+                "test_a_file_of_each_host_and_a_folder_with_equal_hashes",
+            ),
+            (
+                "mpigen pull --all solve.log logs/",
+                "test_a_file_of_each_host_and_a_folder_with_equal_hashes",
+            ),
+            ("mpigen verify -k shared_storage", "test_storage_that_is_not_shared_is_told"),
+            ("mpigen doctor", "test_storage_that_is_not_shared_is_told"),
+        )
+    },
     ("docs/operating.md", "mpigen bench"): (
         "tests/swarm/test_bench.py::test_every_pair_and_collective_is_measured"
     ),
@@ -99,6 +121,16 @@ RUN = {
 }
 # why a line cannot be run by a test
 NOT_HERE = {
+    **{
+        ("docs/files.md", line): "it sets up a file server, and the tests' machine has no NFS"
+        for line in (
+            "sudo apt-get install nfs-kernel-server",
+            "sudo install -d -o 1000 -g 1000 /srv/mpi",
+            "echo '/srv/mpi 192.0.2.0/24(rw,sync,no_subtree_check)' | sudo tee -a /etc/exports",
+            "sudo exportfs -ra",
+            "sudo apt-get install nfs-common",
+        )
+    },
     ("README.md", "make test"): "it is what runs this test",
     ("docs/operating.md", "sudo apt-get install docker.io"): (
         "it would install packages; `mpigen lab engine` does, where no engine answers"

@@ -3,6 +3,9 @@
 A function makes an option whose help text, or default, differs between commands.
 """
 
+import contextlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,9 @@ import typer
 from mpigen.cli import complete, where
 
 if TYPE_CHECKING:
+    from mpigen.job.events import Events
+    from mpigen.job.hosts import Hosts
+    from mpigen.job.spec import JobSpec
     from mpigen.swarm.deployment import Deployment
 
 SITE_FILE = Path("mpigen.yaml")
@@ -85,3 +91,26 @@ def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
     artifacts = folder.read(output)
     reached = engine.reach(where.choose(context, output))
     return Deployment(reached, artifacts, stack or artifacts.name)
+
+
+def refuse_bad_host(host: str) -> None:
+    """Raise InputError for what cannot be the name of a host, before ssh reads it."""
+    from mpigen.errors import InputError
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", host):
+        raise InputError(f"--from {host}: this is no host", "mpigen status names them.")
+
+
+@contextlib.contextmanager
+def ready(
+    job: "JobSpec", output: Path, stack: str, context: str | None
+) -> "Iterator[tuple[Deployment, Hosts, Events]]":
+    """The deployment and the hosts of a job; its signals become events while the block runs."""
+    from mpigen.job import events as happening
+    from mpigen.job import hosts as finding
+
+    cluster = deployment(output, stack, context)
+    hosts = finding.discover_hosts(cluster).choose(job.groups)
+    finding.refuse_too_many(job, hosts)
+    with happening.caught() as events:
+        yield cluster, hosts, events

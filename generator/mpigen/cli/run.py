@@ -1,8 +1,5 @@
-"""`mpigen run`, `mpigen shell` and `mpigen push`: work on the cluster from this machine."""
+"""`mpigen run` and `mpigen shell`: work on the cluster from this machine."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +21,8 @@ _ENV = typer.Option([], "--env", "-e", help="NAME=VALUE for every rank. May be r
 _MOUNT = typer.Option(
     [],
     "--mount",
-    help="A mount for the job's own container, where mpirun is, as in docker run --mount. "
-    "Ranks run in the workers, whose mounts are in mpigen.yaml.",
+    help="One more mount for the job's own container, where mpirun is, as in docker run --mount. "
+    "Ranks run in the workers; both have the `storage` of mpigen.yaml.",
 )
 _NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
@@ -49,6 +46,15 @@ def run(
     ),
     env: list[str] = _ENV,
     mount: list[str] = _MOUNT,
+    fetch: list[str] = typer.Option(
+        [],
+        "--fetch",
+        metavar="GLOB",
+        help="Pull what the job has written there when it has ended. May be repeated.",
+    ),
+    fetch_to: Path = typer.Option(
+        Path(), "--fetch-to", metavar="DIR", help="The folder for it here (default: the current)."
+    ),
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Submit a batch job, which runs on a node of Swarm's choice."
     ),
@@ -62,20 +68,26 @@ def run(
     The job is a container of the workers' image on the node that docker talks to. It has this
     command's input, output and terminal. Ctrl-C, SIGTERM and SIGHUP end it on every node; SIGUSR1
     and SIGUSR2 reach the ranks. With --detach it outlives this command: see mpigen jobs, logs,
-    wait and cancel.
+    wait and cancel. With --fetch, files that it has written come here from the hosts that ran it.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.cli import files
+    from mpigen.job import spec, storage
+
+    marked = files.fetch_variable(fetch, detach)
+    env = [*env, *marked]
 
     limit = spec.seconds(timeout) if timeout else None
     words = (tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit, grace)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
+    with options.ready(job, output, stack, context) as (cluster, hosts, events):
         if detach:
-            _submit(cluster, hosts, job)
+            _submit(cluster, hosts, storage.in_service(cluster, hosts, job))
             say(f"next: {where.again('logs', output, stack, context, f'{job.name} -f')}")
             return
         code = _foreground(cluster, hosts, job, events)
+        if fetch:
+            code = files.fetch(cluster, hosts, fetch, marked, fetch_to, events, code)
     raise typer.Exit(code)
 
 
@@ -98,62 +110,10 @@ def shell(
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
     job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
+    with options.ready(job, output, stack, context) as (cluster, hosts, events):
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
-
-
-def push(
-    files: list[Path] = typer.Argument(metavar="FILE...", help="Files on this machine."),
-    to: str = typer.Option("", "--to", help="The folder there (default: where jobs start)."),
-    groups: list[str] = _GROUPS,
-    output: Path = OUTPUT,
-    stack: str = STACK,
-    context: str | None = CONTEXT,
-) -> None:
-    """Copy files to the same folder of every worker, and compare their hashes.
-
-    The next `mpigen run ./FILE` runs a program. A worker that Swarm replaces later does not have
-    it: put what is to stay into app/, and so into the image.
-    """
-    from mpigen.errors import ClusterError
-    from mpigen.job import push as pushing
-    from mpigen.job import spec
-
-    job = spec.JobSpec("", (), "", groups=tuple(groups))
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
-        done = pushing.push(cluster, hosts, tuple(files), to, events, say)
-    if done.code >= 128:
-        typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
-        raise typer.Exit(done.code)
-    if done.failed:
-        reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
-        there = len(done.hosts) + len(done.failed)
-        hint = "Those that have them keep them; push again when the others are well."
-        raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
-    names = ", ".join(file.name for file in files)
-    typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
-    typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
-    # data is read by a program, and runs nowhere
-    if program := next((file.name for file in files if os.access(file, os.X_OK)), ""):
-        path = f"{done.folder}/{program}" if to else f"./{program}"
-        typer.echo(f"next: {where.again('run', output, stack, context, path)}")
-
-
-@contextlib.contextmanager
-def _ready(
-    job: "JobSpec", output: Path, stack: str, context: str | None
-) -> "Iterator[tuple[Deployment, Hosts, Events]]":
-    """The deployment and the hosts of a job; its signals become events while the block runs."""
-    from mpigen.job import events as happening
-    from mpigen.job import hosts as finding
-
-    cluster = options.deployment(output, stack, context)
-    hosts = finding.discover_hosts(cluster).choose(job.groups)
-    finding.refuse_too_many(job, hosts)
-    with happening.caught() as events:
-        yield cluster, hosts, events
 
 
 def _foreground(
@@ -163,8 +123,9 @@ def _foreground(
     events: "Events",
     first: str = "SIGTERM",
 ) -> int:
-    from mpigen.job import ending, foreground, streams
+    from mpigen.job import ending, foreground, storage, streams
 
+    job = storage.in_foreground(cluster, hosts, job, say)
     code = foreground.run(cluster, hosts, job, events, streams.own(), say, first)
     if code == ending.TIMED_OUT and job.timeout:
         say(f"mpigen: the job {job.name} was ended after {job.timeout} s (--timeout)")

@@ -106,6 +106,17 @@ class Storage(Section):
     )
     size: Shm | None = Field(None, description="With `tmpfs`: its size.", examples=["2g"])
     read_only: StrictBool = Field(False, description="Whether containers only read it.")
+    shared: StrictBool | None = Field(
+        None,
+        description="Whether all servers see the same files, as `verify` proves; yes with `nfs`.",
+        examples=[True],
+    )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all servers are to see the same files, and a container can write to prove it."""
+        said = self.type == "nfs" if self.shared is None else self.shared
+        return said and not self.read_only
 
     @property
     def volume(self) -> str | None:
