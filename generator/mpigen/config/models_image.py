@@ -40,7 +40,7 @@ class Image(Section):
     )
     distribute: Literal["load", "registry"] = Field(
         "load",
-        description="`load` copies the image to each server; `registry` pushes it.",
+        description="`load` copies the image to each server; with `registry` servers pull it.",
     )
     endpoints: dict[NodeName, EngineUrl] = Field(
         {},

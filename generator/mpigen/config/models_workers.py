@@ -91,7 +91,7 @@ class Storage(Section):
     )
     type: Literal["volume", "bind", "nfs", "tmpfs"] = Field(
         "volume",
-        description="Docker volume, directory of the server, NFS export, or memory.",
+        description="Docker volume, directory of the server (bind), NFS export, or memory (tmpfs).",
     )
     source: StorageSource | None = Field(
         None,
@@ -118,7 +118,7 @@ class Storage(Section):
 
 
 class Launcher(Section):
-    """One extra container without slots, to log in to and start jobs from."""
+    """One extra container without slots, to log in to (`ssh launcher`) and start jobs."""
 
     name: Label = Field("launcher", description="Name of the service and of its host.")
     constraints: list[Constraint] = Field(
