@@ -60,7 +60,7 @@ def groups(name: str) -> st.SearchStrategy[Data]:
                 environment=st.dictionaries(labels(), values, max_size=3),
                 stop_signal=st.sampled_from(["SIGTERM", "SIGINT"]),
                 volumes=st.lists(
-                    st.sampled_from(["data:/data", "tmp:/t"]), max_size=2, unique=True
+                    st.sampled_from(["/srv/data:/mnt/data", "/srv/tmp:/t"]), max_size=2, unique=True
                 ),
                 labels=st.dictionaries(labels(), one_line, max_size=2),
             ),
@@ -92,6 +92,18 @@ storage: st.SearchStrategy[list[Data]] = st.lists(
 
 def _workers(names: list[str]) -> st.SearchStrategy[list[Data]]:
     return st.tuples(*map(groups, names)).map(list)
+
+
+def _consistent(site: Data) -> Data:
+    """`site` without what contradicts other fields of it."""
+    image = site.get("image", {})
+    if "app" not in site:
+        image.pop("build_packages", None)
+    if "tag" not in image:
+        image.pop("distribute", None)
+    image["endpoints"] = {url: node for node, url in image.get("endpoints", {}).items()}
+    image["endpoints"] = {node: url for url, node in image["endpoints"].items()}
+    return site
 
 
 sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
@@ -141,4 +153,4 @@ sites: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "ssh": some(port=st.integers(1024, 65535), delivery=st.sampled_from(["image", "secret"])),
         "stack": some(volumes=st.just({"data": None, "tmp": {"driver": "local"}})),
     },
-)
+).map(_consistent)

@@ -3,20 +3,19 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from mpigen.config.checks_image import image_conflicts
+from mpigen.config.checks_stack import stack_conflicts
 from mpigen.config.checks_storage import storage_conflicts
+from mpigen.config.checks_workers import worker_conflicts
 from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
-from mpigen.config.patterns import IMAGE, RESERVED_PARAMS
-from mpigen.config.site_files import missing
+from mpigen.config.patterns import RESERVED_PARAMS
 from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
-from mpigen.notation.image_names import add_variant
 from mpigen.notation.sizes import format_bytes
 from mpigen.notation.subnets import LARGEST_PREFIX, prefix_for
-from mpigen.stackfile.schema import Part, problems
 from mpigen.untrusted.quoting import LONGEST, clip, shown
 
 # swarmkit, manager/controlapi/service.go: a service's name is a DNS label
@@ -29,30 +28,13 @@ def conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Yield every conflict in `config`; `site` is the folder of mpigen.yaml."""
     yield from _names(config)
     yield from _groups(config)
+    yield from worker_conflicts(config)
     yield from storage_conflicts(config)
     yield from _capacity(config)
     yield from _network(config)
     yield from _mpi(config)
-    yield from _stack(config)
-    yield from _images(config, site)
-    if config.app and (why := missing(config.app.source, site, Path.is_dir, "folder")):
-        yield Conflict((("app", "source"),), why)
-
-
-def _images(config: Config, site: Path) -> Iterator[Conflict]:
-    image = config.image
-    for name in ("ca", "build_env"):
-        if getattr(image, name) and not (config.app or image.bench):
-            message = "is for the build stage, and without app there is none"
-            yield Conflict((("image", name), ("app",)), message)
-    for index, group in enumerate(config.workers):
-        own = add_variant(image.tag or f"{config.name}:latest", group.name)
-        if group.packages and not re.fullmatch(IMAGE, own):
-            name = clip(own, 2 * LONGEST)
-            message = f"the image of its own would be {name}, which is no image reference"
-            yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
-    if image.ca and (why := missing(image.ca, site, Path.is_file, "file")):
-        yield Conflict((("image", "ca"),), why)
+    yield from stack_conflicts(config, site)
+    yield from image_conflicts(config, site)
 
 
 def _names(config: Config) -> Iterator[Conflict]:
@@ -68,6 +50,11 @@ def _names(config: Config) -> Iterator[Conflict]:
         if len(host) > NAME_LIMIT:
             paths = (at, ("workers", index, "replicas"))
             yield Conflict(paths, _too_long("the last host's name", host))
+    services = config.stack.get("services")
+    for name in services if isinstance(services, dict) else ():
+        if name not in [group.name for group in config.workers]:
+            at = ("stack", "services", name)
+            yield from _stack_name("the service's name", config.name, name, at)
     at = ("network", "name")
     yield from _stack_name("the network's name", config.name, config.network.name, at)
     longest = f"{config.name}_authorized_keys_{'0' * 12}"
@@ -148,38 +135,13 @@ def _network(config: Config) -> Iterator[Conflict]:
     network = config.network
     if not network.external:
         return
+    if network.name in ("bridge", "host", "ingress", "none"):
+        message = f"{network.name} is Docker's own, and no overlay that jobs can attach to"
+        yield Conflict((("network", "name"), ("network", "external")), message)
     for name in ("mtu", "internal", "encrypted", "stack"):
         if getattr(network, name):
             message = f"is set where the network {network.name} is made (network.external)"
             yield Conflict((("network", name), ("network", "external")), message)
-
-
-def _stack(config: Config) -> Iterator[Conflict]:
-    """Check the site's own keys for what `docker stack deploy` would refuse or ignore."""
-    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
-    parts.append((("network", "stack"), config.network.stack, "network"))
-    for index, group in enumerate(config.workers):
-        parts.append((("workers", index, "stack"), group.stack, "service"))
-    newer = tuple(map(int, config.engine.minimum.split("."))) >= (25, 0)
-    for at, value, part in parts:
-        if value:
-            for path, message in problems(value, part, newer):
-                yield Conflict(((*at, *path), at), message)
-            for path in _read_only(value, part):
-                message = (
-                    "a container writes MPI's parameters to /run/mpi when it starts: leave it out"
-                )
-                yield Conflict(((*at, *path), at), message)
-
-
-def _read_only(value: dict[str, Any], part: Part) -> Iterator[KeyPath]:
-    """The places at which services are given a root file system that they cannot write."""
-    services: dict[KeyPath, Any] = {(): value} if part == "service" else {}
-    if part == "stack" and isinstance(value.get("services"), dict):
-        services = {("services", name): one for name, one in value["services"].items()}
-    for at, service in services.items():
-        if isinstance(service, dict) and service.get("read_only") is True:
-            yield (*at, "read_only")
 
 
 def _mpi(config: Config) -> Iterator[Conflict]:

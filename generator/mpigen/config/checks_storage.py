@@ -6,6 +6,7 @@ from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.models_image import VENV
+from mpigen.notation.sizes import format_bytes
 
 # the fields that each storage type requires, and those that it accepts
 _STORAGE = {
@@ -20,6 +21,7 @@ _IMAGE_FOLDERS = (
     "/dev",
     "/etc",
     "/lib",
+    "/lib64",
     "/proc",
     "/run",
     "/sbin",
@@ -54,6 +56,7 @@ def storage_conflicts(config: Config) -> Iterator[Conflict]:
                 message += "take another folder, as in /data"
                 yield Conflict(((*at, "target"), ("app", "bin")), message)
                 break
+        yield from _contradictions(config, index)
         needs, takes = _STORAGE[each.type]
         for name in ("source", "server", "options", "size"):
             if name in needs and getattr(each, name) is None:
@@ -65,6 +68,23 @@ def storage_conflicts(config: Config) -> Iterator[Conflict]:
         if each.source and "source" in takes and is_path == (each.type == "volume"):
             wanted = "a name, as in data" if each.type == "volume" else "an absolute path"
             yield Conflict(((*at, "source"), (*at, "type")), f"is {wanted} with {each.type}")
+
+
+def _contradictions(config: Config, index: int) -> Iterator[Conflict]:
+    """Check that the fields of one item do not contradict each other, or the memory of workers."""
+    each, at = config.storage[index], ("storage", index)
+    options = (each.options or "").split(",")
+    if ("ro" in options and not each.read_only) or ("rw" in options and each.read_only):
+        message = f"contradicts read_only: {str(each.read_only).lower()}: say it there alone"
+        yield Conflict(((*at, "options"), (*at, "read_only")), message)
+    if each.type == "tmpfs" and each.read_only:
+        message = "is for what others fill: a tmpfs is empty at first, and would stay so"
+        yield Conflict(((*at, "read_only"), (*at, "type")), message)
+    for number, group in enumerate(config.workers):
+        if each.type == "tmpfs" and each.size and group.memory and each.size > group.memory:
+            message = f"{format_bytes(each.size)} of a tmpfs count against the memory limit of "
+            message += f"{format_bytes(group.memory)}: make it smaller or memory larger"
+            yield Conflict(((*at, "size"), ("workers", number, "memory")), message)
 
 
 def _program_folders(config: Config) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import yaml
 
-from mpigen.config.yaml_errors import explain, explain_value
+from mpigen.config.yaml_errors import explain, explain_value, misread
 from mpigen.errors import Fault, InputError
 from mpigen.untrusted.faults import DATA_FAULTS
 from mpigen.untrusted.quoting import clip, shown
@@ -14,6 +14,7 @@ from mpigen.untrusted.yaml_limits import Loader, refuse_bomb
 
 KeyPath = tuple[str | int, ...]
 
+EMPTY = "is empty: give it a value, or leave the key out"
 NOTHING_WRITTEN = "Nothing was written."
 MOST_PROBLEMS = 50
 """The most problems that one error lists."""
@@ -71,7 +72,8 @@ class Source:
 
         The first `MOST_PROBLEMS` are listed, and the others counted.
         """
-        placed = [(problem.mark or self.mark(problem.path), problem) for problem in problems]
+        unique = dict.fromkeys(problems)
+        placed = [(problem.mark or self.mark(problem.path), problem) for problem in unique]
         placed.sort(key=lambda pair: self.order(pair[0]))
         faults = [
             Fault(mark.file, mark.line, mark.column, dotted(problem.path), problem.message)
@@ -145,7 +147,15 @@ def _build(
         return merged | own
     if node.tag == _APPEND_TAG:
         raise yaml.MarkedYAMLError(None, None, _unsupported(node.tag), node.start_mark)
-    return _construct(loader, node)
+    value = _construct(loader, node)
+    if not isinstance(node, yaml.ScalarNode):
+        return value
+    # a file's mode is octal by custom, and Docker reads it so too
+    if path[-1:] != ("mode",) and (why := misread(node, value)):
+        source.problems.append(Problem(path, why, _mark(node, source)))
+    if path and not {"stack", "params"} & {*path} and value is None and node.value == "":
+        source.problems.append(Problem(path, EMPTY))
+    return value
 
 
 def _construct(loader: Loader, node: yaml.Node) -> object:

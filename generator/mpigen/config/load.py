@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from mpigen.config.checks import conflicts
 from mpigen.config.document import (
+    EMPTY,
     MOST_PROBLEMS,
     NOTHING_WRITTEN,
     KeyPath,
@@ -25,7 +26,7 @@ from mpigen.config.layers import overlay
 from mpigen.config.models import Config
 from mpigen.errors import InputError
 from mpigen.untrusted.places import root_of
-from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
+from mpigen.untrusted.quoting import LONGEST_REASON, clip, foreign, shown
 from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 
 _HINT = f"{NOTHING_WRITTEN} The fields are described in docs/configuration.md."
@@ -152,10 +153,10 @@ def _problem(detail: ErrorDetails) -> Problem:
 def _message(detail: ErrorDetails, path: KeyPath) -> str:
     given, context, kind = detail["input"], detail.get("ctx", {}), detail["type"]
     if given is None and kind != "missing":
-        return "is empty: give it a value, or leave the key out"
+        return EMPTY
     match kind:
         case "extra_forbidden":
-            return "unknown key; " + _suggestion(str(path[-1]), path[:-1])
+            return f"unknown key{foreign(str(path[-1]))}; " + _suggestion(str(path[-1]), path[:-1])
         case "missing":
             about = _model(path[:-1]).model_fields[str(path[-1])].description
             return f"must be given: {about[0].lower()}{about[1:].rstrip('.')}"
@@ -180,7 +181,7 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
             return f"must be text, not {_kind(given)}{_quote_hint(given)}"
         case "int_type" | "int_parsing" | "int_from_float":
             quoted = isinstance(given, str) and given.isdecimal()
-            hint = ": leave out the quotes" if quoted else ""
+            hint = f": write {int(given)}, without quotes" if quoted else ""
             return f"must be a whole number, not {_kind(given)}{hint}"
         case "bool_type" | "bool_parsing":
             return f"must be true or false, not {_kind(given)}"

@@ -153,6 +153,11 @@ class Config(Section):
         return addresses_needed(self.containers, self.most_nodes)
 
     @property
+    def is_quick(self) -> bool:
+        """Whether all engines and clients know what came with Docker 25.0."""
+        return tuple(map(int, self.engine.minimum.split("."))) >= (25, 0)
+
+    @property
     def subnet(self) -> IPv4Network:
         """The overlay's subnet: `network.subnet`, or a default that is large enough."""
         return self.network.subnet or default_subnet(self.addresses)

@@ -25,7 +25,8 @@ _NODE_VALUE = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
 CONSTRAINT = rf" *({_NODE_KEY}|engine\.{_NODE_LABEL}) *(==|!=) *{_NODE_VALUE}"
 
 # deb-version(7) and the package name rules of Debian policy 5.6.1
-PACKAGE = r"[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?"
+# apt-get would remove a package whose name ends with -
+PACKAGE = r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[0-9][A-Za-z0-9.+:~-]*)?"
 
 # users and groups of Debian's base-passwd and openssh-server, which useradd would refuse
 _RESERVED_USERS = (
@@ -101,8 +102,8 @@ node = text("host name of a node", NODE)
 engine = text("Docker endpoint", ENGINE)
 engine_version = text("version of Docker", ENGINE_VERSION)
 path = text("absolute path", PATH)
-# a volume's name (moby, volume/service: RestrictedNamePattern), or a path
-STORAGE = rf"[a-zA-Z0-9][a-zA-Z0-9_.-]+|{PATH}"
+# a volume's name (moby, volume/service: RestrictedNamePattern) after STACK_, or a path
+STORAGE = rf"[a-zA-Z0-9][a-zA-Z0-9_.-]*|{PATH}"
 storage = text("volume's name or absolute path", STORAGE)
 mount_options = text("mount options", MOUNT_OPTIONS)
 server = text("host name or address", SERVER)

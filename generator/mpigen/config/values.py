@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 
 from mpigen.config import limits, patterns
 from mpigen.mpi import IMPLEMENTATIONS
-from mpigen.untrusted.quoting import clip, shown
+from mpigen.untrusted.quoting import clip, foreign, shown
 
 # moby, daemon/daemon_unix.go: "Range of CPUs is from 0.01 to N"
 CPUS_MINIMUM = 0.01
@@ -22,7 +22,7 @@ def label(text: str) -> str:
     if not re.fullmatch(patterns.LABEL, text):
         near = to_label(text)
         raise ValueError(
-            f"{shown(text)} is no DNS label: "
+            f"{shown(text)} is no DNS label{foreign(text)}: "
             "use a-z, 0-9 and -, with a letter or digit at both ends"
             + (f", as in {clip(near)}" if near else "")
         )
@@ -105,7 +105,8 @@ def subnet(value: object) -> object:
         raise ValueError(
             f"{clip(value)} is an address in a network, not the network: write {network}"
         )
-    if network.is_loopback or network.is_multicast or network.is_link_local:
+    special = network.is_loopback or network.is_multicast or network.is_link_local
+    if special or network.is_reserved or address.startswith("0."):
         raise ValueError(f"{clip(value)} is reserved: take a private one, as in 10.77.0.0/24")
     if not 8 <= network.prefixlen <= 29:
         raise ValueError(f"/{network.prefixlen} makes no overlay: take a prefix from /8 to /29")
@@ -118,6 +119,9 @@ def plain_mirror(value: object) -> object:
             f"{value!r} needs certificates, which a base image does not have before its first "
             "package: write http://, as apt checks the signatures of what it gets in any case"
         )
+    if isinstance(value, str) and value.endswith(("/debian", "/ubuntu")):
+        shorter = clip(value.rpartition("/")[0])
+        raise ValueError(f"leave out the last part, which apt adds by itself: write {shorter}")
     return value
 
 

@@ -37,6 +37,17 @@ _EXPLANATIONS = (
         r"*\1 is an alias, and no &\1 is above it; text that begins with * must be in quotes",
         False,
     ),
+    (
+        r"expected '<document start>'",
+        "what is above ends here, and this is no part of it: mpigen.yaml is one mapping, as in "
+        "name: mycluster",
+        False,
+    ),
+    (
+        r"could not determine a constructor for the tag '(.+)'",
+        r"the tag \1 is not supported",
+        False,
+    ),
     (r"another document", "a second document begins here: one file is one cluster", False),
 )
 
@@ -63,6 +74,21 @@ def explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
             place = places[0] or places[1] if at_context else places[1] or places[0]
             return match.expand(explanation), place
     return clip(message, LONGEST_REASON), error.problem_mark or error.context_mark
+
+
+def misread(node: yaml.ScalarNode, value: object) -> str:
+    """Return why the number `value` is hardly what its author meant by `node`; empty if it is.
+
+    YAML 1.1, which Docker reads too, has octal numbers (012) and those of base 60 (1:30).
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or node.style:
+        return ""
+    octal = isinstance(value, int) and re.fullmatch(r"[-+]?0[0-9_]+", node.value)
+    if not octal and ":" not in node.value:
+        return ""
+    way = "leave out the 0 in front" if octal else "write that number"
+    read = f"YAML reads {clip(node.value)} as the number {shown(value)}"
+    return f"{read}: {way}, or put it in quotes if it is text"
 
 
 def explain_value(node: yaml.Node, error: Exception) -> str:

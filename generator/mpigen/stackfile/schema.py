@@ -41,39 +41,26 @@ _IGNORED = {
 }
 
 
-def problems(value: object, part: Part, newer: bool = False) -> list[tuple[Path, str]]:
+def problems(value: object, part: Part, quick: bool = False) -> list[tuple[Path, str]]:
     """Return path and message of all that `docker stack deploy` would refuse or ignore.
 
-    `newer` is whether all engines and clients are of Docker 25.0 or later.
+    `quick` says that all engines and clients know what came with Docker 25.0.
     """
-    errors = _validator(part, newer).iter_errors(value)
-    found = (problem for error in errors for problem in _explain(error))
+    validator = _validator(part, quick)
+    found = (problem for error in validator.iter_errors(value) for problem in _explain(error))
     return sorted(dict(found).items(), key=lambda problem: [str(step) for step in problem[0]])
 
 
 @cache
-def _validator(part: Part, newer: bool = False) -> "Draft202012Validator":
+def _validator(part: Part, quick: bool = False) -> "Draft202012Validator":
     # imported here: loading it takes as long as a third of a render, and few sites need it
     from jsonschema import Draft202012Validator, validators
 
     # jsonschema compares each item with each: minutes for some thousand items
     extend: Any = validators.extend
     linear = extend(Draft202012Validator, {"uniqueItems": _unique_items})
-    made: Draft202012Validator = linear(
-        {"$defs": _known(definitions(), newer), "$ref": f"#/$defs/{part}"}
-    )
+    made: Draft202012Validator = linear({"$defs": definitions(quick), "$ref": f"#/$defs/{part}"})
     return made
-
-
-def _known(schema: Any, newer: bool) -> Any:
-    """A schema, without what Docker before 25.0 does not know unless all are `newer`."""
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _known(value, newer)
-        for key, value in schema.items()
-        if newer or not (isinstance(value, dict) and value.get("x-newer"))
-    }
 
 
 def _unique_items(
@@ -87,15 +74,22 @@ def _unique_items(
             yield ValidationError(f"{shown(given)} has an item twice")
 
 
-def definitions() -> dict[str, Any]:
-    """Return the JSON Schema of each `Part` of a stack file, and of its components, by name."""
+def definitions(quick: bool = True) -> dict[str, Any]:
+    """Return the JSON Schema of each `Part` of a stack file, and of its components, by name.
+
+    With `quick` it has what came with Docker 25.0.
+    """
     text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
     definitions: dict[str, Any] = yaml.safe_load(text)["$defs"]
+    if quick:
+        definitions["healthcheck"]["properties"]["start_interval"] = {"$ref": "#/$defs/duration"}
     return definitions
 
 
 def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
     path: Path = tuple(error.absolute_path)
+    if "propertyNames" in list(error.absolute_schema_path)[-3:]:
+        path = (*path, str(error.instance))
     given: Any = error.instance
     rule: Any = error.validator_value
     match error.validator:
@@ -107,7 +101,7 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
                     yield (*path, key), _unknown(key, known)
         case "anyOf":
             # the branch with the type of the given value explains the fault best
-            inner = [each for each in error.context if each.validator != "type"]
+            inner = [each for each in error.context if each.validator != "type" or each.path]
             if inner:
                 for each in inner:
                     yield from _explain(each)
@@ -115,14 +109,20 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
                 yield path, f"{shown(given)} is not what docker stack deploy takes here"
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
-            hint = ": put it in quotes" if kinds == ["string"] and _is_plain(given) else ""
+            hint = ": put it in quotes" if "string" in kinds and _is_plain(given) else ""
             yield path, f"{shown(given)} must be {' or '.join(map(_type_name, kinds))}{hint}"
         case "enum":
             yield path, f"{shown(given)} must be one of {', '.join(rule)}"
         case "pattern" if rule.endswith("(ns|us|µs|ms|s|m|h))+$"):
             yield path, f"{shown(given)} is no duration: write it as in 30s or 1m30s"
+        case "pattern" if form := dict[str, Any](error.schema).get("description"):  # type: ignore[arg-type]
+            yield path, f"{shown(given)} {form}"
+        case "minimum":
+            yield path, f"{shown(given)} is too small: {rule} is the least"
+        case "maximum":
+            yield path, f"{shown(given)} is too large: {rule} is the most"
         case "required":
-            yield path, f"lacks {', '.join(set(rule) - set(given))}"
+            yield path, f"lacks {', '.join(sorted(set(rule) - set(given)))}"
         case _:
             yield path, clip(error.message, LONGEST_REASON)
 
@@ -131,8 +131,8 @@ def _unknown(key: str, known: list[str]) -> str:
     if key in _IGNORED and "cap_drop" in known:
         why = _IGNORED[key]
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
-    if key == "start_interval" and "start_period" in known:
-        return 'Docker before 25.0 does not know this key: say engine: {minimum: "25.0"}'
+    if key == "start_interval":
+        return "came with Docker 25.0: say engine: {minimum: '25.0'}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"

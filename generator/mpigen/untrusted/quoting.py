@@ -1,5 +1,7 @@
 """Values in messages: short, and without characters that a terminal would act on."""
 
+import unicodedata
+
 LONGEST = 60
 """The most characters of a value that a message quotes: no message holds a key or a whole file."""
 LONGEST_REASON = 300
@@ -16,6 +18,12 @@ def shown(value: object) -> str:
         return clip(repr(value))
     except (ValueError, RecursionError):  # an integer of more than 4,300 digits, or nested lists
         return f"a {type(value).__name__} that is too large to show"
+
+
+def foreign(text: str) -> str:
+    """Name the first letter of `text` that is not ASCII, in brackets: some look alike."""
+    letter = next((each for each in text if not each.isascii() and each.isalpha()), "")
+    return f" ({letter} is {unicodedata.name(letter, 'no ASCII')})" if letter else ""
 
 
 def clip(text: str, longest: int = LONGEST) -> str:

@@ -283,7 +283,7 @@ def others(text: str) -> dict[int, str]:
 @pytest.mark.parametrize("line", others(starter.config_text("x")).items(), ids=str)
 def test_each_field_can_be_uncommented(tmp_path: Path, line: tuple[int, str]) -> None:
     (tmp_path / "app").mkdir()
-    (tmp_path / "ca.pem").touch()
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     config = sites.config(tmp_path, uncommented(starter.config_text("x"), {line[0]}))
     said = fields_set(config) - ALWAYS
     assert {path.rpartition(".")[2] for path in said} == {line[1]}
@@ -291,7 +291,7 @@ def test_each_field_can_be_uncommented(tmp_path: Path, line: tuple[int, str]) ->
 
 def test_all_fields_can_be_uncommented_and_rendered(here: Path, mpigen: Mpigen) -> None:
     mpigen("init")
-    (here / "ca.pem").touch()
+    (here / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     text = (here / "mpigen.yaml").read_text()
     apart = {n for name, n in of_storage(text).items() if name not in STORAGE["volume"]}
     config = sites.config(here, uncommented(text, set(commented(text)) - apart))

@@ -85,7 +85,7 @@ DOCKER = '#!/bin/sh\nfor context; do :; done\ncp -R "$context" "$KEPT"\n'
 def test_the_context_has_what_build_sh_assembles(site: Path, mpigen: Mpigen, delivery: str) -> None:
     (site / "app/deep").mkdir()
     (site / "app/deep/link").symlink_to("../hello.c")
-    (site / "ca.crt").write_text("a certificate\n")
+    (site / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
     settings = f"image: {{ca: ca.crt}}\nssh: {{delivery: {delivery}}}\n"
     (site / "mpigen.yaml").write_text(f"name: x\napp: {{source: app}}\n{settings}")
     assert mpigen("render", "-c", site / "mpigen.yaml").code == 0

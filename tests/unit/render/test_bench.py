@@ -40,7 +40,7 @@ def test_one_rank_a_host_in_the_words_of_each_mpi(
 def test_its_stage_begins_as_the_programs_does(tmp_path: Path) -> None:
     """So that compilers are installed once; a site's own block of it is in both."""
     (tmp_path / "app").mkdir()
-    (tmp_path / "ca.pem").write_text("x")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     own = """{% extends "builtin/Dockerfile.j2" %}{% block build_base %}
 RUN echo a mirror
 {% endblock %}"""
@@ -54,7 +54,7 @@ RUN echo a mirror
 
 
 def test_its_stage_has_certificates_without_a_program_too(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("x")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     made = sites.artifacts(tmp_path, "name: x\nimage: {bench: true, ca: ca.pem}\n")
     assert made["Dockerfile"].text.count("COPY ca.pem") == 1
     assert '"$site"/ca.pem' in made["scripts/build.sh"].text

@@ -98,7 +98,7 @@ def test_python_has_its_packages_and_sources_where_jobs_start(
     tmp_path: Path, mpigen: Mpigen
 ) -> None:
     (tmp_path / "app").mkdir()
-    (tmp_path / "ca.pem").write_text("")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     text = "name: x\napp: {source: app, python: [mpi4py, 'numpy>=2']}\nimage: {ca: ca.pem}\n"
     output = _output(tmp_path, mpigen, text)
     dockerfile = (output / "Dockerfile").read_text()

@@ -158,7 +158,11 @@ FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "image.base": ({"image": {"base": "VALUE"}}, "site:12", "site:13"),
     "image.tag": ({"image": {"tag": "VALUE"}}, "solver:1", "other:1"),
     "image.packages": ({"image": {"packages": ["VALUE"]}}, "gdb", "strace"),
-    "image.build_packages": ({"image": {"build_packages": ["VALUE"]}}, "cmake", "gfortran"),
+    "image.build_packages": (
+        {"image": {"bench": True, "build_packages": ["VALUE"]}},
+        "cmake",
+        "gfortran",
+    ),
     "app.source": ({"app": {"source": "VALUE"}}, "src", "other"),
     "app.build": ({"app": {"build": "VALUE"}}, "make", "cmake"),
     "app.bin": ({"app": {"bin": "VALUE"}}, "/opt/bin", "/opt/other"),
@@ -175,8 +179,8 @@ FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "workers.shm": ({"workers": [{"shm": "VALUE"}]}, "64m", "32m"),
     "workers.constraints": (
         {"workers": [{"constraints": ["VALUE"]}]},
-        "node.role==worker",
-        "node.role!=manager",
+        "node.labels.role==worker",
+        "node.labels.role!=manager",
     ),
 }
 

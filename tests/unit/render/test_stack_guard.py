@@ -17,16 +17,17 @@ ROOT = Path(__file__).parents[3]
         ("cap_add: [NET_ADMIN]", "services.worker.cap_add is ['NET_ADMIN']"),
         ("user: root", "services.worker.user is 'root'"),
         ("user: '0'", "services.worker.user is '0'"),
-        ("ports: ['2222:2222']", "services.worker.ports is ['2222:2222']"),
+        (
+            "ports: [{mode: host, target: 9}]",
+            "services.worker.ports is [{'mode': 'host', 'target': 9}]",
+        ),
         ("init: false", "services.worker.init is False"),
         ("healthcheck: {disable: true}", "services.worker.healthcheck.disable is True"),
         ("healthcheck: {test: 'true'}", "services.worker.healthcheck.test is 'true'"),
         ("entrypoint: [sleep]", "services.worker.entrypoint is ['sleep']"),
         ("command: sleep 9", "services.worker.command is 'sleep 9'"),
-        ("hostname: me", "services.worker.hostname is 'me'"),
+        ("hostname: 'x-{{.Task.Slot}}'", "services.worker.hostname is 'x-{{.Task.Slot}}'"),
         ("image: other", "services.worker.image is 'other'"),
-        ("deploy: {replicas: 9}", "services.worker.deploy.replicas is 9"),
-        ("deploy: {mode: global}", "services.worker.deploy.mode is 'global'"),
         ("deploy: {endpoint_mode: vip}", "services.worker.deploy.endpoint_mode is 'vip'"),
         ("cap_drop: [NET_RAW]", "services.worker.cap_drop is ['ALL', 'NET_RAW']"),
     ],
@@ -39,13 +40,14 @@ def test_what_security_or_mpi_need_is_not_undone_silently(
 
 
 def test_the_network_and_a_replaced_file_are_watched_too(tmp_path: Path) -> None:
-    text = "name: x\nnetwork: {stack: {attachable: false, driver: bridge}}\n"
-    assert [warning.split("; ")[0] for warning in sites.rendered(tmp_path, text).warnings] == [
-        "stack.yml: networks.mpi.driver is 'bridge'",
-        "stack.yml: networks.mpi.attachable is False",
-    ]
-    sites.template(tmp_path, "stack.yml.j2", 'version: "3.8"\nservices: {other: {image: x}}\n')
+    text = 'version: "3.8"\nservices: {other: {image: x}}\n'
+    text += "networks: {mpi: {attachable: false, driver: bridge}}\n"
+    sites.template(tmp_path, "stack.yml.j2", text)
     warnings = sites.rendered(tmp_path, "name: x\n").warnings
+    assert {
+        "stack.yml: networks.mpi.driver is 'bridge'; the workers are on several servers",
+        "stack.yml: networks.mpi.attachable is False; jobs attach themselves to it",
+    } <= {*warnings}
     assert "stack.yml: services.worker is gone: jobs wait for its 2 containers" in warnings
 
 

@@ -358,6 +358,36 @@ def test_lines_of_many_ranks_are_not_torn(root: Root, fd: int) -> None:
     assert sorted(lines) == wanted
 
 
+# rank 0 waits for a processor in the middle of a line
+STARVED = """\
+import os, sys, time
+if os.environ["PMIX_RANK"] == "0":
+    os.write(1, b"begun")
+    time.sleep(float(sys.argv[1]))
+    os.write(1, b" and ended\\n")
+else:
+    time.sleep(0.8)
+    os.write(1, b"of another\\n" * 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "printed"),
+    [
+        (2, "begun and ended\n" + "of another\n" * 3),
+        # the others do not wait for ever
+        (6, "begun" + "of another\n" * 3 + " and ended\n"),
+    ],
+)
+def test_a_line_is_whole_if_its_rank_ends_it_soon(root: Root, seconds: int, printed: str) -> None:
+    program = root.write("starved.py", STARVED)
+    ranks = RANKS.format(rank=BIN / "mpi-rank")
+    command = f"{sys.executable} {program} {seconds}"
+    start(root, re.sub(r"sh -c .*(?= &$)", command, ranks, flags=re.M))
+    done = root.run("mpirun", "0", "0", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (0, printed), done.stderr
+
+
 def test_what_has_no_line_end_is_shown_soon(root: Root) -> None:
     ranks = RANKS.format(rank=BIN / "mpi-rank")
     asks = "sh -c 'printf \"name? \"; read name; echo hello $name'"

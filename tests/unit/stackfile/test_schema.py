@@ -36,8 +36,10 @@ def test_what_docker_would_refuse_is_refused_at_its_place(
 def test_a_key_of_newer_engines_is_taken_where_all_are_newer(tmp_path: Path) -> None:
     site = "name: x\nworkers: [{stack: {healthcheck: {start_interval: 1s}}}]\n"
     (line,) = sites.refusal(tmp_path, site)
-    assert line.startswith("2:34: workers[0].stack.healthcheck.start_interval: Docker before 25.0")
-    assert line.endswith('say engine: {minimum: "25.0"}')
+    assert line.startswith(
+        "2:34: workers[0].stack.healthcheck.start_interval: came with Docker 25.0"
+    )
+    assert line.endswith("say engine: {minimum: '25.0'}")
     # mpigen's own health check has it too, which is looked at with the site's keys in the file
     newer = 'engine: {minimum: "25.0"}\n'
     for text in (newer + site, f"{newer}name: x\nworkers: [{{stack: {{labels: {{a: b}}}}}}]\n"):

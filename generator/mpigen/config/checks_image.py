@@ -1,0 +1,148 @@
+"""Checks of `image` and `app`: what could not be built, pushed or told apart."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mpigen.config.conflict import Conflict
+from mpigen.config.document import KeyPath
+from mpigen.config.models import Config
+from mpigen.config.models_image import App, Image
+from mpigen.config.patterns import IMAGE
+from mpigen.config.site_files import missing
+from mpigen.errors import InputError
+from mpigen.notation import image_names
+from mpigen.untrusted.quoting import LONGEST, clip
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
+
+# images of other distributions, by the last part of their names: apt-get is in none of them
+_NO_APT = (
+    "almalinux",
+    "alpine",
+    "amazonlinux",
+    "archlinux",
+    "busybox",
+    "centos",
+    "fedora",
+    "opensuse",
+    "oraclelinux",
+    "photon",
+    "rockylinux",
+    "scratch",
+)
+# folders of a container that programs cannot be copied to, or must not
+_NOT_FOR_PROGRAMS = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr/local/libexec/mpi")
+
+
+def image_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
+    """Check `image` and `app`; `site` is the folder of mpigen.yaml."""
+    image = config.image
+    for name in ("ca", "build_env", "build_packages"):
+        if getattr(image, name) and not (config.app or image.bench):
+            message = "is for the build stage, and without app there is none"
+            yield Conflict((("image", name), ("app",)), message)
+    yield from _references(config)
+    yield from _packages(config)
+    yield from _endpoints(image)
+    if image.ca:
+        yield from _certificates(image.ca, site)
+    if config.app:
+        yield from _app(config.app, image, site)
+
+
+def _references(config: Config) -> Iterator[Conflict]:
+    image, tag = config.image, config.image.tag or f"{config.name}:latest"
+    made = [tag]
+    if "@" in tag:
+        message = "has a digest, which nobody knows before the image is built: end it with a tag"
+        yield Conflict((("image", "tag"),), message)
+        made = []
+    for index, group in enumerate(config.workers):
+        own = image_names.add_variant(tag, group.name)
+        if group.packages and made:
+            made.append(own)
+            if not re.fullmatch(IMAGE, own):
+                name = clip(own, 2 * LONGEST)
+                message = f"the image of its own would be {name}, which is no image reference"
+                yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
+    if _full(image.base) in map(_full, made):
+        message = "is an image that is made from it: take another tag, or the base of that image"
+        yield Conflict((("image", "base"), ("image", "tag")), message)
+    if image_names.repository(image.base).rpartition("/")[2] in _NO_APT:
+        message = "has no apt-get, which installs MPI: take an image of Debian or Ubuntu"
+        yield Conflict((("image", "base"),), message)
+    if image.distribute == "registry" and "/" not in tag:
+        message = "needs image.tag to say which registry, as in registry.example.org/team/solver:1"
+        yield Conflict((("image", "distribute"), ("image", "tag")), message)
+
+
+def _full(reference: str) -> tuple[str, str]:
+    return image_names.familiar(reference), image_names.tag(reference)
+
+
+def _packages(config: Config) -> Iterator[Conflict]:
+    """Check that no image has two versions of one package."""
+    lists: list[tuple[KeyPath, list[str], list[str]]] = [
+        (("image", "packages"), config.image.packages, []),
+        (("image", "build_packages"), config.image.build_packages, []),
+    ]
+    for index, group in enumerate(config.workers):
+        lists.append((("workers", index, "packages"), group.packages, config.image.packages))
+    for at, own, below in lists:
+        versions = dict(each.split("=", 1) for each in below if "=" in each)
+        for index, each in enumerate(own):
+            name, equals, version = each.partition("=")
+            if equals and versions.setdefault(name, version) != version:
+                message = f"{name} is wanted as {versions[name]} too: an image has one version"
+                yield Conflict(((*at, index),), message)
+
+
+def _endpoints(image: Image) -> Iterator[Conflict]:
+    first: dict[str, str] = {}
+    for node, endpoint in image.endpoints.items():
+        at: KeyPath = ("image", "endpoints", node)
+        if first.setdefault(endpoint, node) != node:
+            yield Conflict((at,), f"{clip(first[endpoint])} has {clip(endpoint)} too")
+        port = re.search(r":([0-9]+)$", endpoint)
+        if port and not 0 < int(port[1][:9]) <= 65535:
+            yield Conflict((at,), f"{clip(port[1])} is no port: 65535 is the most")
+
+
+def _certificates(path: str, site: Path) -> Iterator[Conflict]:
+    at: KeyPath = ("image", "ca")
+    if why := missing(path, site, Path.is_file, "file"):
+        yield Conflict((at,), why)
+        return
+    try:
+        text = read_bytes(site / path, 10 * MEBIBYTE, site)
+    except InputError as error:
+        yield Conflict((at,), error.message)
+        return
+    if b"PRIVATE KEY-----" in text:
+        yield Conflict((at,), f"{clip(path)} has a private key: leave it out of the image")
+    elif b"CERTIFICATE-----" not in text:
+        message = f"{clip(path)} has no certificate in PEM, which begins with "
+        yield Conflict((at,), message + "-----BEGIN CERTIFICATE-----")
+
+
+def _app(app: App, image: Image, site: Path) -> Iterator[Conflict]:
+    at: KeyPath = ("app", "source")
+    if app.source.partition("/")[0] in ("output", ".git"):
+        message = f"{clip(app.source)} is no folder of sources: "
+        message += "private keys lie in output/, and git's own files in .git/"
+        yield Conflict((at,), message)
+    elif why := missing(app.source, site, Path.is_dir, "folder"):
+        yield Conflict((at,), why)
+    for folder in _NOT_FOR_PROGRAMS:
+        if f"{app.bin}/".startswith(f"{folder}/"):
+            message = f"{folder} is the image's own: take another folder, as in /opt/app/bin"
+            yield Conflict((("app", "bin"),), message)
+    if "BINDIR" in image.build_env:
+        yield Conflict((("image", "build_env", "BINDIR"),), "is app.bin: say it there")
+    versions: dict[str, str] = {}
+    for index, each in enumerate(app.python):
+        name, equals, version = each.partition("==")
+        name = re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+        if equals and versions.setdefault(name, version) != version:
+            message = f"{clip(name)} is wanted as {versions[name]} too: there is one version of it"
+            yield Conflict((("app", "python", index),), message)

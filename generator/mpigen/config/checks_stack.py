@@ -1,0 +1,98 @@
+"""Checks of `stack:`: what `docker stack deploy` refuses or ignores, and what cannot work."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mpigen.config.checks_said_twice import said_twice
+from mpigen.config.conflict import Conflict
+from mpigen.config.document import KeyPath
+from mpigen.config.models import Config
+from mpigen.config.models_workers import Workers
+from mpigen.stackfile.deployable import SECTIONS, Around, faults, section_faults
+from mpigen.stackfile.schema import Part, problems
+
+
+class Service(NamedTuple):
+    """The site's own keys of one service, and where mpigen.yaml has them.
+
+    `group` is the group of workers whose service it is, with its index; None if of no group.
+    """
+
+    at: KeyPath
+    name: str
+    keys: dict[str, Any]
+    group: tuple[int, Workers] | None
+
+
+def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
+    """Check every `stack` of `config`; `site` is the folder of mpigen.yaml."""
+    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
+    parts.append((("network", "stack"), config.network.stack, "network"))
+    for index, group in enumerate(config.workers):
+        parts.append((("workers", index, "stack"), group.stack, "service"))
+    told: set[KeyPath] = set()
+    for at, value, part in parts:
+        for path, message in problems(value, part, config.is_quick) if value else ():
+            told.add((*at, *path))
+            yield Conflict(((*at, *path), at), message)
+    found = [*_unworkable(config, site), *said_twice(config, _services(config))]
+    for each in found:
+        # what has the wrong form is not told again
+        if not any(each.paths[0][:length] in told for length in range(len(each.paths[0]) + 1)):
+            yield each
+
+
+def _services(config: Config) -> list[Service]:
+    """Every service for which the site has keys of its own."""
+    groups = {group.name: (index, group) for index, group in enumerate(config.workers)}
+    found = [
+        Service(("workers", index, "stack"), group.name, group.stack, (index, group))
+        for index, group in enumerate(config.workers)
+    ]
+    services = config.stack.get("services")
+    for name, keys in services.items() if isinstance(services, dict) else ():
+        if isinstance(keys, dict):
+            found.append(Service(("stack", "services", name), name, keys, groups.get(name)))
+    return found
+
+
+def _unworkable(config: Config, site: Path) -> Iterator[Conflict]:
+    """What passes as a stack file, and could not be deployed or would not run."""
+    declared = {section: _declared(config, section) for section in SECTIONS}
+    for section in SECTIONS:
+        for path, message in section_faults(section, config.stack.get(section)):
+            yield Conflict((("stack", *path), ("stack",)), message)
+    if "version" in config.stack:
+        message = "mpigen writes the version that its keys need: leave it out"
+        yield Conflict((("stack", "version"),), message)
+    launcher = config.launcher.name if config.launcher else None
+    known = ", ".join(
+        [*(group.name for group in config.workers), *([launcher] if launcher else [])]
+    )
+    # the site's own stack.yml may declare, and have, anything: it is checked when it is rendered
+    replaced = any((site / "templates" / name).exists() for name in ("stack.yml.j2", "stack.yml"))
+    ours = {"/dev/shm": "shm"} | {
+        each.target: f"storage[{index}]" for index, each in enumerate(config.storage)
+    }
+    for service in _services(config):
+        is_ours = service.group is not None or service.name == launcher
+        around = Around(declared, ours if is_ours else {}, is_ours, is_ours)
+        for path, message in () if replaced else faults(service.keys, around):
+            if not path:
+                message = f"{message}; services of this cluster are {known}"
+            yield Conflict(((*service.at, *path), service.at), message)
+        if is_ours and service.keys.get("read_only") is True:
+            message = "a container writes MPI's parameters to /run/mpi when it starts: leave it out"
+            yield Conflict(((*service.at, "read_only"), service.at), message)
+
+
+def _declared(config: Config, kind: str) -> set[str]:
+    """The names that the stack file declares in its section `kind`."""
+    section = config.stack.get(kind)
+    names = set(section) if isinstance(section, dict) else set()
+    if kind == "networks":
+        names |= {config.network.name, "default"}
+    if kind == "volumes":
+        names |= {each.volume for each in config.storage if each.volume}
+    return names

@@ -1,0 +1,82 @@
+"""Fields of mpigen.yaml that contradict each other, or say what cannot be built or placed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import sites
+
+DIGEST = "@sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "message"),
+    [
+        ("workers: [constraints: [node.role==manager, node.role==worker]]",
+         "workers[0].constraints[1]", "no node meets both this and node.role==manager"),
+        ("workers: [constraints: [node.labels.a!=B, node.labels.a==b]]",
+         "workers[0].constraints[1]", "no node meets both"),
+        ("workers: [constraints: [node.role==master]]",
+         "workers[0].constraints[0]", "write manager or worker"),
+        ("launcher: {constraints: [node.platform.os==windows]}",
+         "launcher.constraints[0]", "write linux"),
+        ("workers: [{replicas: 3, max_per_node: 1, constraints: [node.hostname==a]}]",
+         "workers[0].replicas", "on the one node that the constraints name"),
+        ("network: {nodes: 2}\nworkers: [{mode: global, replicas: 8}]",
+         "workers[0].replicas", "more than network.nodes 2 allow"),
+        ("launcher: {name: worker-1}", "launcher.name", "a host of workers[0] too"),
+        ("workers: [{name: a, replicas: 9}, {name: a-9}]", "workers[1].name", "of workers[0] too"),
+        ("network: {external: true, name: host}", "network.name", "host is Docker's own"),
+        ("network: {subnet: 240.0.0.0/8}", "network.subnet", "is reserved"),
+        ("network: {subnet: 0.0.0.0/8}", "network.subnet", "is reserved"),
+        ("storage: [{target: /d, type: tmpfs, read_only: true}]",
+         "storage[0].read_only", "a tmpfs is empty at first"),
+        ("storage: [{target: /d, type: tmpfs, size: 4g}]\nworkers: [memory: 1g]",
+         "storage[0].size", "4g of a tmpfs count against the memory limit of 1g"),
+        ("storage: [{target: /d, type: nfs, server: h, source: /e, options: 'hard,ro'}]",
+         "storage[0].options", "contradicts read_only: false"),
+        ("storage: [{target: /lib64, source: d}]", "storage[0].target", "the image's own"),
+        ("image: {tag: 'a:1" + DIGEST + "'}", "image.tag", "nobody knows"),
+        ("image: {base: 'docker.io/library/x'}", "image.base", "is an image that is made from it"),
+        ("image: {base: 'alpine:3.20'}", "image.base", "has no apt-get"),
+        ("image: {distribute: registry}", "image.distribute", "say which registry"),
+        ("image: {endpoints: {a: 'ssh://h', b: 'ssh://h'}}", "image.endpoints.b", "a has ssh://h"),
+        ("image: {endpoints: {a: 'ssh://h:99999'}}", "image.endpoints.a", "is no port"),
+        ("image: {packages: [gdb=1, gdb=2]}", "image.packages[1]", "gdb is wanted as 1 too"),
+        ("image: {packages: [gdb=1]}\nworkers: [packages: [gdb=2]]",
+         "workers[0].packages[0]", "gdb is wanted as 1 too"),
+        ("image: {packages: [vim-]}", "image.packages[0]", "is no Debian package"),
+        ("image: {build_packages: [gfortran]}", "image.build_packages", "without app"),
+        ("image: {apt_mirror: 'http://m/debian'}", "image.apt_mirror", "write http://m"),
+        ("image: {build_env: {BINDIR: /x}}\napp: {source: app}", "image.build_env.BINDIR", "bin"),
+        ("image: {ca: key.pem}\napp: {source: app}", "image.ca", "has a private key"),
+        ("image: {ca: empty.pem}\napp: {source: app}", "image.ca", "has no certificate in PEM"),
+        ("app: {source: output/keys}", "app.source", "private keys lie in output/"),
+        ("app: {source: app, bin: /etc/mpi}", "app.bin", "/etc is the image's own"),
+        ("app: {source: app, python: [Num.Py==1, num-py==2]}", "app.python[1]", "wanted as 1 too"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_another_field_or_cannot_be_is_refused(
+    tmp_path: Path, text: str, field: str, message: str
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----")
+    (tmp_path / "empty.pem").touch()
+    (line,) = sites.refusal(tmp_path, f"name: x\n{text}\n")
+    assert line.split(": ")[1] == field
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workers: [constraints: [node.labels.a!=b, node.labels.a!=c, node.role == Manager]]",
+        "workers: [{name: a, replicas: 2}, {name: a-3}]\nlauncher: {name: a-login}",
+        "storage: [{target: /d, source: d}]",
+        "storage: [{target: /d, type: nfs, server: h, source: /e, options: ro, read_only: true}]",
+        "image: {distribute: registry, tag: team/solver:1, packages: [g++, gdb, gdb]}",
+        "image: {base: 'x:1', tag: 'x:2'}",
+    ],
+)
+def test_what_only_looks_like_a_contradiction_is_taken(tmp_path: Path, text: str) -> None:
+    sites.config(tmp_path, f"name: x\n{text}\n")
