@@ -5,6 +5,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
+# and three where tests wait for servers that are slow or lost
+BESIDE_MORE := --numprocesses 3 --dist loadfile
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes libperl-critic-perl
 # the Perl programs of the image, as they ship
@@ -40,7 +42,7 @@ test-faults: setup ## what takes longer: lost containers and nodes, many jobs, w
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
-	@$(BIN)/pytest $(BESIDE) -m long tests/faults tests/swarm tests/browser
+	@$(BIN)/pytest $(BESIDE_MORE) -m long tests/faults tests/swarm tests/browser
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine

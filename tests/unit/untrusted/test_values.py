@@ -139,6 +139,7 @@ def test_many_mistakes_make_a_short_error(site: Path) -> None:
                 "stack-direction": 'stack: {x-a: "a\\u202Eb"}',
                 "stack-isolate": 'stack: {x-a: "a\\u2067b"}',
                 "stack-key": 'stack: {"x-\\u202E": b}',
+                "stack-key-nul": 'stack: {x-a: {"b\\0c": d}}',
                 "stack-key-newline": 'stack: {x-a: {"b\\nc": d}}',
                 "stack-number": "stack: {x-a: 1000000000000000000000}",
                 "stack-huge": f"stack: {{x-a: {HUGE}}}",
