@@ -9,7 +9,11 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "docs/*.md", "examples/README.md", "examples/*/README.md")
+    for path in sorted(ROOT.glob(pattern))
+]
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 # the test that runs a line, by the document and the line
@@ -18,6 +22,7 @@ _WAYS = "tests/swarm/test_ways.py"
 _JOBS = "tests/swarm/test_job_control.py"
 _FILES = "tests/swarm/test_files.py"
 _HERE = "tests/unit/test_documented.py"
+_EXAMPLES = "tests/matrix/test_examples.py"
 RUN = {
     ("README.md", "make demo"): f"{_README}::test_the_demo_ends_with_every_rank_and_leaves_nothing",
     **{
@@ -118,6 +123,29 @@ RUN = {
             "mpigen templates show stack.yml --blocks",
         )
     },
+    **{
+        (f"examples/{name}/README.md", line): test
+        for name, job, own in (
+            ("python", "python pi.py", "test_python_finds_its_script_and_its_packages"),
+            ("fortran", "ring", "test_fortran_has_its_threads"),
+            (
+                "lammps",
+                "lmp -in /opt/app/bin/melt.in -log none",
+                "test_lammps_and_netpipe_give_what_is_known",
+            ),
+        )
+        for line, test in (
+            ("mpigen keys rotate", f"{_HERE}::test_the_lines_of_a_site_without_docker"),
+            ("mpigen build", f"{_README}::test_the_way_of_the_verbs"),
+            ("mpigen deploy", f"{_README}::test_the_way_of_the_verbs"),
+            (f"mpigen run -- {job}", f"{_EXAMPLES}::{own}"),
+            ("mpigen down", f"{_README}::test_the_way_of_the_verbs"),
+        )
+    },
+    **{
+        ("examples/university/README.md", line): f"{_HERE}::test_the_lines_of_the_university"
+        for line in ("mpigen render --diff", "mpigen templates list")
+    },
 }
 # why a line cannot be run by a test
 NOT_HERE = {
@@ -198,6 +226,48 @@ def test_the_lines_of_a_site_without_docker(tmp_path: Path) -> None:
     shell("\n".join(lines("docs/security.md")))
     assert (tmp_path / "old-keys" / "id_ed25519").read_bytes() == before
     assert (site / "output/keys/id_ed25519").read_bytes() != before
+
+
+def test_the_lines_of_the_university() -> None:
+    """Run as they are shown, in the example itself: neither writes anything."""
+    document = "examples/university/README.md"
+    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    printed = [
+        subprocess.check_output(
+            ["sh", "-ec", line],
+            cwd=ROOT / "examples/university",
+            env={**os.environ, "PATH": path},
+            text=True,
+        )
+        for line in lines(document)
+    ]
+    assert printed[0] == ""
+    listed = dict(re.findall(r"^(\S+) +\w+ +(overridden|added)\b", printed[1], re.M))
+    assert listed == {
+        "Dockerfile": "overridden",
+        "rootfs/etc/mpi/sshd_config": "overridden",
+        "rootfs/etc/motd": "added",
+    }
+
+
+def test_each_link_between_the_documents_leads_somewhere() -> None:
+    """Files are there, and so are the headings that a link names."""
+    dead = []
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)\s]+)\)", (ROOT / document).read_text("utf-8")):
+            if "://" in target:
+                continue
+            name, _, anchor = target.partition("#")
+            file = (ROOT / document).parent / name if name else ROOT / document
+            if not file.exists() or (anchor and anchor not in _anchors(file)):
+                dead.append((document, target))
+    assert dead == []
+
+
+def _anchors(file: Path) -> list[str]:
+    """The headings of a document, as GitHub turns them into anchors."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.M)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def _block(document: str, start: str) -> str:
