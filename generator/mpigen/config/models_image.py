@@ -90,7 +90,7 @@ class App(Section):
     """The MPI program to build into the image."""
 
     source: SiteFolder = Field(
-        description="Folder with the sources, next to mpigen.yaml; `.` is mpigen.yaml's own folder.",
+        description="Folder with the sources, next to mpigen.yaml; `.` is the folder it is in.",
         examples=["app", "src/solver"],
     )
     build: Command | None = Field(
