@@ -45,7 +45,7 @@ sub forward {
         exec 'ssh', '-n', q{--}, $host, $script or exit 255;
     }
 
-    # Docker takes large pieces five times as fast as those of Perl's own buffer.
+    # Docker takes large pieces faster than those of Perl's own buffer.
     my $bytes = q{};
     while ( my $length = sysread $from, $bytes, $PIECE, length $bytes ) {
         next if length $bytes < $PIECE;
