@@ -77,8 +77,12 @@ RUN = {
             ("mpigen wait heat nightly", "test_several_jobs_are_awaited_at_once"),
             ("mpigen jobs --remove heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
             ("mpigen cancel heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
+            ("mpigen jobs --all", "test_who_has_the_slots_is_told"),
         )
     },
+    ("docs/operating.md", "mpigen run --detach --retries 3 --name sum -- checkpoint 600"): (
+        "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again"
+    ),
     ("docs/operating.md", "mpigen bench"): (
         "tests/swarm/test_bench.py::test_every_pair_and_collective_is_measured"
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import job_words, options
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
@@ -27,6 +27,12 @@ _MOUNT = typer.Option(
     help="A mount for the job's own container, where mpirun is, as in docker run --mount. "
     "Ranks run in the workers, whose mounts are in mpigen.yaml.",
 )
+_ENV_FILE = typer.Option(
+    [],
+    "--env-file",
+    metavar="FILE",
+    help="Variables for every rank from a file, as in docker run --env-file. May be repeated.",
+)
 _NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
 
@@ -39,16 +45,35 @@ def run(
     ),
     groups: list[str] = _GROUPS,
     timeout: str = options.timeout("End the job after 90s, 10m or 2h, with exit code 124."),
-    grace: int = typer.Option(
-        0,
+    grace: int | None = typer.Option(
+        None,
         "--grace",
         metavar="SECONDS",
-        show_default=False,
         help="Time for ranks between SIGTERM and SIGKILL when the job is ended "
         "(default: up to MPI, 0 to 2 s).",
     ),
     env: list[str] = _ENV,
+    env_file: list[Path] = _ENV_FILE,
+    workdir: str = typer.Option(
+        "", "--workdir", metavar="DIR", help="The folder in which ranks start, on their hosts."
+    ),
     mount: list[str] = _MOUNT,
+    label: bool = typer.Option(
+        False, "--label", help="Begin each line of output with its rank, as in [3], in whole lines."
+    ),
+    retries: int | None = typer.Option(
+        None,
+        "--retries",
+        metavar="N",
+        help="Run a batch job again, at most N times, if a host was lost; never if its program "
+        "has failed.",
+    ),
+    file: Path | None = typer.Option(
+        None,
+        "--file",
+        "-f",
+        help="A job's file, as of mpigen schema job; other options go before what it has.",
+    ),
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Submit a batch job, which runs on a node of Swarm's choice."
     ),
@@ -65,13 +90,28 @@ def run(
     wait and cancel.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.cli.job_options import JobOptions, from_file
+    from mpigen.job import env_file as env_files
 
-    limit = spec.seconds(timeout) if timeout else None
-    words = (tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit, grace)
-    job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
+    asked = JobOptions(
+        command=tuple(command or ()),
+        name=name,
+        ranks=ranks,
+        workers=tuple(groups),
+        env=(*env_files.read(env_file, os.environ), *env),
+        workdir=workdir,
+        mounts=tuple(mount),
+        timeout=timeout,
+        grace=grace,
+        label=label,
+        detach=detach,
+        retries=retries,
+    )
+    asked = asked.over(from_file(file)) if file else asked
+    job = asked.spec(folder.read(output).mpi)
     with _ready(job, output, stack, context) as (cluster, hosts, events):
-        if detach:
+        job_words.say_shared(cluster, hosts, job)
+        if asked.detach:
             _submit(cluster, hosts, job)
             return
         code = _foreground(cluster, hosts, job, events)
@@ -87,7 +127,7 @@ def shell(
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Open a shell in a job's container, on the overlay.
+    """Open a shell in a job's container, on the overlay, and say which hosts there are.
 
     mpirun works there, and so does ssh to every worker by its name.
     """
@@ -96,8 +136,11 @@ def shell(
 
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
+    job = replace(
+        job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell", ranks=0
+    )
     with _ready(job, output, stack, context) as (cluster, hosts, events):
+        say(job_words.greeting(cluster, hosts))
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
