@@ -132,7 +132,7 @@ def shell(
     mpirun works there, and so does ssh to every worker by its name.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.job import spec, streams
 
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
@@ -140,7 +140,8 @@ def shell(
         job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell", ranks=0
     )
     with _ready(job, output, stack, context) as (cluster, hosts, events):
-        say(job_words.greeting(cluster, hosts))
+        if streams.own().terminal:
+            say(job_words.greeting(cluster, hosts))
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
