@@ -77,7 +77,10 @@ def begin_elsewhere(cluster: Cluster, the_lab: lab.Lab) -> tuple[str, Node]:
 
 def assert_ran_again(cluster: Cluster, name: str) -> None:
     """The second run has begun at a checkpoint of the first one, and the sum is right."""
-    done = mpigen(cluster, "wait", name, "--timeout", "10m", timeout=700)
+    # not by `wait` alone, which ends where the managers are choosing a leader
+    over = ("done", "failed", "lost")
+    until(lambda: jobs(cluster).get(name, {}).get("state") in over, 600, "the job's end")
+    done = mpigen(cluster, "wait", name)
     assert (done.code, done.out) == (0, f"{name} 0\n"), done.err
     job = jobs(cluster)[name]
     assert (job["state"], job["exit_code"], job["runs"]) == ("done", 0, 2)
