@@ -83,6 +83,7 @@ RUN = {
             ("mpigen wait heat nightly", "test_several_jobs_are_awaited_at_once"),
             ("mpigen jobs --remove heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
             ("mpigen cancel heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
+            ("mpigen jobs --all", "test_who_has_the_slots_is_told"),
         )
     },
     **{
@@ -106,6 +107,9 @@ RUN = {
             ("mpigen doctor", "test_storage_that_is_not_shared_is_told"),
         )
     },
+    ("docs/operating.md", "mpigen run --detach --retries 3 --name sum -- checkpoint 600"): (
+        "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again"
+    ),
     ("docs/operating.md", "mpigen bench"): (
         "tests/swarm/test_bench.py::test_every_pair_and_collective_is_measured"
     ),
@@ -126,11 +130,16 @@ RUN = {
     **{
         (f"examples/{name}/README.md", line): test
         for name, job, own in (
-            ("python", "python pi.py", "test_python_finds_its_script_and_its_packages"),
-            ("fortran", "ring", "test_fortran_has_its_threads"),
+            (
+                "checkpoint",
+                "--detach --retries 3 --name sum -- checkpoint 600",
+                "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again",
+            ),
+            ("python", "-- python pi.py", "test_python_finds_its_script_and_its_packages"),
+            ("fortran", "-- ring", "test_fortran_has_its_threads"),
             (
                 "lammps",
-                "lmp -in /opt/app/bin/melt.in -log none",
+                "-- lmp -in /opt/app/bin/melt.in -log none",
                 "test_lammps_and_netpipe_give_what_is_known",
             ),
         )
@@ -138,7 +147,7 @@ RUN = {
             ("mpigen keys rotate", f"{_HERE}::test_the_lines_of_a_site_without_docker"),
             ("mpigen build", f"{_README}::test_the_way_of_the_verbs"),
             ("mpigen deploy", f"{_README}::test_the_way_of_the_verbs"),
-            (f"mpigen run -- {job}", f"{_EXAMPLES}::{own}"),
+            (f"mpigen run {job}", own if "::" in own else f"{_EXAMPLES}::{own}"),
             ("mpigen down", f"{_README}::test_the_way_of_the_verbs"),
         )
     },

@@ -1,12 +1,13 @@
 """`mpigen run` and `mpigen shell`: work on the cluster from this machine."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options, where
+from mpigen.cli import job_words, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
@@ -24,6 +25,12 @@ _MOUNT = typer.Option(
     help="One more mount for the job's own container, where mpirun is, as in docker run --mount. "
     "Ranks run in the workers; both have the `storage` of mpigen.yaml.",
 )
+_ENV_FILE = typer.Option(
+    [],
+    "--env-file",
+    metavar="FILE",
+    help="Variables for every rank from a file, as in docker run --env-file. May be repeated.",
+)
 _NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
 
@@ -36,15 +43,18 @@ def run(
     ),
     groups: list[str] = _GROUPS,
     timeout: str = options.timeout("End the job after 90s, 10m or 2h, with exit code 124."),
-    grace: int = typer.Option(
-        0,
+    grace: int | None = typer.Option(
+        None,
         "--grace",
         metavar="SECONDS",
-        show_default=False,
         help="Time for ranks between SIGTERM and SIGKILL when the job is ended "
         "(default: up to MPI, 0 to 2 s).",
     ),
     env: list[str] = _ENV,
+    env_file: list[Path] = _ENV_FILE,
+    workdir: str = typer.Option(
+        "", "--workdir", metavar="DIR", help="The folder in which ranks start, on their hosts."
+    ),
     mount: list[str] = _MOUNT,
     fetch: list[str] = typer.Option(
         [],
@@ -54,6 +64,22 @@ def run(
     ),
     fetch_to: Path = typer.Option(
         Path(), "--fetch-to", metavar="DIR", help="The folder for it here (default: the current)."
+    ),
+    label: bool = typer.Option(
+        False, "--label", help="Begin each line of output with its rank, as in [3], in whole lines."
+    ),
+    retries: int | None = typer.Option(
+        None,
+        "--retries",
+        metavar="N",
+        help="Run a batch job again, at most N times, if a host was lost; never if its program "
+        "has failed.",
+    ),
+    file: Path | None = typer.Option(
+        None,
+        "--file",
+        "-f",
+        help="A job's file, as of mpigen schema job; other options go before what it has.",
     ),
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Submit a batch job, which runs on a node of Swarm's choice."
@@ -72,22 +98,38 @@ def run(
     """
     from mpigen.artifacts import folder
     from mpigen.cli import files
-    from mpigen.job import spec, storage
+    from mpigen.cli.job_options import JobOptions, from_file
+    from mpigen.job import env_file as env_files
+    from mpigen.job import storage
 
-    marked = files.fetch_variable(fetch, detach)
-    env = [*env, *marked]
-
-    limit = spec.seconds(timeout) if timeout else None
-    words = (tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit, grace)
-    job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
+    asked = JobOptions(
+        command=tuple(command or ()),
+        name=name,
+        ranks=ranks,
+        workers=tuple(groups),
+        env=(*env_files.read(env_file, os.environ), *env),
+        workdir=workdir,
+        mounts=tuple(mount),
+        timeout=timeout,
+        grace=grace,
+        label=label,
+        detach=detach,
+        retries=retries,
+        fetch=tuple(fetch),
+    )
+    asked = asked.over(from_file(file)) if file else asked
+    marked = files.fetch_variable(asked.fetch, asked.detach)
+    asked = replace(asked, env=(*asked.env, *marked))
+    job = asked.spec(folder.read(output).mpi)
     with options.ready(job, output, stack, context) as (cluster, hosts, events):
-        if detach:
+        job_words.say_shared(cluster, hosts, job)
+        if asked.detach:
             _submit(cluster, hosts, storage.in_service(cluster, hosts, job))
             say(f"next: {where.again('logs', output, stack, context, f'{job.name} -f')}")
             return
         code = _foreground(cluster, hosts, job, events)
-        if fetch:
-            code = files.fetch(cluster, hosts, fetch, marked, fetch_to, events, code)
+        if asked.fetch:
+            code = files.fetch(cluster, hosts, asked.fetch, marked, fetch_to, events, code)
     raise typer.Exit(code)
 
 
@@ -100,17 +142,21 @@ def shell(
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Open a shell in a job's container, on the overlay.
+    """Open a shell in a job's container, on the overlay, and say which hosts there are.
 
     mpirun works there, and so does ssh to every worker by its name.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.job import spec, streams
 
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
+    job = replace(
+        job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell", ranks=0
+    )
     with options.ready(job, output, stack, context) as (cluster, hosts, events):
+        if streams.own().terminal:
+            say(job_words.greeting(cluster, hosts))
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)

@@ -129,15 +129,23 @@ def _print_report(
 
 
 def schema(
+    of: Literal["site", "job"] = typer.Argument(
+        "site", metavar="[site|job]", help="Of mpigen.yaml, or of a file for mpigen run -f."
+    ),
     markdown: bool = typer.Option(
         False, "--markdown", help="Print the reference of the fields for people instead."
     ),
 ) -> None:
-    """Print the JSON Schema of mpigen.yaml.
+    """Print the JSON Schema of mpigen.yaml, or of a job's file.
 
     It is of draft 2020-12. Editors complete and check with it, as in the site that init makes.
     """
-    from mpigen.config import docs
+    from mpigen.config import docs, job_file
     from mpigen.config.schema import schema_text
 
+    if of == "job":
+        if markdown:
+            raise InputError("--markdown: only of mpigen.yaml", "Leave it out: mpigen schema job")
+        typer.echo(job_file.schema_text(), nl=False)
+        return
     typer.echo(docs.markdown() if markdown else schema_text(), nl=False)

@@ -87,6 +87,7 @@ def push(
             name=spec.checked_name("", "push"),
             argv=("sh", "-c", _SPREAD, "push", unpack(folder)),
             display=f"mpigen push {' '.join(names)}",
+            ranks=0,
             groups=tuple(hosts.counts),
         )
         streams = Streams(archive, printed)
