@@ -24,6 +24,7 @@ grace: 30
 label: true
 detach: true
 retries: 3
+fetch: ["out*.csv"]
 """
 
 
@@ -37,6 +38,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     job = load(tmp_path, WHOLE)
     assert job.command == ["./heat", "--steps", "100"]
     assert (job.env, job.timeout, job.retries) == ({"A": "1", "B": "x y"}, "1h30m", 3)
+    assert job.fetch == ["out*.csv"]
     assert set(yaml.safe_load(WHOLE)) == set(job_file.JobFile.model_fields)
 
 
