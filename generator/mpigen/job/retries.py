@@ -26,10 +26,12 @@ _AT_ONCE = 8
 # Runs a job's command. Swarm sees its exit code only if a host was lost, or if Swarm itself has
 # ended it: then Swarm decides whether it runs again.
 _RUN = f"""\
+job=
+ended=
+trap 'ended=yes; [ -z "$job" ] || kill -TERM $job' TERM
 "$@" &
 job=$!
-ended=
-trap 'ended=yes; kill -TERM $job' TERM
+[ -z "$ended" ] || kill -TERM $job
 while :; do
     wait $job
     code=$?
