@@ -420,7 +420,7 @@ def test_a_batch_job_outlives_its_client(cluster: Cluster) -> None:
     program = "echo out; echo err >&2; sleep 4; exit 7"
     done = mpigen(cluster, "run", "-d", "--name", "b", "-n", "1", "--", "sh", "-c", program)
     assert (done.code, done.out) == (0, "b\n")
-    assert "next: mpigen logs b -f" in done.err
+    assert f"next: mpigen logs -o {cluster.output} b -f" in done.err
     assert jobs(cluster)["b"]["kind"] == "batch"
     assert mpigen(cluster, "wait", "b").code == 7
     told = jobs(cluster)["b"]

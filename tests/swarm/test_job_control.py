@@ -208,7 +208,8 @@ def test_a_cancelled_job_keeps_its_log_until_it_is_removed(
     assert (refused.code, "mpigen cancel long" in refused.err) == (2, True)
     done = mpigen(cluster, "cancel", "long")
     assert (done.code, done.out) == (0, "ended long\n"), done.err
-    assert "next: mpigen logs long; mpigen jobs --remove long" in done.err
+    where = f"-o {cluster.output}"
+    assert f"next: mpigen logs {where} long; mpigen jobs {where} --remove long" in done.err
     leftovers_of_ranks = [line for line in leftovers.found(the_lab) if "sleep 600" in line]
     assert leftovers_of_ranks == []
     # being ended is not being lost

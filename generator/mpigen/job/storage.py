@@ -39,7 +39,11 @@ def in_foreground(deployment: Deployment, hosts: Hosts, job: JobSpec, say: Say) 
 
 
 def in_service(deployment: Deployment, hosts: Hosts, job: JobSpec) -> JobSpec:
-    """The job with the mounts of its first group's service, on whose nodes it runs."""
+    """The job with the mounts of its first group's service, on whose nodes it runs.
+
+    Raises ClusterError if the engine is no manager.
+    """
+    deployment.engine.need_manager()
     service = deployment.service(next(iter(hosts.counts)))
     with blame(f"asking for the service {service}"):
         found = deployment.engine.client.api.inspect_service(service)  # type: ignore[no-untyped-call]
