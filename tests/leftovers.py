@@ -46,10 +46,10 @@ def found(the_lab: lab.Lab) -> list[str]:
 
 
 def networks(the_lab: lab.Lab) -> dict[str, list[str]]:
-    """The networks of each node."""
+    """The networks of each node, but for the bridge that Swarm makes when it first needs one."""
+    named = ("network", "ls", "--format", "{{.Name}}")
     return {
-        node.name: sorted(_docker(node, "network", "ls", "--format", "{{.Name}}"))
-        for node in the_lab.nodes
+        node.name: sorted({*_docker(node, *named)} - {"docker_gwbridge"}) for node in the_lab.nodes
     }
 
 
