@@ -4,83 +4,66 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import complete, options, show, where
+from mpigen.cli import options, show
 from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
-    from mpigen.job.describe import Job
+    from mpigen.job.listing import Job
     from mpigen.swarm.deployment import Deployment
 
-_JOB = typer.Argument(
-    metavar="JOB", help="The job's name, as in mpigen jobs.", autocompletion=complete.jobs
-)
-_JOBS = typer.Argument(
-    metavar="JOB...", help="Names of jobs, as in mpigen jobs.", autocompletion=complete.jobs
-)
+_JOB = typer.Argument(metavar="JOB", help="The job's name, as in mpigen jobs.")
+_JOBS = typer.Argument(metavar="JOB...", help="Names of jobs, as in mpigen jobs.")
 
 
 def jobs(
     as_json: bool = JSON_FOR_TABLE,
     remove: list[str] = typer.Option(
-        [],
-        "--remove",
-        metavar="JOB",
-        help="Remove this finished job and its log. May be repeated.",
-        autocompletion=complete.jobs,
+        [], "--remove", metavar="JOB", help="Remove this finished job and its log. May be repeated."
     ),
-    clear: bool = typer.Option(
-        False, "--clear", help="Remove all finished jobs and their logs, of those that are listed."
-    ),
-    every: bool = typer.Option(
-        False, "--all", "-a", help="Foreground jobs that have ended too, with start, end and user."
-    ),
+    clear: bool = typer.Option(False, "--clear", help="Remove all finished jobs and their logs."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
     """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
 
-    A batch job that has ended, or was cancelled, stays with its log until it is removed. With
-    --all the foreground jobs that you have started on this engine are listed as well.
+    A batch job that has ended, or was cancelled, stays with its log until it is removed.
     """
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
     if clear or remove:
-        known = listing.every(cluster, past=every) if clear else []
-        chosen = listing.find_all(cluster, tuple(dict.fromkeys(remove)), past=True)
-        chosen += [job for job in known if job.over and job not in chosen]
+        known = listing.every(cluster)
+        chosen = _found(cluster, remove)
+        chosen += [job for job in known if clear and job.over and job not in chosen]
         listing.remove(cluster, chosen)
         for job in chosen:
             typer.echo(f"removed {job.name}")
         return
-    found = listing.every(cluster, past=every)
+    found = listing.every(cluster)
     if as_json:
-        typer.echo(json.dumps([_as_json(job) for job in found], indent=2))
+        rows = [{**asdict(job), "created": job.created.isoformat()} for job in found]
+        typer.echo(json.dumps(rows, indent=2))
         return
     if not cluster.engine.is_manager:
-        from mpigen.swarm.engine import manager_context
-
-        show.note(f"this engine is no manager: batch jobs are seen with {manager_context()}")
+        show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
     for each in listing.foreign(cluster, found):
         show.note(f"{each} may be a job too; only its own engine can list it")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
-    row, titles = (_long_row, _LONG_TITLES) if every else (_row, _TITLES)
-    show.table(titles, [row(job) for job in found])
+    titles = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
+    show.table(titles, [_row(job) for job in found])
     for job in found:
         if job.error:
             show.note(f"{job.name}: {job.error}")
-        if job.runs > 1:
-            show.note(f"{job.name}: run {job.runs} of {job.retries + 1} at most")
 
 
 def logs(
@@ -159,9 +142,7 @@ def cancel(
         kept += [job.name] if job.kind == "batch" else []
     if kept:
         removals = " ".join(f"--remove {name}" for name in kept)
-        logs_of = where.again("logs", output, stack, context, kept[0])
-        remove = where.again("jobs", output, stack, context, removals)
-        typer.echo(f"next: {logs_of}; {remove}", err=True)
+        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
 
 
 def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
@@ -169,46 +150,6 @@ def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
     from mpigen.job import listing
 
     return listing.find_all(cluster, tuple(dict.fromkeys(names)))
-
-
-def _as_json(job: "Job") -> dict[str, Any]:
-    ended = job.ended.isoformat() if job.ended else None
-    elapsed = job.seconds(datetime.now(UTC))
-    return {
-        **asdict(job),
-        "created": job.created.isoformat(),
-        "ended": ended,
-        "elapsed": None if elapsed is None else round(elapsed, 3),
-    }
-
-
-_TITLES = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
-_LONG_TITLES = (
-    *("JOB", "STATE", "EXIT", "START", "END", "ELAPSED"),
-    *("USER", "NODE", "RANKS", "KIND", "COMMAND"),
-)
-
-
-def _long_row(job: "Job") -> tuple[str, ...]:
-    elapsed = job.seconds(datetime.now(UTC))
-    return (
-        job.name,
-        job.state,
-        "-" if job.exit_code is None else str(job.exit_code),
-        _local(job.created),
-        _local(job.ended) if job.ended else "-",
-        "-" if elapsed is None else str(timedelta(seconds=round(elapsed))),
-        job.user or "-",
-        job.node or "-",
-        str(job.ranks or "-"),
-        job.kind,
-        job.command,
-    )
-
-
-def _local(moment: datetime) -> str:
-    """A time in the zone of this machine."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _row(job: "Job") -> tuple[str, ...]:

@@ -34,79 +34,75 @@ class Mpi(Section):
     implementation: MpiName = Field("openmpi", description="MPI implementation.")
     params: dict[ParamName, ParamValue] = Field(
         {},
-        description="MCA parameters (Open MPI) or environment variables (MPICH).",
+        description="MCA parameters of Open MPI, or environment variables of MPICH.",
         examples=[{"mpi_yield_when_idle": 1}, {"UCX_TLS": "tcp,self,sysv"}],
         json_schema_extra={"additionalProperties": False},
     )
 
 
 class User(Section):
-    """The unprivileged user that runs sshd, MPI and all jobs."""
+    """The unprivileged user that everything runs as."""
 
-    name: UserName = Field("mpi", description="User name.")
+    name: UserName = Field("mpi", description="Name of the user.")
     # Debian reserves 0 to 100: https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes
-    uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Numeric user id.")
-    gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(
-        1000, description="Numeric group id."
-    )
+    uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="User id.")
+    gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Group id.")
 
 
 class Network(Section):
     """The overlay network between the containers."""
 
-    name: Label = Field("mpi", description="Network name in stack.yml; Swarm calls it STACK_NAME.")
+    name: Label = Field("mpi", description="Network's key in the stack: STACK_NAME on the Swarm.")
     subnet: Subnet | None = Field(
         None,
-        description="Subnet of the overlay. Default: 10.77.0.0/24, or larger if needed.",
+        description="Subnet of the overlay; default 10.77.0.0/24, or as much as is needed.",
         examples=["10.77.0.0/24"],
     )
     internal: StrictBool = Field(
-        False, description="Isolate the network from everything outside it.", examples=[True]
+        False, description="Whether containers reach nothing else.", examples=[True]
     )
     encrypted: StrictBool = Field(
         False,
-        description="Encrypt traffic between servers (IPsec). This is slower.",
+        description="Whether traffic between servers is encrypted (IPsec), and slower.",
         examples=[True],
     )
     external: StrictBool = Field(
-        False, description="Use an existing overlay of this `name` and `subnet`."
+        False, description="Whether `name` is an overlay with that subnet, made by others."
     )
     mtu: Annotated[StrictInt, Field(ge=626, le=65535)] | None = Field(
         None,
-        description="MTU of the servers' network. The overlay gets 50 bytes less.",
+        description="MTU of the servers' own network; the overlay gets 50 less.",
         examples=[1500],
     )
     nodes: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] | None = Field(
         None,
-        description="Maximum number of servers. Default: one per container.",
+        description="Most servers that ever take part; default one a container.",
         examples=[16],
     )
     stack: StackKeys = Field(
         {},
-        description="Additional keys for the network in stack.yml, merged recursively.",
+        description="More keys of the network in stack.yml, merged deeply.",
         examples=[{"internal": True}],
     )
 
 
 class Engine(Section):
-    """The Docker version that the cluster is for."""
+    """The Docker that the cluster is for."""
 
     minimum: EngineVersion = Field(
         "20.10",
         validate_default=True,
-        description="Oldest Docker Engine and client. From 25.0 on, workers start faster.",
+        description="The oldest engine and client; with 25.0, workers are there sooner.",
         examples=["25.0"],
     )
 
 
 class Ssh(Section):
-    """SSH between the containers."""
+    """How the containers reach one another."""
 
-    port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(
-        2222, description="Port of sshd in the containers."
-    )
+    port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(2222, description="sshd's port.")
     delivery: Literal["image", "secret"] = Field(
-        "image", description="Where private keys are stored: in the image, or in Swarm secrets."
+        "image", description="Where containers get private keys: the image, or Swarm secrets."
     )
 
 
@@ -117,7 +113,7 @@ class Config(Section):
     """An MPI cluster on Docker Swarm, as mpigen.yaml describes it."""
 
     name: Label = Field(
-        description="Name of the cluster, its image and its stack.", examples=["mycluster"]
+        description="Name of the cluster, the image and the stack.", examples=["mycluster"]
     )
     image: Image = _DEFAULTS
     app: App | None = None
@@ -133,7 +129,7 @@ class Config(Section):
     engine: Engine = _DEFAULTS
     stack: StackKeys = Field(
         {},
-        description="Additional keys for stack.yml, merged recursively: volumes, services, ...",
+        description="More keys of stack.yml, merged deeply, such as volumes or a service.",
         examples=[{"volumes": {"scratch": {"driver": "local"}}}],
     )
 

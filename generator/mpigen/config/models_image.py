@@ -31,83 +31,80 @@ class Image(Section):
 
     base: ImageReference = Field(
         "debian:trixie-slim",
-        description="Debian or Ubuntu base image. Its release determines the MPI version.",
+        description="Base image, Debian or Ubuntu; its release brings the MPI version.",
     )
     tag: ImageReference | None = Field(
         None,
-        description="Image name. Default: NAME:latest.",
+        description="The image's name; default NAME:latest.",
         examples=["registry.example.org/team/solver:1"],
     )
     distribute: Literal["load", "registry"] = Field(
         "load",
-        description="`load` copies the image to each server; with `registry` servers pull it.",
+        description="How nodes get it: loaded into each engine, or pushed and pulled.",
     )
     endpoints: dict[NodeName, EngineUrl] = Field(
         {},
-        description="With `load`: Docker endpoint of each server, by host name.",
+        description="With `load`: each node's Docker endpoint, by the node's host name.",
         examples=[{"server2": "ssh://admin@server2"}],
         json_schema_extra={"additionalProperties": False},
     )
     packages: list[Package] = Field(
         [],
-        description="Debian packages to install in the image.",
+        description="Packages for the runtime image.",
         examples=[["gdb", "hwloc"], ["libfftw3-double3=3.3.10-2+b1"]],
     )
     gpu_runtimes: StrictBool = Field(
         False,
-        description="Install the GPU runtimes that MPI packages depend on, such as AMD HIP.",
+        description="Whether GPU runtimes that MPI's packages ask for are installed, as AMD's HIP.",
         examples=[True],
     )
     build_packages: list[Package] = Field(
         [],
-        description="Debian packages for the build stage only.",
+        description="Packages for the build stage alone.",
         examples=[["gfortran", "libfftw3-dev"]],
     )
     build_env: dict[EnvName, EnvValue] = Field(
         {},
-        description="Environment variables for the build stage only, such as mirrors.",
+        description="Environment of the build stage alone, for mirrors and such.",
         examples=[{"PIP_INDEX_URL": "https://pypi.example.org/simple"}],
         json_schema_extra={"additionalProperties": False},
     )
     apt_mirror: AptMirror | None = Field(
         None,
-        description="Package mirror to use during the build.",
+        description="Server in place of Debian's or Ubuntu's own, while packages are installed.",
         examples=["http://mirror.example.edu"],
     )
     ca: SiteFile | None = Field(
         None,
-        description="CA certificates (PEM) that the build stage trusts, next to mpigen.yaml.",
+        description="Certificates (PEM) that the build stage trusts, beside mpigen.yaml.",
         examples=["ca.pem"],
     )
     bench: StrictBool = Field(
         False,
-        description="Include mpi-bench, which `mpigen bench` runs.",
+        description="Whether it has mpi-bench, which `mpigen bench` runs.",
         examples=[True],
     )
 
 
 class App(Section):
-    """The MPI program to build into the image."""
+    """The MPI program that goes into the image."""
 
     source: SiteFolder = Field(
-        description="Folder with the sources, next to mpigen.yaml; `.` is the folder it is in.",
-        examples=["app", "src/solver"],
+        description="Folder with the sources, beside mpigen.yaml.", examples=["app", "src/solver"]
     )
     build: Command | None = Field(
         None,
-        description="Installs programs into $BINDIR. Default: make install; none with python.",
+        description="Puts programs into $BINDIR; default make install, or nothing with python.",
         examples=["make install"],
     )
     python: list[PythonPackage] = Field(
         [],
-        description="Python packages, as in pip. Jobs start in the folder of the sources.",
+        description="Python packages, as pip names them; the sources are where jobs start.",
         examples=[["mpi4py", "numpy"]],
     )
-    bin: ImagePath = Field(
-        "/opt/app/bin", description="$BINDIR: the folder of the programs in the image, on PATH."
-    )
+    bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
     check: CommandLine | None = Field(
         None,
-        description="Test command, run by every rank. Exits 0 if the cluster works.",
+        description="Command for every rank that exits 0 if the cluster is right.",
         examples=["hello"],
     )
