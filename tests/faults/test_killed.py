@@ -113,21 +113,24 @@ def build(site: Site) -> None:
     check("sh", site.cluster.output / "scripts/build.sh", timeout=300)
 
 
+def batch(site: Site, name: str, *program: str) -> bool:
+    """Have a batch job of that name; whether it was submitted just now."""
+    if name in [each["name"] for each in json.loads(site.mpigen("jobs", "--json").out)]:
+        return False
+    words = ("run", "-o", str(site.cluster.output), "--detach", "--name", name, "--")
+    check(*MPIGEN, *words, *program, env=site.env)
+    return True
+
+
 def submit(site: Site) -> None:
     """Have a batch job that runs for long, called `long`."""
     site.mpigen("jobs", "--remove", "long")
-    listed = [each["name"] for each in json.loads(site.mpigen("jobs", "--json").out)]
-    if "long" not in listed:
-        words = ("run", "-o", str(site.cluster.output), "--detach", "--name", "long", "--")
-        check(*MPIGEN, *words, "sleep", "600", env=site.env)
+    batch(site, "long", "sleep", "600")
 
 
 def finished(site: Site) -> None:
     """Have a batch job that has ended, called `short`."""
-    listed = [each["name"] for each in json.loads(site.mpigen("jobs", "--json").out)]
-    if "short" not in listed:
-        words = ("run", "-o", str(site.cluster.output), "--detach", "--name", "short", "--")
-        check(*MPIGEN, *words, "uname", "-n", env=site.env)
+    if batch(site, "short", "uname", "-n"):
         assert site.mpigen("wait", "short").code == 0
 
 

@@ -264,7 +264,7 @@ def test_a_network_of_the_servers_own(bare: Site, the_lab_dockers: list[dict[str
         bare.mpigen("down")
         bare.render(TEXT)
         bare.build("0")
-        until(lambda: call("docker", "network", "rm", "mv", env=bare.env).code == 0)
+        until(partial(_is_removed, "mv", bare.env))
         # each node lets go of the network in its own time
         for env in the_lab_dockers:
             until(partial(_is_removed, "mv-config", env))

@@ -101,6 +101,7 @@ class Cluster:
     launcher: Group | None
     mounts: tuple[Mount, ...]
     engine: tuple[int, ...]
+    quick: bool  # all engines and clients know what came with Docker 25.0
     additions: tuple[Addition, ...]
 
     @property
@@ -136,11 +137,6 @@ class Cluster:
     def slots(self) -> int:
         """The number of slots in all groups."""
         return sum(group.replicas * group.slots for group in self.groups)
-
-    @property
-    def quick(self) -> bool:
-        """Whether all engines and clients support a healthcheck's start_interval (Docker 25.0)."""
-        return self.engine >= (25, 0)
 
     @property
     def venv(self) -> str:

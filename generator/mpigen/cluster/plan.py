@@ -51,6 +51,7 @@ def plan(config: Config) -> Cluster:
         launcher=_launcher(config.launcher) if config.launcher else None,
         mounts=tuple(_mount(storage) for storage in config.storage),
         engine=tuple(map(int, config.engine.minimum.split("."))),
+        quick=config.is_quick,
         additions=_additions(config),
     )
 

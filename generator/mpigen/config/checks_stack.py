@@ -1,6 +1,6 @@
 """Checks of `stack:`: what `docker stack deploy` refuses or ignores, and what cannot work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.models_workers import Workers
-from mpigen.stackfile.deployable import SECTIONS, Around, faults, section_faults
+from mpigen.stackfile.deployable import SECTIONS, Around, declared, faults, section_faults
 from mpigen.stackfile.schema import Part, problems
 
 
@@ -36,7 +36,8 @@ def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
         for path, message in problems(value, part, config.is_quick) if value else ():
             told.add((*at, *path))
             yield Conflict(((*at, *path), at), message)
-    found = [*_unworkable(config, site), *said_twice(config, _services(config))]
+    services = _services(config)
+    found = [*_unworkable(config, site, services), *said_twice(config, services)]
     for each in found:
         # what has the wrong form is not told again
         if not any(each.paths[0][:length] in told for length in range(len(each.paths[0]) + 1)):
@@ -57,9 +58,11 @@ def _services(config: Config) -> list[Service]:
     return found
 
 
-def _unworkable(config: Config, site: Path) -> Iterator[Conflict]:
+def _unworkable(config: Config, site: Path, services: Sequence[Service]) -> Iterator[Conflict]:
     """What passes as a stack file, and could not be deployed or would not run."""
-    declared = {section: _declared(config, section) for section in SECTIONS}
+    names = declared(config.stack)
+    names["networks"].add(config.network.name)
+    names["volumes"] |= {each.volume for each in config.storage if each.volume}
     for section in SECTIONS:
         for path, message in section_faults(section, config.stack.get(section)):
             yield Conflict((("stack", *path), ("stack",)), message)
@@ -75,9 +78,9 @@ def _unworkable(config: Config, site: Path) -> Iterator[Conflict]:
     ours = {"/dev/shm": "shm"} | {
         each.target: f"storage[{index}]" for index, each in enumerate(config.storage)
     }
-    for service in _services(config):
+    for service in services:
         is_ours = service.group is not None or service.name == launcher
-        around = Around(declared, ours if is_ours else {}, is_ours, is_ours)
+        around = Around(names, ours if is_ours else {}, is_ours, is_ours)
         for path, message in () if replaced else faults(service.keys, around):
             if not path:
                 message = f"{message}; services of this cluster are {known}"
@@ -85,14 +88,3 @@ def _unworkable(config: Config, site: Path) -> Iterator[Conflict]:
         if is_ours and service.keys.get("read_only") is True:
             message = "a container writes MPI's parameters to /run/mpi when it starts: leave it out"
             yield Conflict(((*service.at, "read_only"), service.at), message)
-
-
-def _declared(config: Config, kind: str) -> set[str]:
-    """The names that the stack file declares in its section `kind`."""
-    section = config.stack.get(kind)
-    names = set(section) if isinstance(section, dict) else set()
-    if kind == "networks":
-        names |= {config.network.name, "default"}
-    if kind == "volumes":
-        names |= {each.volume for each in config.storage if each.volume}
-    return names

@@ -152,14 +152,20 @@ def section_faults(section: str, entries: Any) -> Iterator[tuple[Path, str]]:
             yield (section, name), message
 
 
+def declared(document: Mapping[str, Any]) -> dict[str, set[str]]:
+    """The names that each section of a stack file declares; Docker adds a network `default`."""
+    sections = {section: document.get(section) for section in SECTIONS}
+    names = {
+        section: set(each) if isinstance(each, dict) else set()
+        for section, each in sections.items()
+    }
+    names["networks"].add("default")
+    return names
+
+
 def undeployable(document: Any) -> list[tuple[Path, str]]:
     """Path and message of each fault of the services of a whole stack file."""
-    declared: dict[str, set[str]] = {}
-    for section in _DECLARED:
-        names = document.get(section)
-        declared[section] = set(names) if isinstance(names, dict) else set()
-    declared["networks"].add("default")
-    around = Around(declared, {}, has_image=False, dnsrr=False)
+    around = Around(declared(document), {}, has_image=False, dnsrr=False)
     found = [
         (("services", name, *path), message)
         for name, service in (document.get("services") or {}).items()
