@@ -88,7 +88,7 @@ bench: setup ## ours against the walk-through's recipe, copier and hpccm: both s
 	@$(BIN)/python tests/bench/limits.py --json build/bench/limits.json
 	@$(BIN)/python tests/bench/collectives.py --json build/bench/collectives.json
 	@$(BIN)/python tests/bench/launch.py --json build/bench/launch.json
-	@$(BIN)/python tests/bench/plots.py docs build/bench/*.json
+	@$(BIN)/python tests/bench/plots.py docs docs/performance.md build/bench/*.json
 
 clean: ## the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist

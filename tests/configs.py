@@ -83,6 +83,7 @@ storage: st.SearchStrategy[list[Data]] = st.lists(
                 "read_only": True,
             },
             {"target": "/scratch", "type": "tmpfs", "size": "64m"},
+            {"target": "/both", "type": "bind", "source": "/srv/both", "shared": True},
         ]
     ),
     max_size=5,

@@ -126,6 +126,7 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         source=cluster.app.source if cluster.app else None,
         ca=cluster.image.ca,
         groups=groups,
+        shared=tuple(mount.target for mount in cluster.mounts if mount.shared),
     )
 
 

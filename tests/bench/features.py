@@ -6,8 +6,6 @@ without mpi-rank. Needs root, to give the lab's nodes a folder that they share.
 """
 
 import argparse
-import ctypes
-import os
 import shutil
 import struct
 import tempfile
@@ -19,16 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import HERE, main
-from sides import Done, build, call, deployed, make_site, must, say
+from sharing import SHARED, share
+from sides import Done, build, call, deployed, make_site, say
 
 from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
 
 RANKS = 6
 LIMIT = 40  # seconds that a rank gets: a job that hangs ends with timeout's 124
-SHARED = "/srv/shared"
-# Linux, include/uapi/linux/mount.h, and the numbers of its system calls
-OPEN_TREE, MOVE_MOUNT, OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 428, 429, 1, 4
 TEXT = """\
 name: features
 app: {{source: app, build: make install, python: [mpi4py]}}
@@ -106,26 +102,6 @@ def judge(feature: Feature, done: Done, written: bytes) -> str:
     else:
         right = written == struct.pack(f"{RANKS}i", *range(RANKS))
     return "right" if right else "wrong"
-
-
-def share(node: lab.Node, folder: Path) -> None:
-    """Mount a folder of this machine at SHARED in a node's container."""
-    syscall = ctypes.CDLL(None, use_errno=True).syscall
-    docker = engine.local_endpoint().url
-    inspect = ("docker", "inspect", "--format", "{{.State.Pid}}", node.container_id)
-    process = must(docker, *inspect)
-    must(docker, "docker", "exec", node.container_id, "mkdir", "-p", SHARED)
-    tree = syscall(OPEN_TREE, -100, bytes(folder), OPEN_TREE_CLONE)
-    child = os.fork()
-    if child == 0:
-        namespace = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY)
-        failed = ctypes.CDLL(None).setns(namespace, 0) or syscall(
-            MOVE_MOUNT, tree, b"", -100, SHARED.encode(), MOVE_MOUNT_F_EMPTY_PATH
-        )
-        os._exit(1 if failed else 0)
-    os.close(tree)
-    if os.waitpid(child, 0)[1]:
-        raise ClusterError(f"{node.name}: {folder} was not mounted", "This needs root.")
 
 
 @contextmanager

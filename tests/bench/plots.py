@@ -1,9 +1,11 @@
-"""Plots of what the benches found: plots.py FOLDER FILE.json..., an SVG for each question.
+"""Plots of what the benches found: plots.py FOLDER FILE..., an SVG for each question.
 
-What a file is of is seen by its keys: limits.py, collectives.py or launch.py.
+A JSON file is one of limits.py, collectives.py or launch.py, as its keys show. Of a Markdown file
+the ratios of its first table are drawn: that is docs/performance.md.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from statistics import median
@@ -89,10 +91,52 @@ def launch(found: dict[str, Any], folder: Path) -> None:
     save(figure, folder, "bench-launch.svg")
 
 
+def ratios(page: str) -> dict[str, tuple[float, bool]]:
+    """Question and opponent to the ratio, and whether it is said to lose, of a page's first table.
+
+    A row without a question has that of the row above; one without a ratio is left out.
+    """
+    found: dict[str, tuple[float, bool]] = {}
+    question = ""
+    for line in page[page.index("\n| --- |") :].splitlines()[2:]:
+        if not line.startswith("|"):
+            break
+        asked, _, opponent, ratio, _ = (cell.strip() for cell in line[1:].split("|")[:5])
+        question = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", asked).replace("`", "") or question
+        number = re.fullmatch(r"\**(\d+\.\d+)(, loses\**)?", ratio)
+        if number:
+            against = opponent.partition(":")[0].replace("`", "")
+            if against[:1].isdigit():
+                against = "raw TCP"
+            found[f"{question} / {against}"] = float(number.group(1)), bool(number.group(2))
+    return found
+
+
+def summary(page: str, folder: Path) -> None:
+    """Every ratio of the page's first table; a loss is to the right of 1, in red."""
+    found = ratios(page)
+    figure, axes = pyplot.subplots(figsize=(9, 0.27 * len(found) + 1))
+    places = range(len(found))
+    colours = ["tab:red" if loses else "tab:blue" for _, loses in found.values()]
+    # bars that begin at 1
+    axes.barh(places, [ratio - 1 for ratio, _ in found.values()], left=1, color=colours)
+    axes.set_yticks(places, list(found), fontsize="x-small")
+    for place, (ratio, _) in zip(places, found.values(), strict=True):
+        side = "left" if ratio > 1 else "right"
+        axes.text(ratio, place, f" {ratio:g} ", va="center", ha=side, fontsize="x-small")
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xscale="log", xlim=(0.0015, 8), xlabel="mpigen's time or size to the other's")
+    save(figure, folder, "bench-summary.svg")
+
+
 def main() -> None:
     """Every file's plots."""
     folder = Path(sys.argv[1])
     for name in sys.argv[2:]:
+        if name.endswith(".md"):
+            summary(Path(name).read_text("utf-8"), folder)
+            continue
         found = json.loads(Path(name).read_text("utf-8"))
         if "scale" in found:
             launch(found["scale"], folder)

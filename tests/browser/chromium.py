@@ -21,15 +21,18 @@ def ensure() -> None:
         machine.install(["chromium"], print)
 
 
-def dom(page: Path, width: int, height: int = 900) -> str:
+def dom(page: Path, width: int, height: int = 900, dark: bool = False) -> str:
     """The page as the browser has it once its scripts are done, as HTML."""
-    return _run(page, f"--window-size={width},{height}", "--dump-dom")
+    return _run(page, f"--window-size={width},{height}", *_scheme(dark), "--dump-dom")
 
 
 def picture(page: Path, png: Path, width: int, height: int, dark: bool = False) -> None:
     """Write a picture of the page's first `width` x `height` pixels."""
-    more = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []
-    _run(page, f"--window-size={width},{height}", *more, f"--screenshot={png}")
+    _run(page, f"--window-size={width},{height}", *_scheme(dark), f"--screenshot={png}")
+
+
+def _scheme(dark: bool) -> list[str]:
+    return ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []
 
 
 def _run(page: Path, *options: str) -> str:

@@ -349,7 +349,8 @@ def test_what_is_typed_reaches_rank_0(cluster: Cluster) -> None:
 
 def test_a_shell_has_the_cluster(cluster: Cluster) -> None:
     with on_a_terminal(cluster, "shell") as (shell, terminal):
-        read_until(terminal, b"$ ")
+        greeting = read_until(terminal, b"$ ")
+        assert b"4 hosts, 9 slots (" in greeting and b"leave with exit or Ctrl-D" in greeting
         os.write(terminal, b"ssh gpu-1 uname -n; mpirun -n 1 uname -n; echo e''nd\n")
         said = read_until(terminal, b"\nend\r\n")
         assert b"gpu-1\r\n" in said and b"cpu-1\r\n" in said
@@ -419,7 +420,7 @@ def test_a_batch_job_outlives_its_client(cluster: Cluster) -> None:
     program = "echo out; echo err >&2; sleep 4; exit 7"
     done = mpigen(cluster, "run", "-d", "--name", "b", "-n", "1", "--", "sh", "-c", program)
     assert (done.code, done.out) == (0, "b\n")
-    assert "next: mpigen logs b -f" in done.err
+    assert f"next: mpigen logs -o {cluster.output} b -f" in done.err
     assert jobs(cluster)["b"]["kind"] == "batch"
     assert mpigen(cluster, "wait", "b").code == 7
     told = jobs(cluster)["b"]

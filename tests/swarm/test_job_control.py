@@ -69,6 +69,65 @@ def until_printed(cluster: Cluster, job: str, text: str, times: int = 1) -> None
         time.sleep(0.5)
 
 
+def test_lines_begin_with_their_rank_and_ranks_begin_where_they_are_told(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "env").write_text("WHAT=a b\nNOT_HERE\n")
+    script = 'printf "$WHAT "; sleep 0.4; pwd; echo err >&2'
+    file = tmp_path / "job.yaml"
+    file.write_text(json.dumps({"command": ["sh", "-c", script], "workdir": "/tmp", "ranks": 4}))
+    done = mpigen(cluster, "run", "-f", file, "--env-file", tmp_path / "env", "--label")
+    assert done.code == 0, done.err
+    assert sorted(done.out.splitlines()) == [f"[{rank}] a b /tmp" for rank in range(4)]
+    assert sorted(done.complaints) == [f"[{rank}] err" for rank in range(4)]
+
+
+def test_a_program_that_fails_by_itself_is_not_run_again(cluster: Cluster) -> None:
+    """Swarm has seen a 0; the exit code is that of the program all the same."""
+    script = "echo runs; exit 3"
+    words = ("--detach", "--retries", "3", "--name", "three", "-n", "1", "--", "sh", "-c", script)
+    assert mpigen(cluster, "run", *words).code == 0
+    done = mpigen(cluster, "wait", "three")
+    assert (done.code, done.out) == (3, "three 3\n"), done.err
+    time.sleep(10)  # twice as long as Swarm waits before it runs a container again
+    (job,) = json.loads(mpigen(cluster, "jobs", "--all", "--json").out)[-1:]
+    assert (job["name"], job["state"], job["exit_code"], job["runs"]) == ("three", "failed", 3, 1)
+    assert mpigen(cluster, "logs", "three").out == "runs\n"
+
+
+def test_a_cancelled_job_with_retries_is_not_run_again(cluster: Cluster) -> None:
+    words = ("--detach", "--retries", "3", "--name", "long", "--", *ENDLESS)
+    assert mpigen(cluster, "run", *words).code == 0
+    until_printed(cluster, "long", "up")
+    assert mpigen(cluster, "cancel", "long").code == 0
+    (job,) = json.loads(mpigen(cluster, "jobs", "--json").out)
+    assert (job["state"], job["runs"]) == ("cancelled", 1)
+    assert mpigen(cluster, "wait", "long").code == 143
+
+
+def test_who_has_the_slots_is_told(cluster: Cluster) -> None:
+    with started(cluster, "--name", "first", "--", *ENDLESS) as job:
+        status = json.loads(mpigen(cluster, "status", "--json").out)
+        assert status["slots_in_use"] == {"cpu": 9}
+        (row,) = status["running"]
+        assert (row["name"], row["slots"], row["ranks"]) == ("first", {"cpu": 9}, 9)
+        assert "9 slots, 9 in use" in mpigen(cluster, "status").out
+        done = mpigen(cluster, "run", "-n", "1", "--", "true")
+        line = "mpigen: slots in use: first has 9 of cpu; this job shares them"
+        assert (done.code, done.complaints) == (0, [line])
+        job.terminate()
+        job.wait(60)
+    (past,) = [
+        each
+        for each in json.loads(mpigen(cluster, "jobs", "--all", "--json").out)
+        if each["name"] == "first"
+    ]
+    assert (past["kind"], past["state"], past["exit_code"]) == ("foreground", "failed", 143)
+    assert past["elapsed"] > 0 and past["user"]
+    assert mpigen(cluster, "jobs", "--all", "--clear").code == 0
+    assert json.loads(mpigen(cluster, "jobs", "--all", "--json").out) == []
+
+
 def test_an_environment_reaches_every_rank_of_every_program(cluster: Cluster) -> None:
     show = ("sh", "-c", 'echo "$WHAT"')
     done = mpigen(cluster, "run", "-e", "WHAT=a b;c", "--", *show)
@@ -149,7 +208,8 @@ def test_a_cancelled_job_keeps_its_log_until_it_is_removed(
     assert (refused.code, "mpigen cancel long" in refused.err) == (2, True)
     done = mpigen(cluster, "cancel", "long")
     assert (done.code, done.out) == (0, "ended long\n"), done.err
-    assert "next: mpigen logs long; mpigen jobs --remove long" in done.err
+    where = f"-o {cluster.output}"
+    assert f"next: mpigen logs {where} long; mpigen jobs {where} --remove long" in done.err
     leftovers_of_ranks = [line for line in leftovers.found(the_lab) if "sleep 600" in line]
     assert leftovers_of_ranks == []
     # being ended is not being lost

@@ -1,6 +1,7 @@
 """No success by silence, and no diagnosis by silence: what is not there, not yet, or going away."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -200,7 +201,7 @@ def not_yet(site: Site, group: str) -> None:
     done = site.mpigen("doctor")
     assert done.code == 0, done.out
     assert f"{group} is not deployed yet" in done.out
-    assert done.out.endswith("next: mpigen deploy\n")
+    assert re.search(r"next: mpigen deploy -o \S+\n\Z", done.out), done.out
     assert "force-new-cluster" not in done.out
     began = time.monotonic()
     done = site.mpigen("run", "--", "true")

@@ -432,7 +432,8 @@ def test_what_is_pushed_is_run_next_only_if_it_is_a_program(
     program.chmod(0o755)
     done = _mpigen(cluster, "push", data)
     assert (done.code, "next:" in done.out) == (0, False), done.out + done.err
-    assert _mpigen(cluster, "push", data, program).out.endswith("\nnext: mpigen run ./program\n")
+    next_step = f"next: mpigen run -o {cluster.output} ./program"
+    assert _mpigen(cluster, "push", data, program).out.splitlines()[-1] == next_step
 
 
 def test_what_scale_advises_can_be_done(cluster: Cluster) -> None:

@@ -9,14 +9,20 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "docs/*.md", "examples/README.md", "examples/*/README.md")
+    for path in sorted(ROOT.glob(pattern))
+]
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 # the test that runs a line, by the document and the line
 _README = "tests/swarm/test_readme.py"
 _WAYS = "tests/swarm/test_ways.py"
 _JOBS = "tests/swarm/test_job_control.py"
+_FILES = "tests/swarm/test_files.py"
 _HERE = "tests/unit/test_documented.py"
+_EXAMPLES = "tests/matrix/test_examples.py"
 RUN = {
     ("README.md", "make demo"): f"{_README}::test_the_demo_ends_with_every_rank_and_leaves_nothing",
     **{
@@ -77,8 +83,33 @@ RUN = {
             ("mpigen wait heat nightly", "test_several_jobs_are_awaited_at_once"),
             ("mpigen jobs --remove heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
             ("mpigen cancel heat", "test_a_cancelled_job_keeps_its_log_until_it_is_removed"),
+            ("mpigen jobs --all", "test_who_has_the_slots_is_told"),
         )
     },
+    **{
+        ("docs/files.md", line): f"{_FILES}::{test}"
+        for line, test in (
+            ("mpigen push mesh.dat cases", "test_a_folder_of_data_is_on_every_host"),
+            (
+                "mpigen run --fetch 'result*.csv' -- ./solve",
+                "test_what_a_job_has_written_is_fetched",
+            ),
+            ("mpigen pull result.csv", "test_an_interrupt_and_a_full_disk_leave_nothing"),
+            (
+                "mpigen pull --from worker-3 'out/*.csv' results/",
+                "test_a_file_of_each_host_and_a_folder_with_equal_hashes",
+            ),
+            (
+                "mpigen pull --all solve.log logs/",
+                "test_a_file_of_each_host_and_a_folder_with_equal_hashes",
+            ),
+            ("mpigen verify -k shared_storage", "test_storage_that_is_not_shared_is_told"),
+            ("mpigen doctor", "test_storage_that_is_not_shared_is_told"),
+        )
+    },
+    ("docs/operating.md", "mpigen run --detach --retries 3 --name sum -- checkpoint 600"): (
+        "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again"
+    ),
     ("docs/operating.md", "mpigen bench"): (
         "tests/swarm/test_bench.py::test_every_pair_and_collective_is_measured"
     ),
@@ -96,9 +127,47 @@ RUN = {
             "mpigen templates show stack.yml --blocks",
         )
     },
+    **{
+        (f"examples/{name}/README.md", line): test
+        for name, job, own in (
+            (
+                "checkpoint",
+                "--detach --retries 3 --name sum -- checkpoint 600",
+                "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again",
+            ),
+            ("python", "-- python pi.py", "test_python_finds_its_script_and_its_packages"),
+            ("fortran", "-- ring", "test_fortran_has_its_threads"),
+            (
+                "lammps",
+                "-- lmp -in /opt/app/bin/melt.in -log none",
+                "test_lammps_and_netpipe_give_what_is_known",
+            ),
+        )
+        for line, test in (
+            ("mpigen keys rotate", f"{_HERE}::test_the_lines_of_a_site_without_docker"),
+            ("mpigen build", f"{_README}::test_the_way_of_the_verbs"),
+            ("mpigen deploy", f"{_README}::test_the_way_of_the_verbs"),
+            (f"mpigen run {job}", own if "::" in own else f"{_EXAMPLES}::{own}"),
+            ("mpigen down", f"{_README}::test_the_way_of_the_verbs"),
+        )
+    },
+    **{
+        ("examples/university/README.md", line): f"{_HERE}::test_the_lines_of_the_university"
+        for line in ("mpigen render --diff", "mpigen templates list")
+    },
 }
 # why a line cannot be run by a test
 NOT_HERE = {
+    **{
+        ("docs/files.md", line): "it sets up a file server, and the tests' machine has no NFS"
+        for line in (
+            "sudo apt-get install nfs-kernel-server",
+            "sudo install -d -o 1000 -g 1000 /srv/mpi",
+            "echo '/srv/mpi 192.0.2.0/24(rw,sync,no_subtree_check)' | sudo tee -a /etc/exports",
+            "sudo exportfs -ra",
+            "sudo apt-get install nfs-common",
+        )
+    },
     ("README.md", "make test"): "it is what runs this test",
     ("docs/operating.md", "sudo apt-get install docker.io"): (
         "it would install packages; `mpigen lab engine` does, where no engine answers"
@@ -166,6 +235,48 @@ def test_the_lines_of_a_site_without_docker(tmp_path: Path) -> None:
     shell("\n".join(lines("docs/security.md")))
     assert (tmp_path / "old-keys" / "id_ed25519").read_bytes() == before
     assert (site / "output/keys/id_ed25519").read_bytes() != before
+
+
+def test_the_lines_of_the_university() -> None:
+    """Run as they are shown, in the example itself: neither writes anything."""
+    document = "examples/university/README.md"
+    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    printed = [
+        subprocess.check_output(
+            ["sh", "-ec", line],
+            cwd=ROOT / "examples/university",
+            env={**os.environ, "PATH": path},
+            text=True,
+        )
+        for line in lines(document)
+    ]
+    assert printed[0] == ""
+    listed = dict(re.findall(r"^(\S+) +\w+ +(overridden|added)\b", printed[1], re.M))
+    assert listed == {
+        "Dockerfile": "overridden",
+        "rootfs/etc/mpi/sshd_config": "overridden",
+        "rootfs/etc/motd": "added",
+    }
+
+
+def test_each_link_between_the_documents_leads_somewhere() -> None:
+    """Files are there, and so are the headings that a link names."""
+    dead = []
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)\s]+)\)", (ROOT / document).read_text("utf-8")):
+            if "://" in target:
+                continue
+            name, _, anchor = target.partition("#")
+            file = (ROOT / document).parent / name if name else ROOT / document
+            if not file.exists() or (anchor and anchor not in _anchors(file)):
+                dead.append((document, target))
+    assert dead == []
+
+
+def _anchors(file: Path) -> list[str]:
+    """The headings of a document, as GitHub turns them into anchors."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.M)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def _block(document: str, start: str) -> str:

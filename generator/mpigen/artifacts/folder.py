@@ -31,7 +31,8 @@ class Artifacts(NamedTuple):
 
     `network` is the key in stack.yml, and also the name on the Swarm if `external`. `endpoints`
     maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
-    sources, and of the file `ca` are relative to the folder of mpigen.yaml.
+    sources, and of the file `ca` are relative to the folder of mpigen.yaml. `shared` are folders
+    of the containers in which all servers are to see the same files.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Artifacts(NamedTuple):
     source: str | None
     ca: str | None
     groups: tuple[Group, ...]
+    shared: tuple[str, ...] = ()
 
     @property
     def images(self) -> dict[str, str]:
@@ -70,6 +72,8 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
     """Return the cluster as the manifest stores it; `read` is the inverse."""
     fields = artifacts._asdict()
     del fields["folder"]
+    if not artifacts.shared:
+        del fields["shared"]
     fields["groups"] = [
         {key: value for key, value in group._asdict().items() if key != "variant" or value}
         for group in artifacts.groups
@@ -92,4 +96,5 @@ def read(folder: Path) -> Artifacts:
 
 def _artifacts(folder: Path, fields: Mapping[str, Any]) -> Artifacts:
     groups = tuple(Group(**each) for each in fields["groups"])
-    return Artifacts(**{**fields, "folder": folder, "groups": groups})
+    shared = tuple(map(str, fields.get("shared", ())))
+    return Artifacts(**{**fields, "folder": folder, "groups": groups, "shared": shared})

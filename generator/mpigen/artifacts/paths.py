@@ -32,5 +32,17 @@ CONTEXT = (DOCKERFILE, DOCKERIGNORE, ROOTFS)
 """What scripts/build.sh always copies to the build context."""
 CONTEXT_SOURCE = "app"
 """The program's sources in the build context."""
+NO_SOURCES = (
+    "..*",
+    ".git",
+    ".mpigen*",
+    ".venv",
+    "venv",
+    "mpigen.yaml",
+    "mpigen.schema.json",
+    "report.html",
+    "report.json",
+)
+"""With `app.source: .` these are no sources, and neither is a rendered folder, which has keys."""
 CONTEXT_CA = "ca.pem"
 """The additional certificate authority in the build context."""

@@ -7,7 +7,7 @@ from mpigen.bench import words
 
 WIDTH, HEIGHT = 600, 290
 # the edges of the plot within the picture, in pixels
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 576, 14, 256
+_LEFT, _RIGHT, _TOP, _BOTTOM = 100, 576, 14, 256
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,9 @@ def chart(series: list[Series]) -> Chart | None:
     ]
     return Chart(
         tuple(Tick(x(size), words.size(size)) for size in sizes),
-        tuple(Tick(y(10.0**power), _power(power)) for power in range(low, high + 1)),
+        tuple(
+            Tick(y(10.0**power), words.duration(10.0**power) if power < 0 else f"{10**power:,} µs")
+            for power in range(low, high + 1)
+        ),
         tuple(Line(each.name, dots) for each, dots in zip(series, drawn, strict=True)),
     )
-
-
-def _power(power: int) -> str:
-    unit, rest = (
-        ("s", power - 6) if power >= 6 else ("ms", power - 3) if power >= 3 else ("us", power)
-    )
-    return f"{10.0**rest:g} {unit}"

@@ -87,8 +87,8 @@ def _figures(results: Results) -> Iterator[tuple[str, _Figure]]:
         a, b = results.hosts[pair.a].host, results.hosts[pair.b].host
         # ordered by name, since the order of results changes if a host moves to another node
         first, second = sorted((a, b))
-        yield f"{first} – {second}, 8 B", _Figure(pair.latency_us, "us", False)
+        yield f"{first} – {second}, 8 B", _Figure(pair.latency_us, "µs", False)
         yield f"{a} → {b}, 1 MiB", _Figure(pair.there_mb_s, "MB/s", True)
         yield f"{b} → {a}, 1 MiB", _Figure(pair.back_mb_s, "MB/s", True)
     for each in results.collectives:
-        yield f"{each.name}, {words.size(each.size)}", _Figure(each.us, "us", False)
+        yield f"{each.name}, {words.size(each.size)}", _Figure(each.us, "µs", False)

@@ -180,7 +180,9 @@ def _symptom(results: Results, one: SlowPair) -> str:
         ways = [(pair.there_mb_s.median, pair.a, pair.b), (pair.back_mb_s.median, pair.b, pair.a)]
         least, a, b = min(ways)
         way = f"from {results.hosts[a].host} to {results.hosts[b].host}"
-        parts.append(f"{words.short(least)} MB/s {way}, {1 / one.bandwidth:.2f} of the usual")
+        parts.append(
+            f"{words.short(least)} MB/s {way}, {words.percent(1 / one.bandwidth)} of the usual"
+        )
     return " and ".join(parts)
 
 
@@ -191,7 +193,7 @@ def _mtus(results: Results) -> Iterator[Finding]:
         names = ", ".join(host.host for host in results.hosts if host.mtu == mtu)
         yield Finding(
             f"MTU {mtu} in {names}, {common} in the others",
-            "perhaps workers from before network.mtu was changed: mpigen doctor checks each link",
+            "workers from before network.mtu was changed: mpigen doctor checks each link",
         )
 
 
@@ -203,5 +205,5 @@ def _busy(results: Results) -> Iterator[Finding]:
     if nodes:
         yield Finding(
             f"busy before the bench began: {', '.join(nodes.values())}",
-            "other work: what is measured then says less",
+            "other work was running, and results are less reliable",
         )

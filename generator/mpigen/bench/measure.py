@@ -24,8 +24,18 @@ from mpigen.swarm.processes import Say
 
 _PROGRAM = "mpi-bench"
 _NOT_FOUND = 127
-# parameters of Open MPI 4's daemons, which Open MPI 5 ignores
-_DAEMONS_OF_4 = ("orte_", "oob_", "plm_", "hwloc_base_binding_policy")
+# Open MPI's parameters, by their beginnings, that only some of its versions take. Those of its
+# daemons are in its own file for Open MPI 4, and for later ones in PRRTE's, which 4 does not read.
+_OPENMPI, _PRRTE = "openmpi-mca-params.conf", "prte-mca-params.conf"
+_VERSIONS = (
+    (_OPENMPI, ("orte_", "oob_", "plm_", "hwloc_base_", "io_romio321_"), range(5)),
+    (_OPENMPI, ("io_romio341_",), range(5, 6)),
+    (_PRRTE, ("oob_",), range(5, 6)),
+    (_PRRTE, ("prte_keepalive_",), range(6, 99)),
+    (_PRRTE, ("",), range(5, 99)),
+    # of OpenSHMEM, which a bench does not use
+    (_OPENMPI, ("spml", "scoll", "atomic"), range(0)),
+)
 
 
 def refuse(artifacts: Artifacts, hosts: Hosts) -> None:
@@ -100,26 +110,28 @@ def _nodes(deployment: Deployment, hosts: Hosts) -> dict[str, str]:
 
 
 def _settings(artifacts: Artifacts, measured: Results) -> dict[str, str]:
-    """The settings that may explain a difference: the subnet, and what this MPI takes of its files.
-
-    Open MPI 4 does not read the file of PRRTE, and Open MPI 5 leaves the daemons' keys to it.
-    """
+    """The settings that may explain a difference: the subnet, and what this MPI takes of files."""
     interfaces = {host.interface for host in measured.hosts}
     words = {
         INTERFACE: interfaces.pop() if len(interfaces) == 1 else "the overlay's",
         SINGLE_COPY: "cma, or none where the engine forbids it",
     }
-    version = re.search(r"\d+", measured.mpi)
-    old = artifacts.mpi == "openmpi" and version is not None and int(version[0]) < 5
+    major = re.search(r"\d+", measured.mpi) if artifacts.mpi == "openmpi" else None
     found = {"subnet": artifacts.subnet}
     for file in sorted((artifacts.folder / f"{ROOTFS}{MPI_IN_IMAGE}").glob("*-params.conf")):
-        if old and file.name.startswith("prte-"):
-            continue
         for line in file.read_text(encoding="utf-8").splitlines():
             name, sign, value = (part.strip() for part in line.partition("="))
             if not sign or name.startswith("#"):
                 continue
-            if not old and file.name.startswith("openmpi-") and name.startswith(_DAEMONS_OF_4):
-                continue
-            found[name] = words.get(value, value)
+            if major is None or _takes(int(major[0]), file.name, name):
+                found[name] = words.get(value, value)
     return found
+
+
+def _takes(major: int, file: str, name: str) -> bool:
+    """Whether that version of Open MPI takes a parameter of one of its files."""
+    return all(
+        major in versions
+        for its, beginnings, versions in _VERSIONS
+        if its == file and name.startswith(beginnings)
+    )

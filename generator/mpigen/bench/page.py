@@ -1,10 +1,12 @@
 """The report: one self-contained HTML file without scripts."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 
 from mpigen.bench import compare, judge, words
 from mpigen.bench.chart import Chart, Series, chart
@@ -14,6 +16,10 @@ from mpigen.bench.results import Curve, Results
 _MAX_HOSTS_WITH_FIGURES = 20
 # this many times the baseline gets the strongest colour
 _HOTTEST_FACTOR = 8.0
+# the least width of a card in pixels, and that of a map's names and of each of its columns
+_CARD, _NAMES, _FIGURE, _COLOUR = 470, 200, 58, 15
+# what containers put for the placeholders of parameters, in results of older versions
+_PLACEHOLDERS = {"interface": "the overlay's", "single_copy": "as the engine allows"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,9 @@ def page(results: Results, old: Results | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(short=words.short, duration=words.duration)
+    environment.filters.update(
+        short=words.short, duration=words.duration, unbroken=_unbroken, filled=_filled
+    )
     return environment.get_template("report.html.j2").render(
         results=results,
         nodes=len({host.node for host in results.hosts}),
@@ -54,6 +62,8 @@ def page(results: Results, old: Results | None = None) -> str:
         usual=judge.baselines(results),
         maps=(_latency(results), _bandwidth(results)),
         figures=len(results.hosts) <= _MAX_HOSTS_WITH_FIGURES,
+        map_width=_map_width(len(results.hosts)),
+        card=_CARD,
         collectives=_collectives(results),
         pairs=_pairs(results),
         allreduce=next((one for one in results.collectives if one.name == "allreduce"), None),
@@ -62,6 +72,27 @@ def page(results: Results, old: Results | None = None) -> str:
         changes=compare.changes(old, results) if old else [],
         circumstances=compare.circumstances(old, results) if old else [],
     )
+
+
+def _map_width(hosts: int) -> int:
+    """The least width of a map's card in pixels, in which its columns have room."""
+    column = _FIGURE if hosts <= _MAX_HOSTS_WITH_FIGURES else _COLOUR
+    return max(_CARD, _NAMES + column * hosts)
+
+
+def _unbroken(text: str) -> Markup:
+    """Text in which no line ends within a name with hyphens, or before a unit."""
+    text = re.sub(r"(?<=\d) (?=(?:µs|MB/s|[KM]?i?B|s|%)(?!\w))", "\N{NO-BREAK SPACE}", text)
+    words = (
+        Markup('<span class="whole">{}</span>').format(word) if "-" in word else escape(word)
+        for word in text.split(" ")
+    )
+    return Markup(" ").join(words)
+
+
+def _filled(value: str) -> str:
+    """A parameter's value without the placeholders that a container replaces."""
+    return re.sub(r"@(\w+)@", lambda found: _PLACEHOLDERS.get(found[1], "set at start"), value)
 
 
 def _latency(results: Results) -> HeatMap:
@@ -74,7 +105,7 @@ def _latency(results: Results) -> HeatMap:
             f"half of them {words.short(spread.low)} to {words.short(spread.high)}",
         )
     usual = {same: norm.latency for same, norm in judge.baselines(results).items()}
-    note = "us one way, of a message of 8 B: the median of all round trips, halved."
+    note = "µs one way, of a message of 8 B: the median of all round trips, halved."
     return _map(results, "Latency", note, figures, usual, less_is_better=True)
 
 

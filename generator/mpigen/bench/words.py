@@ -17,8 +17,11 @@ def size(count: int) -> str:
 
 
 def duration(us: float) -> str:
-    """Format microseconds in a suitable unit: 22.8 us, 1.25 ms, 2.00 s."""
-    for power, unit in ((1e6, "s"), (1e3, "ms")):
-        if us >= power:
-            return f"{short(us / power)} {unit}"
-    return f"{short(us)} us"
+    """Format a time, always in microseconds, so that times compare at a glance: 1,250 µs."""
+    return f"{short(us)} µs"
+
+
+def percent(part: float) -> str:
+    """Format a part of 1: 1.2 %, 86 %."""
+    value = part * 100
+    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"

@@ -4,12 +4,14 @@ A verb imports its modules inside its function, so that `mpigen render` never lo
 and `mpigen status` neither pydantic nor Jinja.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
 import typer
 
+from mpigen.cli import help
 from mpigen.errors import MpigenError
 from mpigen.untrusted.quoting import printable
 
@@ -29,7 +31,8 @@ _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "bench": ("bench", {}),
     "run": ("run", {"allow_interspersed_args": False}),
     "shell": ("run", {}),
-    "push": ("run", {}),
+    "push": ("files", {}),
+    "pull": ("files", {}),
     "jobs": ("jobs", {}),
     "logs": ("jobs", {}),
     "wait": ("jobs", {}),
@@ -45,11 +48,14 @@ def command_line(word: str = "") -> typer.Typer:
     Importing all of them takes a thirtieth of a render's time.
     """
     known = word in _VERBS or word in _FAMILIES
+    completing = "_MPIGEN_COMPLETE" in os.environ
     app = typer.Typer(
         name="mpigen",
+        cls=help.Sections,
         help=_root.__doc__,
         no_args_is_help=True,
-        add_completion=not known,  # the completion options come before a verb
+        # the completion options come before a verb
+        add_completion=completing or not known,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,10 +64,12 @@ def command_line(word: str = "") -> typer.Typer:
     for verb, (module, settings) in _VERBS.items():
         if verb == word or not known:
             function = getattr(import_module(f"mpigen.cli.{module}"), verb)
-            app.command(verb, context_settings=settings)(function)
+            app.command(verb, context_settings=settings, **help.settings_of(verb))(function)
     for family in _FAMILIES:
         if family == word or not known:
-            app.add_typer(import_module(f"mpigen.cli.{family}").app, name=family)
+            below = import_module(f"mpigen.cli.{family}").app
+            help.describe(family, below)
+            app.add_typer(below, name=family, cls=help.Sections, **help.settings_of(family))
     return app
 
 
@@ -81,10 +89,19 @@ def _root(
     """One YAML file describes an MPI cluster; mpigen renders the Docker artifacts that run it."""
 
 
+def _first_word() -> str:
+    """The verb, if one is given; that of the line to complete, if a shell asks for that."""
+    words = sys.argv[1:]
+    if "_MPIGEN_COMPLETE" in os.environ:
+        line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+        words = line.split()[1:]
+    return words[0] if words else ""
+
+
 def main() -> None:
     """Run the command line; print an `MpigenError` once and exit with its code."""
     try:
-        command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
+        command_line(_first_word())()
     except MpigenError as error:
         typer.secho(f"error: {printable(error.message)}", err=True, fg=typer.colors.RED)
         if error.hint:

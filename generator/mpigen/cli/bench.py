@@ -126,7 +126,7 @@ def _print(found: "Results", old: "Results | None") -> None:
                 "slow" if pair in slow else "",
             )
         )
-    show.table(("host", "host", "node", "us, 8 B", "MB/s there", "MB/s back", ""), rows)
+    show.table(("host", "host", "node", "µs, 8 B", "MB/s there", "MB/s back", ""), rows)
     if found.collectives:
         sizes = sorted({each.size for each in found.collectives})
         by = {(each.name, each.size): words.duration(each.us.median) for each in found.collectives}

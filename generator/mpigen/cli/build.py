@@ -1,14 +1,14 @@
 """`mpigen build`: build the images by content, and bring them to the nodes or a registry."""
 
-import shlex
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli.options import CONTEXT, OUTPUT, RENDERED
-from mpigen.cli.progress import sending
+from mpigen.cli import complete, where
+from mpigen.cli.options import CONTEXT, OUTPUT
+from mpigen.cli.progress import building
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
     from mpigen.image.build import Built
     from mpigen.image.distribute import Remote, Sent
+    from mpigen.lab.lab import Lab
     from mpigen.swarm.engine import Engine
     from mpigen.swarm.processes import Say
 
@@ -27,7 +28,9 @@ def build(
         None, help="Folder that holds the sources; default SITE, or that of the rendered folder."
     ),
     lab: str | None = typer.Option(
-        None, help="Load it into the nodes of this lab; default the lab that the engine is of."
+        None,
+        help="Load it into the nodes of this lab (default: the engine's own, or the only one).",
+        autocompletion=complete.labs,
     ),
     distribute: bool = typer.Option(
         True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."
@@ -44,10 +47,16 @@ def build(
     from mpigen.swarm import engine as engines
 
     rendered = folder.read(output)
-    where = site.resolve() if site else content.site_folder(rendered)
-    with sending() as (say, sent):
-        engine = engines.reach(context)
-        built = builds.build(engine, rendered, where, say)
+    sources = site.resolve() if site else content.site_folder(rendered)
+    chosen = where.choose(context, output)
+    with building() as (say, sent, see):
+        engine = engines.reach(chosen)
+        loads = distribute and rendered.distribute == "load"
+        here = _lab(engine, rendered, lab) if loads else None
+        stands_there = bool(here) and _is_of(engine, here)
+        if here and stands_there:
+            engine = _beneath(here)
+        built = builds.build(engine, rendered, sources, say, see)
         state = "built" if built[0].new else "unchanged"
         found = [f"{state}: {each.image} is {each.reference}" for each in built]
         if not distribute:
@@ -55,23 +64,34 @@ def build(
         elif rendered.distribute == "registry":
             found += [*(_push(engine, each, say) for each in built), _next(output, context)]
         else:
-            targets = _targets(engine, rendered, lab)
-            words = _next(output, f"mpigen-{lab}" if lab else context)
+            words = _next(output, context, None if stands_there else here)
+            targets = _targets(rendered, here)
             found += _load(engine, rendered, built, targets, say, sent) or [words]
     typer.echo("\n".join(found))
 
 
-def _next(output: Path, context: str | None) -> str:
-    words = ["-o", str(output)] if output != RENDERED else []
-    words += ["--context", context] if context else []
-    return f"next: {shlex.join(['mpigen', 'deploy', *words])}"
+def _next(output: Path, context: str | None, here: "Lab | None" = None) -> str:
+    """The next command: on the lab `here`, or where the user is already."""
+    return f"next: {where.again('deploy', output, context=here.context if here else context)}"
 
 
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
+    from mpigen.lab import lab as labs
+
+    alone = f"it is on the engine at {engine.where.url} alone"
+    by_hand = (
+        "name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
+        f"or for each node:\n  {_by_hand(built)}"
+    )
+    if engine.is_member:
+        return [alone, f"next: {by_hand}"]
+    if up := labs.ready():
+        ways = " or ".join(f"--lab {each.name}" for each in up)
+        return [f"{alone}, and several labs are up", f"next: mpigen build {ways}"]
     return [
-        f"it is on the engine at {engine.where.url} alone",
-        "next: name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
-        f"or for each node:\n  {_by_hand(built)}",
+        f"{alone}, which is in no Swarm",
+        "next: mpigen lab up && mpigen build, for a Swarm on this machine",
+        f"for servers of your own: {by_hand}",
     ]
 
 
@@ -106,15 +126,46 @@ def _load(
     ]
 
 
-def _targets(engine: "Engine", rendered: "Artifacts", lab: str | None) -> "list[Remote]":
-    from mpigen.image import distribute
+def _lab(engine: "Engine", rendered: "Artifacts", name: str | None) -> "Lab | None":
+    """The lab that gets the image: `name`, the engine's own, or the only one that is up.
+
+    The last of these only if the engine is in no Swarm, and mpigen.yaml names no endpoints.
+    """
     from mpigen.lab import lab as labs
 
-    if rendered.endpoints and not lab:
+    if name:
+        return labs.get(name)
+    if rendered.endpoints:
+        return None
+    if own := labs.with_engine(engine.where.url):
+        return own
+    up = [] if engine.is_member else labs.ready()
+    return up[0] if len(up) == 1 else None
+
+
+def _is_of(engine: "Engine", here: "Lab | None") -> bool:
+    """Whether it is the engine of a node of that lab."""
+    from mpigen.lab import lab as labs
+
+    return labs.with_engine(engine.where.url) == here
+
+
+def _beneath(here: "Lab") -> "Engine":
+    """The machine's own engine, which keeps base images and layers when a lab is gone."""
+    from mpigen.lab import engine as machines
+    from mpigen.swarm.engine import Engine, client_of
+
+    below = machines.beneath(here.name)
+    return Engine(client_of(below), below)
+
+
+def _targets(rendered: "Artifacts", here: "Lab | None") -> "list[Remote]":
+    from mpigen.image import distribute
+
+    if here is None:
         return distribute.remotes(rendered.endpoints, "image.endpoints of")
-    here = labs.get(lab) if lab else labs.with_engine(engine.where.url)
-    nodes = {node.name: node.docker_host for node in here.nodes} if here else {}
-    return distribute.remotes(nodes, f"the lab {here.name}:" if here else "")
+    nodes = {node.name: node.docker_host for node in here.nodes}
+    return distribute.remotes(nodes, f"the lab {here.name}:")
 
 
 def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":

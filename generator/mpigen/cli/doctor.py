@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mpigen.cli import where
 from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK
 from mpigen.cli.progress import progress
 
@@ -35,8 +36,9 @@ def doctor(
 
     rendered = folder.read(output)
     name = stack or rendered.name
+    chosen = where.choose(context, output)
     with progress() as say:
-        facts = survey(rendered, name, context, say)
+        facts = survey(rendered, name, chosen, say)
     found = examine(facts)
     bad = sum(finding.verdict == "bad" for finding in found)
     if as_json:
@@ -48,7 +50,8 @@ def doctor(
         typer.echo(f"{bad} bad, {unknown} not to be told, {len(found) - bad - unknown} good")
         if not bad and facts.is_manager:
             deployed = facts.workers and not facts.missing
-            typer.echo("next: mpigen verify" if deployed else "next: mpigen deploy")
+            verb = "verify" if deployed else "deploy"
+            typer.echo(f"next: {where.again(verb, output, stack, context)}")
     if bad:
         raise typer.Exit(1)
 

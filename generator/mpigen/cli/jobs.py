@@ -4,66 +4,83 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mpigen.cli import options, show
+from mpigen.cli import complete, options, show, where
 from mpigen.cli.options import CONTEXT, JSON, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 from mpigen.cli.progress import say
 
 if TYPE_CHECKING:
-    from mpigen.job.listing import Job
+    from mpigen.job.describe import Job
     from mpigen.swarm.deployment import Deployment
 
-_JOB = typer.Argument(metavar="JOB", help="The job's name, as in mpigen jobs.")
-_JOBS = typer.Argument(metavar="JOB...", help="Names of jobs, as in mpigen jobs.")
+_JOB = typer.Argument(
+    metavar="JOB", help="The job's name, as in mpigen jobs.", autocompletion=complete.jobs
+)
+_JOBS = typer.Argument(
+    metavar="JOB...", help="Names of jobs, as in mpigen jobs.", autocompletion=complete.jobs
+)
 
 
 def jobs(
     as_json: bool = JSON_FOR_TABLE,
     remove: list[str] = typer.Option(
-        [], "--remove", metavar="JOB", help="Remove this finished job and its log. May be repeated."
+        [],
+        "--remove",
+        metavar="JOB",
+        help="Remove this finished job and its log. May be repeated.",
+        autocompletion=complete.jobs,
     ),
-    clear: bool = typer.Option(False, "--clear", help="Remove all finished jobs and their logs."),
+    clear: bool = typer.Option(
+        False, "--clear", help="Remove all finished jobs and their logs, of those that are listed."
+    ),
+    every: bool = typer.Option(
+        False, "--all", "-a", help="Foreground jobs that have ended too, with start, end and user."
+    ),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
     """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
 
-    A batch job that has ended, or was cancelled, stays with its log until it is removed.
+    A batch job that has ended, or was cancelled, stays with its log until it is removed. With
+    --all the foreground jobs that you have started on this engine are listed as well.
     """
     from mpigen.job import listing
 
     cluster = deployment(output, stack, context)
     if clear or remove:
-        known = listing.every(cluster)
-        chosen = _found(cluster, remove)
-        chosen += [job for job in known if clear and job.over and job not in chosen]
+        known = listing.every(cluster, past=every) if clear else []
+        chosen = listing.find_all(cluster, tuple(dict.fromkeys(remove)), past=True)
+        chosen += [job for job in known if job.over and job not in chosen]
         listing.remove(cluster, chosen)
         for job in chosen:
             typer.echo(f"removed {job.name}")
         return
-    found = listing.every(cluster)
+    found = listing.every(cluster, past=every)
     if as_json:
-        rows = [{**asdict(job), "created": job.created.isoformat()} for job in found]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([_as_json(job) for job in found], indent=2))
         return
     if not cluster.engine.is_manager:
-        show.note("this engine is no manager: batch jobs are seen with --context MANAGER")
+        from mpigen.swarm.engine import manager_context
+
+        show.note(f"this engine is no manager: batch jobs are seen with {manager_context()}")
     for each in listing.foreign(cluster, found):
         show.note(f"{each} may be a job too; only its own engine can list it")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
-    titles = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
-    show.table(titles, [_row(job) for job in found])
+    row, titles = (_long_row, _LONG_TITLES) if every else (_row, _TITLES)
+    show.table(titles, [row(job) for job in found])
     for job in found:
         if job.error:
             show.note(f"{job.name}: {job.error}")
+        if job.runs > 1:
+            show.note(f"{job.name}: run {job.runs} of {job.retries + 1} at most")
 
 
 def logs(
@@ -142,7 +159,9 @@ def cancel(
         kept += [job.name] if job.kind == "batch" else []
     if kept:
         removals = " ".join(f"--remove {name}" for name in kept)
-        typer.echo(f"next: mpigen logs {kept[0]}; mpigen jobs {removals}", err=True)
+        logs_of = where.again("logs", output, stack, context, kept[0])
+        remove = where.again("jobs", output, stack, context, removals)
+        typer.echo(f"next: {logs_of}; {remove}", err=True)
 
 
 def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
@@ -150,6 +169,46 @@ def _found(cluster: "Deployment", names: Sequence[str]) -> "list[Job]":
     from mpigen.job import listing
 
     return listing.find_all(cluster, tuple(dict.fromkeys(names)))
+
+
+def _as_json(job: "Job") -> dict[str, Any]:
+    ended = job.ended.isoformat() if job.ended else None
+    elapsed = job.seconds(datetime.now(UTC))
+    return {
+        **asdict(job),
+        "created": job.created.isoformat(),
+        "ended": ended,
+        "elapsed": None if elapsed is None else round(elapsed, 3),
+    }
+
+
+_TITLES = ("JOB", "STATE", "EXIT", "RANKS", "HOSTS", "AGE", "KIND", "NODE", "COMMAND")
+_LONG_TITLES = (
+    *("JOB", "STATE", "EXIT", "START", "END", "ELAPSED"),
+    *("USER", "NODE", "RANKS", "KIND", "COMMAND"),
+)
+
+
+def _long_row(job: "Job") -> tuple[str, ...]:
+    elapsed = job.seconds(datetime.now(UTC))
+    return (
+        job.name,
+        job.state,
+        "-" if job.exit_code is None else str(job.exit_code),
+        _local(job.created),
+        _local(job.ended) if job.ended else "-",
+        "-" if elapsed is None else str(timedelta(seconds=round(elapsed))),
+        job.user or "-",
+        job.node or "-",
+        str(job.ranks or "-"),
+        job.kind,
+        job.command,
+    )
+
+
+def _local(moment: datetime) -> str:
+    """A time in the zone of this machine."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _row(job: "Job") -> tuple[str, ...]:

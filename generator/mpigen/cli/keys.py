@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.artifacts.paths import BUILD_SCRIPT, DEPLOY_SCRIPT, HOST_KEY, USER_KEY
+from mpigen.artifacts.paths import HOST_KEY, USER_KEY
+from mpigen.cli import where
 from mpigen.cli.options import CONFIG_FILES, JSON, SITE_OUTPUT
 from mpigen.errors import InputError
 
@@ -85,11 +86,9 @@ def rotate(config: list[Path] = CONFIG_FILES, output: Path | None = SITE_OUTPUT)
     from mpigen.keys import pair
 
     own = site.at(config, output)
-    build, deploy = own.output / BUILD_SCRIPT, own.output / DEPLOY_SCRIPT
-    if _replace(own, pair.new()).cluster.ssh.delivery == "image":
-        typer.echo(f"next: sh {build}, the image to every node, sh {deploy}")
-    else:
-        typer.echo(f"next: sh {deploy}")
+    build, deploy = (where.again(verb, own.output) for verb in ("build", "deploy"))
+    in_image = _replace(own, pair.new()).cluster.ssh.delivery == "image"
+    typer.echo(f"next: {build} && {deploy}" if in_image else f"next: {deploy}")
 
 
 @app.command("import")
@@ -111,8 +110,7 @@ def import_(
         hint = "Keep a copy (mpigen keys export DIR), then say --force."
         raise InputError(f"other private keys are there already: {files}", hint)
     delivery = _replace(own, given).cluster.ssh.delivery
-    script = BUILD_SCRIPT if delivery == "image" else DEPLOY_SCRIPT
-    typer.echo(f"next: sh {own.output}/{script}")
+    typer.echo(f"next: {where.again('build' if delivery == 'image' else 'deploy', own.output)}")
 
 
 @app.command("export")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import complete, options, where
 from mpigen.cli.progress import progress
 
 app = typer.Typer(
@@ -14,7 +14,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_NAME = options.name("lab", "The lab's name: two can live side by side.")
+_NAME = typer.Option(
+    "lab",
+    "--name",
+    help="The lab's name: two can live side by side.",
+    autocompletion=complete.labs,
+)
 _CONFIG = options.config_file("The site's file.")
 _NODES = typer.Option(3, "--nodes", help="How many nodes.")
 
@@ -46,8 +51,7 @@ def up(
         )
     with progress() as say:
         made = lab.up(name, nodes, say, managers, engine.split(","))
-    typer.echo(f"next: docker --context {made.context} node ls")
-    typer.echo(f"  or: export DOCKER_HOST={made.docker_host}")
+    typer.echo(f"next: export {where.VARIABLE}={made.context}")
 
 
 @app.command()
@@ -160,4 +164,14 @@ def demo(
     hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
     typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes: all correct")
     if keep:
-        typer.echo(f"next: mpigen lab down --name {name}")
+        from mpigen.artifacts.paths import MANIFEST
+
+        down = f"mpigen lab down --name {name}"
+        output = config.parent / options.RENDERED
+        if (output / MANIFEST).exists():
+            typer.echo(
+                f"next: {where.again('run', output, context=f'mpigen-{name}', after='-- hostname')}"
+            )
+            typer.echo(f"to remove it all: {down}")
+        else:
+            typer.echo(f"next: {down}")

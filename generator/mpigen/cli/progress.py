@@ -1,8 +1,10 @@
 """Progress on standard error: a spinner with ticks on a terminal, plain lines elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _Seen = TypeVar("_Seen")
+_Sent = Callable[[str, int, int], None]
+_QUIET_SECONDS = 10.0
 
 
 def say(line: str) -> None:
@@ -64,23 +68,27 @@ def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], No
 
 
 @contextmanager
-def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], None]]]:
-    """Yield the callback of `progress`, and one for transfers, each a bar on a terminal.
+def building() -> Iterator[tuple[Callable[[str], None], _Sent, Callable[[str], None]]]:
+    """Yield the callbacks of `sending`, and one for the last line that a long step has printed.
 
-    The second takes a name, the bytes sent to it, and the total.
+    On a terminal that line stays below the step and its seconds; elsewhere one is printed where
+    nothing else was for ten seconds.
     """
     if not sys.stderr.isatty():
-        yield say, lambda *_: None
+        plain = _Plain()
+        yield plain.say, lambda *_: None, plain.see
         return
 
     from rich import progress as rich
     from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
     console = _console()
     named = rich.TextColumn("{task.description}")
     steps = rich.Progress(rich.SpinnerColumn(), named, rich.TimeElapsedColumn())
     bars = rich.Progress(named, rich.BarColumn(), rich.DownloadColumn())
+    seen = Text(style="dim", no_wrap=True, overflow="ellipsis")
     tasks: dict[str, rich.TaskID] = {}
 
     def sent(name: str, done: int, size: int) -> None:
@@ -88,8 +96,41 @@ def sending() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int],
             tasks[name] = bars.add_task(name)
         bars.update(tasks[name], completed=done, total=size, visible=done < size)
 
-    screen = Live(Group(bars, steps), console=console, transient=True, refresh_per_second=8)
+    def see(line: str) -> None:
+        seen.plain = f"  {line}" if line else ""
+
+    screen = Live(Group(bars, steps, seen), console=console, transient=True, refresh_per_second=8)
     with screen, _ticks(console, steps) as tick:
+
+        def begin(line: str) -> None:
+            see("")
+            tick(line)
+
+        yield begin, sent, see
+
+
+@dataclass
+class _Plain:
+    """Progress without a terminal; `last` is when the last line was printed, monotonic."""
+
+    last: float = field(default_factory=time.monotonic)
+
+    def say(self, line: str) -> None:
+        self.last = time.monotonic()
+        say(line)
+
+    def see(self, line: str) -> None:
+        if time.monotonic() - self.last > _QUIET_SECONDS:
+            self.say(f"          ... {line}")
+
+
+@contextmanager
+def sending() -> Iterator[tuple[Callable[[str], None], _Sent]]:
+    """Yield the callback of `progress`, and one for transfers, each a bar on a terminal.
+
+    The second takes a name, the bytes sent to it, and the total.
+    """
+    with building() as (tick, sent, _):
         yield tick, sent
 
 

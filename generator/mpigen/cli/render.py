@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.artifacts.paths import ATTRIBUTES, BUILD_SCRIPT
-from mpigen.cli import options
+from mpigen.artifacts.paths import ATTRIBUTES
+from mpigen.cli import options, where
 from mpigen.cli.options import SITE_FILE
 
 if TYPE_CHECKING:
@@ -199,4 +199,4 @@ def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
         f"{rendered.cluster.name}: {rendered.cluster.replicas} containers, "
         f"{rendered.cluster.slots} slots; {len(changes)} files changed, {same} unchanged"
     )
-    typer.echo(f"next: sh {own.output}/{BUILD_SCRIPT}")
+    typer.echo(f"next: {where.again('build', own.output)}")

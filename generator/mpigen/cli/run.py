@@ -1,15 +1,13 @@
-"""`mpigen run`, `mpigen shell` and `mpigen push`: work on the cluster from this machine."""
+"""`mpigen run` and `mpigen shell`: work on the cluster from this machine."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import job_words, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say
 
@@ -24,8 +22,14 @@ _ENV = typer.Option([], "--env", "-e", help="NAME=VALUE for every rank. May be r
 _MOUNT = typer.Option(
     [],
     "--mount",
-    help="A mount for the job's own container, where mpirun is, as in docker run --mount. "
-    "Ranks run in the workers, whose mounts are in mpigen.yaml.",
+    help="One more mount for the job's own container, where mpirun is, as in docker run --mount. "
+    "Ranks run in the workers; both have the `storage` of mpigen.yaml.",
+)
+_ENV_FILE = typer.Option(
+    [],
+    "--env-file",
+    metavar="FILE",
+    help="Variables for every rank from a file, as in docker run --env-file. May be repeated.",
 )
 _NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
@@ -39,16 +43,44 @@ def run(
     ),
     groups: list[str] = _GROUPS,
     timeout: str = options.timeout("End the job after 90s, 10m or 2h, with exit code 124."),
-    grace: int = typer.Option(
-        0,
+    grace: int | None = typer.Option(
+        None,
         "--grace",
         metavar="SECONDS",
-        show_default=False,
         help="Time for ranks between SIGTERM and SIGKILL when the job is ended "
         "(default: up to MPI, 0 to 2 s).",
     ),
     env: list[str] = _ENV,
+    env_file: list[Path] = _ENV_FILE,
+    workdir: str = typer.Option(
+        "", "--workdir", metavar="DIR", help="The folder in which ranks start, on their hosts."
+    ),
     mount: list[str] = _MOUNT,
+    fetch: list[str] = typer.Option(
+        [],
+        "--fetch",
+        metavar="GLOB",
+        help="Pull what the job has written there when it has ended. May be repeated.",
+    ),
+    fetch_to: Path = typer.Option(
+        Path(), "--fetch-to", metavar="DIR", help="The folder for it here (default: the current)."
+    ),
+    label: bool = typer.Option(
+        False, "--label", help="Begin each line of output with its rank, as in [3], in whole lines."
+    ),
+    retries: int | None = typer.Option(
+        None,
+        "--retries",
+        metavar="N",
+        help="Run a batch job again, at most N times, if a host was lost; never if its program "
+        "has failed.",
+    ),
+    file: Path | None = typer.Option(
+        None,
+        "--file",
+        "-f",
+        help="A job's file, as of mpigen schema job; other options go before what it has.",
+    ),
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Submit a batch job, which runs on a node of Swarm's choice."
     ),
@@ -62,19 +94,42 @@ def run(
     The job is a container of the workers' image on the node that docker talks to. It has this
     command's input, output and terminal. Ctrl-C, SIGTERM and SIGHUP end it on every node; SIGUSR1
     and SIGUSR2 reach the ranks. With --detach it outlives this command: see mpigen jobs, logs,
-    wait and cancel.
+    wait and cancel. With --fetch, files that it has written come here from the hosts that ran it.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.cli import files
+    from mpigen.cli.job_options import JobOptions, from_file
+    from mpigen.job import env_file as env_files
+    from mpigen.job import storage
 
-    limit = spec.seconds(timeout) if timeout else None
-    words = (tuple(command or ()), ranks, tuple(groups), tuple(env), tuple(mount), limit, grace)
-    job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
-        if detach:
-            _submit(cluster, hosts, job)
+    asked = JobOptions(
+        command=tuple(command or ()),
+        name=name,
+        ranks=ranks,
+        workers=tuple(groups),
+        env=(*env_files.read(env_file, os.environ), *env),
+        workdir=workdir,
+        mounts=tuple(mount),
+        timeout=timeout,
+        grace=grace,
+        label=label,
+        detach=detach,
+        retries=retries,
+        fetch=tuple(fetch),
+    )
+    asked = asked.over(from_file(file)) if file else asked
+    marked = files.fetch_variable(asked.fetch, asked.detach)
+    asked = replace(asked, env=(*asked.env, *marked))
+    job = asked.spec(folder.read(output).mpi)
+    with options.ready(job, output, stack, context) as (cluster, hosts, events):
+        job_words.say_shared(cluster, hosts, job)
+        if asked.detach:
+            _submit(cluster, hosts, storage.in_service(cluster, hosts, job))
+            say(f"next: {where.again('logs', output, stack, context, f'{job.name} -f')}")
             return
         code = _foreground(cluster, hosts, job, events)
+        if asked.fetch:
+            code = files.fetch(cluster, hosts, asked.fetch, marked, fetch_to, events, code)
     raise typer.Exit(code)
 
 
@@ -87,71 +142,24 @@ def shell(
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Open a shell in a job's container, on the overlay.
+    """Open a shell in a job's container, on the overlay, and say which hosts there are.
 
     mpirun works there, and so does ssh to every worker by its name.
     """
     from mpigen.artifacts import folder
-    from mpigen.job import spec
+    from mpigen.job import spec, streams
 
     words = (("shell",), None, tuple(groups), tuple(env), tuple(mount), None)
     job = spec.mpirun(name, *words, mpi=folder.read(output).mpi)
-    job = replace(job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell")
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
+    job = replace(
+        job, argv=("sh", "-c", "mpi-hostfile && exec bash"), display="mpigen shell", ranks=0
+    )
+    with options.ready(job, output, stack, context) as (cluster, hosts, events):
+        if streams.own().terminal:
+            say(job_words.greeting(cluster, hosts))
         # an interactive shell ignores SIGTERM
         code = _foreground(cluster, hosts, job, events, first="SIGHUP")
     raise typer.Exit(code)
-
-
-def push(
-    files: list[Path] = typer.Argument(metavar="FILE...", help="Files on this machine."),
-    to: str = typer.Option("", "--to", help="The folder there (default: where jobs start)."),
-    groups: list[str] = _GROUPS,
-    output: Path = OUTPUT,
-    stack: str = STACK,
-    context: str | None = CONTEXT,
-) -> None:
-    """Copy files to the same folder of every worker, and compare their hashes.
-
-    The next `mpigen run ./FILE` runs a program. A worker that Swarm replaces later does not have
-    it: put what is to stay into app/, and so into the image.
-    """
-    from mpigen.errors import ClusterError
-    from mpigen.job import push as pushing
-    from mpigen.job import spec
-
-    job = spec.JobSpec("", (), "", groups=tuple(groups))
-    with _ready(job, output, stack, context) as (cluster, hosts, events):
-        done = pushing.push(cluster, hosts, tuple(files), to, events, say)
-    if done.code >= 128:
-        typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
-        raise typer.Exit(done.code)
-    if done.failed:
-        reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
-        there = len(done.hosts) + len(done.failed)
-        hint = "Those that have them keep them; push again when the others are well."
-        raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
-    names = ", ".join(file.name for file in files)
-    typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
-    typer.echo("note: a worker that Swarm replaces later does not have it", err=True)
-    # data is read by a program, and runs nowhere
-    if program := next((file.name for file in files if os.access(file, os.X_OK)), ""):
-        typer.echo(f"next: mpigen run {'./' if not to else done.folder + '/'}{program}")
-
-
-@contextlib.contextmanager
-def _ready(
-    job: "JobSpec", output: Path, stack: str, context: str | None
-) -> "Iterator[tuple[Deployment, Hosts, Events]]":
-    """The deployment and the hosts of a job; its signals become events while the block runs."""
-    from mpigen.job import events as happening
-    from mpigen.job import hosts as finding
-
-    cluster = options.deployment(output, stack, context)
-    hosts = finding.discover_hosts(cluster).choose(job.groups)
-    finding.refuse_too_many(job, hosts)
-    with happening.caught() as events:
-        yield cluster, hosts, events
 
 
 def _foreground(
@@ -161,8 +169,9 @@ def _foreground(
     events: "Events",
     first: str = "SIGTERM",
 ) -> int:
-    from mpigen.job import ending, foreground, streams
+    from mpigen.job import ending, foreground, storage, streams
 
+    job = storage.in_foreground(cluster, hosts, job, say)
     code = foreground.run(cluster, hosts, job, events, streams.own(), say, first)
     if code == ending.TIMED_OUT and job.timeout:
         say(f"mpigen: the job {job.name} was ended after {job.timeout} s (--timeout)")
@@ -174,4 +183,3 @@ def _submit(cluster: "Deployment", hosts: "Hosts", job: "JobSpec") -> None:
 
     batch.submit(cluster, hosts, job)
     typer.echo(job.name)
-    say(f"next: mpigen logs {job.name} -f")

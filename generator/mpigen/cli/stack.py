@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mpigen.cli import options
+from mpigen.cli import complete, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
 
@@ -22,6 +22,10 @@ def deploy(
     image: str | None = typer.Option(None, help="Another image than the one that was built."),
     wait: float = options.wait(120, "it is up"),
     force: bool = typer.Option(False, "--force", help="Deploy although jobs run that it ends."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what would change, and change nothing; exits 0 either way."
+    ),
+    as_json: bool = options.json_output("Print the dry run as JSON."),
 ) -> None:
     """Deploy the cluster, and wait until every container is healthy.
 
@@ -29,13 +33,24 @@ def deploy(
     second deploy of the same changes nothing. Exits 3, with each container's own error and last
     lines, if it is not up in time.
     """
-    from mpigen.errors import CheckFailed
+    from mpigen.errors import CheckFailed, InputError
     from mpigen.image import select as images
     from mpigen.job import listing
     from mpigen.stack import deploy as stacks
     from mpigen.swarm import state
 
+    if as_json and not dry_run:
+        raise InputError("--json is for the dry run", "mpigen deploy --dry-run --json")
     cluster = deployment(output, stack, context)
+    if dry_run:
+        from mpigen.cli import dry_run as dry
+        from mpigen.stack import plan
+
+        with progress() as say:
+            say(f"comparing {cluster.artifacts.stack_file} with the Swarm")
+            found = plan.make(cluster, image)
+        dry.show(found, as_json)
+        return
     cluster.engine.need_manager()
     wanted = images.references_to_deploy(cluster.engine, cluster.artifacts, image)
     ids = {
@@ -59,12 +74,14 @@ def deploy(
                 say(f"{each.name}: {each.image} is another image now: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
-    typer.echo("next: mpigen run -- hostname")
+    typer.echo(f"next: {where.again('run', output, stack, context, '-- hostname')}")
 
 
 def scale(
     sizes: list[str] = typer.Argument(
-        metavar="GROUP=N...", help="The number of containers of a group."
+        metavar="GROUP=N...",
+        help="The number of containers of a group.",
+        autocompletion=complete.sizes,
     ),
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -97,9 +114,8 @@ def scale(
                 f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
                 f"deploy goes back to that{unless}"
             )
-    typer.echo(
-        "next: mpigen run -- hostname" if any(g.running for g in now) else "next: mpigen jobs"
-    )
+    verb, after = ("run", "-- hostname") if any(g.running for g in now) else ("jobs", "")
+    typer.echo(f"next: {where.again(verb, output, stack, context, after)}")
 
 
 def down(

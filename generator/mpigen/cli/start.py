@@ -4,12 +4,15 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from mpigen.cli.options import CONFIG_FILES, JSON, SITE_OUTPUT
 from mpigen.errors import InputError
+
+if TYPE_CHECKING:
+    from mpigen.config.project import Project
 
 
 def init(
@@ -18,17 +21,20 @@ def init(
         "github", "--ci", help="Whose CI is to check output/, where DIR is the whole repository."
     ),
 ) -> None:
-    """Start a site in DIR.
+    """Start a site in DIR, for the program that it holds, or with a first one in app/.
 
-    Writes mpigen.yaml with every field in it as a comment, its schema for editors, a first program
-    in app/, .gitignore, and a CI file. What the folder already has is left as it is.
+    Writes mpigen.yaml with every field in it, its schema for editors, .gitignore, and a CI file.
+    What the folder already has is left as it is. Programs are recognised by a Makefile,
+    CMakeLists.txt, requirements.txt, pyproject.toml, or their sources.
     """
-    from mpigen.config import starter
+    from mpigen.config import project, starter
 
-    kept = starter.present(folder, ci)
-    every = starter.new_site(starter.site_name(folder), ci, own_program="app" in kept)
+    found = project.find(folder)
+    every = starter.new_site(starter.site_name(folder), ci, found)
+    kept = starter.present(every, folder)
     files = {path: text for path, text in every.items() if path not in kept}
     starter.write(files, folder)
+    kept += [found.source] if found and found.source != "." else []
     for path in kept:
         typer.echo(f"    kept  {folder / path}")
     for path in files:
@@ -37,8 +43,38 @@ def init(
         typer.echo(
             f"CI needs mpigen itself: say in {folder / pipeline} where its wheel is (MPIGEN)"
         )
+    if missing := starter.not_ignored(folder):
+        typer.echo(f"{folder / '.gitignore'} is yours: add {', '.join(missing)}")
+    unknown = False
+    if found and "mpigen.yaml" in files:
+        _say_found(found, folder, files["mpigen.yaml"])
+        unknown = found.plan.unknown
     here = folder.resolve() == Path.cwd()
-    typer.echo(f"next: {'' if here else f'cd {shlex.quote(str(folder))} && '}mpigen render")
+    first = "fill in that line, then " if unknown else ""
+    cd = "" if here else f"cd {shlex.quote(str(folder))} && "
+    typer.echo(f"next: {first}{cd}mpigen render")
+
+
+def _say_found(found: "Project", folder: Path, text: str) -> None:
+    """Say what init has found, how it will be built, and what is left to fill in."""
+    from mpigen.config.starter import line_of
+
+    plan = found.plan
+    where = "" if found.source == "." else f" in {found.source}/"
+    built = f"; it is built by `{plan.build}`" if plan.build and len(plan.build) < 60 else ""
+    python = f"; Python packages: {', '.join(plan.python)}" if plan.python else ""
+    typer.echo(f"found {plan.kind}{where}{built}{python}")
+    site = folder / "mpigen.yaml"
+    if plan.unknown:
+        number = line_of(text, "app", "build")
+        typer.echo(
+            f"mpigen does not know how to build it: fill in app.build, line {number} of {site},"
+            " with commands that put the program into $BINDIR"
+        )
+    for note in plan.notes:
+        typer.echo(f"{note} (line {line_of(text, 'app', 'python')} of {site})")
+    if plan.program:
+        typer.echo(f"once it is deployed: mpigen run -- {plan.program}")
 
 
 def validate(
@@ -93,15 +129,23 @@ def _print_report(
 
 
 def schema(
+    of: Literal["site", "job"] = typer.Argument(
+        "site", metavar="[site|job]", help="Of mpigen.yaml, or of a file for mpigen run -f."
+    ),
     markdown: bool = typer.Option(
         False, "--markdown", help="Print the reference of the fields for people instead."
     ),
 ) -> None:
-    """Print the JSON Schema of mpigen.yaml.
+    """Print the JSON Schema of mpigen.yaml, or of a job's file.
 
     It is of draft 2020-12. Editors complete and check with it, as in the site that init makes.
     """
-    from mpigen.config import docs
+    from mpigen.config import docs, job_file
     from mpigen.config.schema import schema_text
 
+    if of == "job":
+        if markdown:
+            raise InputError("--markdown: only of mpigen.yaml", "Leave it out: mpigen schema job")
+        typer.echo(job_file.schema_text(), nl=False)
+        return
     typer.echo(docs.markdown() if markdown else schema_text(), nl=False)

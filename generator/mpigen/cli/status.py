@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mpigen.cli import where
 from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
 
 if TYPE_CHECKING:
+    from mpigen.job.describe import Job
     from mpigen.swarm.deployment import Deployment
 
 
@@ -30,7 +32,7 @@ def status(
         report = _report(cluster)
         if watch and not as_json:
             show.clear()
-        _show(report, as_json)
+        _show(report, as_json, where.again("deploy", output, stack, context))
         if not watch:
             return
         time.sleep(1)
@@ -38,10 +40,12 @@ def status(
 
 def _report(cluster: "Deployment") -> dict[str, Any]:
     from mpigen.image import select
-    from mpigen.job import listing
+    from mpigen.job import listing, slots
     from mpigen.swarm import state
 
     groups = state.groups(cluster)
+    known = listing.every(cluster)
+    jobs = [job for job in known if not job.over]
     nodes: list[dict[str, Any]] = []
     for node in sorted(cluster.nodes(), key=lambda node: node.name):
         here = [task for group in groups for task in group.tasks if task.node == node.name]
@@ -72,11 +76,18 @@ def _report(cluster: "Deployment") -> dict[str, Any]:
         "slots": sum(group.running * group.slots for group in groups),
         "nodes": nodes,
         "groups": [asdict(group) for group in groups],
-        "jobs": listing.running(cluster),
+        "slots_in_use": slots.in_use(jobs),
+        "jobs": [job.name for job in jobs] + listing.foreign(cluster, known),
+        "running": [_job(job) for job in jobs],
     }
 
 
-def _show(report: dict[str, Any], as_json: bool) -> None:
+def _job(job: "Job") -> dict[str, Any]:
+    names = ("name", "state", "kind", "ranks", "slots", "user", "node", "command")
+    return {**{name: getattr(job, name) for name in names}, "created": job.created.isoformat()}
+
+
+def _show(report: dict[str, Any], as_json: bool, deploy: str) -> None:
     from mpigen.cli import show
 
     if as_json:
@@ -95,7 +106,7 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     )
     typer.echo()
     if not report["deployed"]:
-        typer.echo(f"the stack {report['stack']} is not deployed\nnext: mpigen deploy")
+        typer.echo(f"the stack {report['stack']} is not deployed\nnext: {deploy}")
         return
     show.table(
         ("container", "node", "state", "error"),
@@ -113,7 +124,8 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
         running = sum(task["state"] == "running" for task in group["tasks"])
         typer.echo(
             f"{group['name']}: {running} of {group['wanted']} containers, "
-            f"{running * group['slots']} slots, {group['image']}"
+            f"{running * group['slots']} slots, "
+            f"{report['slots_in_use'].get(group['name'], 0)} in use, {group['image']}"
         )
     for name in report["missing"]:
         typer.echo(f"{name}: rendered, and not deployed yet: mpigen deploy")
@@ -123,4 +135,28 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     # each variant has its own image
     if len(images) > len({group["variant"] for group in report["groups"]}):
         show.warn(f"the containers are of {len(images)} images: {', '.join(sorted(images))}")
+    typer.echo()
+    _show_jobs(report)
+
+
+def _show_jobs(report: dict[str, Any]) -> None:
+    """Which jobs have slots."""
+    from mpigen.cli import show
+
+    if report["running"]:
+        show.table(
+            ("job", "state", "ranks", "slots", "user", "node", "kind", "command"),
+            [
+                (
+                    *(job["name"], job["state"], str(job["ranks"] or "-")),
+                    ", ".join(f"{count} of {name}" for name, count in job["slots"].items()) or "-",
+                    *(job["user"] or "-", job["node"] or "-", job["kind"], job["command"]),
+                )
+                for job in report["running"]
+            ],
+        )
+    named = {job["name"] for job in report["running"]}
+    for other in report["jobs"]:
+        if other not in named:
+            show.note(f"{other} may be a job too, started on its own engine: slots not known")
     typer.echo(f"jobs: {', '.join(report['jobs']) or 'none'}")

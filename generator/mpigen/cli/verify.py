@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from mpigen.cli import where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 
 
@@ -26,6 +27,7 @@ def verify(
     from mpigen.stack import verify as checks
 
     # a folder of checks alone has no cluster to look for
+    chosen = where.choose(context, output)
     if (output / MANIFEST).exists():
-        checks.need_deployed(deployment(output, stack, context))
-    checks.verify(output, stack, context, arguments or [], junit)
+        checks.need_deployed(deployment(output, stack, chosen))
+    checks.verify(output, stack, chosen, arguments or [], junit)

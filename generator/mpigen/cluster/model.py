@@ -48,7 +48,7 @@ class Mount:
     """A folder mounted into every worker.
 
     `volume` is the key of a named or NFS volume in stack.yml, and `driver_opts` its options for
-    Docker's local driver. `size` is in bytes.
+    Docker's local driver. `size` is in bytes. `shared`: all servers are to see the same files.
     """
 
     type: str
@@ -58,6 +58,7 @@ class Mount:
     driver_opts: dict[str, str]
     size: int | None
     read_only: bool
+    shared: bool = False
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def _mount(storage: Storage) -> Mount:
         driver_opts={},
         size=storage.size,
         read_only=storage.read_only,
+        shared=storage.is_shared,
     )
     if storage.type != "nfs":
         return mount

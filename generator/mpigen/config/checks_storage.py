@@ -15,6 +15,8 @@ _STORAGE = {
     "nfs": ({"source", "server"}, {"source", "server", "options"}),
     "tmpfs": (set(), {"size"}),
 }
+# keys of a volume in stack.yml by which it can lie on a file server
+_ELSEWHERE = {"driver", "driver_opts", "external"}
 # folders of the image that no storage may hide, since containers need them
 _IMAGE_FOLDERS = (
     "/bin",
@@ -34,6 +36,7 @@ _IMAGE_FOLDERS = (
 
 def storage_conflicts(config: Config) -> Iterator[Conflict]:
     """Check the targets and volumes, and the fields that each storage type requires and accepts."""
+    yield from _sharing_conflicts(config)
     first: dict[str, int] = {}
     volumes: dict[str, int] = {}
     for index, each in enumerate(config.storage):
@@ -85,6 +88,24 @@ def _contradictions(config: Config, index: int) -> Iterator[Conflict]:
             message = f"{format_bytes(each.size)} of a tmpfs count against the memory limit of "
             message += f"{format_bytes(group.memory)}: make it smaller or memory larger"
             yield Conflict(((*at, "size"), ("workers", number, "memory")), message)
+
+
+def _sharing_conflicts(config: Config) -> Iterator[Conflict]:
+    """Check that what is said to be shared can be, and can be proved to be."""
+    declared = config.stack.get("volumes")
+    own = declared if isinstance(declared, dict) else {}
+    for index, each in enumerate(config.storage):
+        if not each.shared:
+            continue
+        at: tuple[KeyPath, ...] = (("storage", index, "shared"), ("storage", index))
+        options = own.get(each.volume or "")
+        if each.type == "tmpfs":
+            yield Conflict(at, "means nothing with tmpfs")
+        elif each.read_only:
+            yield Conflict(at, "is proved by writing a file, and read_only forbids that: drop it")
+        elif each.type == "volume" and not (isinstance(options, dict) and {*options} & _ELSEWHERE):
+            message = "a volume is on one server, unless stack.volumes gives it another driver: "
+            yield Conflict(at, message + "take nfs, or bind of a folder that the servers share")
 
 
 def _program_folders(config: Config) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,11 @@
-"""The reference of mpigen.yaml's fields, docs/configuration.md.
+"""The reference of mpigen.yaml, docs/configuration.md: a whole file, then every field.
 
-It is generated from the JSON Schema, and so from `models.py`.
+The tables are generated from the JSON Schema, and so from `models.py`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files as resources
 from typing import Any
 
 import yaml
@@ -14,19 +15,34 @@ from mpigen.config.schema import json_schema
 _OPENING = """\
 # mpigen.yaml
 
-Every field, what it takes, its default, and what it is. Only `name` must be given; unknown keys
-are errors. `mpigen init` writes a file that has them all, and `mpigen validate` says what is wrong
-with one. An editor tells while one writes, if it finds the schema: `mpigen schema >
-mpigen.schema.json`, and `# yaml-language-server: $schema=mpigen.schema.json` as the first line.
+This page is the reference of mpigen.yaml. The smallest working file is one line: `name: mycluster`.
+`mpigen init` writes a file with every field, most of them as comments, and `mpigen validate` checks
+a file and reports every mistake with its line. [Typical clusters](typical-clusters.md) has five
+whole files to start from.
 
-Sizes are Docker's (`512m`, `4g`), or a number of bytes. Where the default says none, the
-description says what happens.
+For completion and checks in an editor, write the schema with `mpigen schema > mpigen.schema.json`
+and make this the first line of mpigen.yaml: `# yaml-language-server: $schema=mpigen.schema.json`.
 
-What cannot work is refused with the reason. The subnet must hold an address for each container,
-one for each node, the gateway and a job; say `network.nodes` if there are fewer servers than
-containers. Names must be DNS labels, at most 63 characters with what Swarm and the hostnames add.
-Parameters that name the interface or the hostfile cannot be set, since the container finds them out
-when it starts.
+## A whole file
+
+```yaml
+"""
+_RULES = """\
+```
+
+Delete what you do not need: everything except `name` has a default.
+
+## Rules
+
+- Unknown keys are errors. A setting that cannot work is refused with the reason.
+- Sizes are written as in Docker (`512m`, `4g`), or as a number of bytes.
+- Names are DNS labels of at most 63 characters, including what Swarm and the host names add.
+- The subnet needs an address for each container and each server, one for the gateway and one for a
+  job. If there are fewer servers than containers, set `network.nodes`.
+- MPI parameters that name the network interface or the hostfile cannot be set: each container
+  determines them when it starts.
+
+## Top level
 """
 
 
@@ -119,18 +135,19 @@ def markdown() -> str:
     """Return the text of docs/configuration.md."""
     every = entries()
     top = tuple(entry for entry in every if isinstance(entry, Field))
-    parts = [_OPENING, "\n".join(_table(top))]
+    example = resources(__package__).joinpath("skeleton", "example.yaml").read_text("utf-8")
+    parts = [_OPENING + example + _RULES, "\n".join(_table(top))]
     for section in every:
         if isinstance(section, Section):
             about = [section.description]
             if section.is_list:
                 about.append(
-                    "A list."
+                    "A list, empty by default."
                     if section.optional
-                    else "A list of one item or more; default one, with its own defaults."
+                    else "A list of at least one item. Default: one item with the defaults below."
                 )
-            if section.optional:
-                about.append("There is none by default.")
+            elif section.optional:
+                about.append("Absent by default.")
             parts.append(f"## {section.name}\n\n{' '.join(about)}\n")
             parts.append("\n".join(_table(section.fields)))
     return "\n".join(parts)
@@ -142,8 +159,10 @@ def _table(fields: tuple[Field, ...]) -> Iterator[str]:
     for field in fields:
         default = "none" if field.default is None else f"`{inline_yaml(field.default)}`"
         meaning = field.description
-        if field.examples:
-            meaning += f" As in {', '.join(f'`{inline_yaml(each)}`' for each in field.examples)}."
+        # what a switch looks like needs no example
+        shown = [f"`{inline_yaml(each)}`" for each in field.examples if each is not True]
+        if shown:
+            meaning += f" Example{'s' if len(shown) > 1 else ''}: {', '.join(shown)}."
         cells = (f"`{field.name}`", field.takes, "required" if field.required else default, meaning)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""

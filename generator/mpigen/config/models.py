@@ -34,75 +34,79 @@ class Mpi(Section):
     implementation: MpiName = Field("openmpi", description="MPI implementation.")
     params: dict[ParamName, ParamValue] = Field(
         {},
-        description="MCA parameters of Open MPI, or environment variables of MPICH.",
+        description="MCA parameters (Open MPI) or environment variables (MPICH).",
         examples=[{"mpi_yield_when_idle": 1}, {"UCX_TLS": "tcp,self,sysv"}],
         json_schema_extra={"additionalProperties": False},
     )
 
 
 class User(Section):
-    """The unprivileged user that everything runs as."""
+    """The unprivileged user that runs sshd, MPI and all jobs."""
 
-    name: UserName = Field("mpi", description="Name of the user.")
+    name: UserName = Field("mpi", description="User name.")
     # Debian reserves 0 to 100: https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes
-    uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="User id.")
-    gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Group id.")
+    uid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(1000, description="Numeric user id.")
+    gid: Annotated[StrictInt, Field(ge=101, le=65533)] = Field(
+        1000, description="Numeric group id."
+    )
 
 
 class Network(Section):
     """The overlay network between the containers."""
 
-    name: Label = Field("mpi", description="Network's key in the stack: STACK_NAME on the Swarm.")
+    name: Label = Field("mpi", description="Network name in stack.yml; Swarm calls it STACK_NAME.")
     subnet: Subnet | None = Field(
         None,
-        description="Subnet of the overlay; default 10.77.0.0/24, or as much as is needed.",
+        description="Subnet of the overlay. Default: 10.77.0.0/24, or larger if needed.",
         examples=["10.77.0.0/24"],
     )
     internal: StrictBool = Field(
-        False, description="Whether containers reach nothing else.", examples=[True]
+        False, description="Isolate the network from everything outside it.", examples=[True]
     )
     encrypted: StrictBool = Field(
         False,
-        description="Whether traffic between servers is encrypted (IPsec), and slower.",
+        description="Encrypt traffic between servers (IPsec). This is slower.",
         examples=[True],
     )
     external: StrictBool = Field(
-        False, description="Whether `name` is an overlay with that subnet, made by others."
+        False, description="Use an existing overlay of this `name` and `subnet`."
     )
     mtu: Annotated[StrictInt, Field(ge=626, le=65535)] | None = Field(
         None,
-        description="MTU of the servers' own network; the overlay gets 50 less.",
+        description="MTU of the servers' network. The overlay gets 50 bytes less.",
         examples=[1500],
     )
     nodes: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] | None = Field(
         None,
-        description="Most servers that ever take part; default one a container.",
+        description="Maximum number of servers. Default: one per container.",
         examples=[16],
     )
     stack: StackKeys = Field(
         {},
-        description="More keys of the network in stack.yml, merged deeply.",
+        description="Additional keys for the network in stack.yml, merged recursively.",
         examples=[{"internal": True}],
     )
 
 
 class Engine(Section):
-    """The Docker that the cluster is for."""
+    """The Docker version that the cluster is for."""
 
     minimum: EngineVersion = Field(
         "20.10",
         validate_default=True,
-        description="The oldest engine and client; with 25.0, workers are there sooner.",
+        description="Oldest Docker Engine and client. From 25.0 on, workers start faster.",
         examples=["25.0"],
     )
 
 
 class Ssh(Section):
-    """How the containers reach one another."""
+    """SSH between the containers."""
 
-    port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(2222, description="sshd's port.")
+    port: Annotated[StrictInt, Field(ge=1024, le=65535)] = Field(
+        2222, description="Port of sshd in the containers."
+    )
     delivery: Literal["image", "secret"] = Field(
-        "image", description="Where containers get private keys: the image, or Swarm secrets."
+        "image", description="Where private keys are stored: in the image, or in Swarm secrets."
     )
 
 
@@ -113,7 +117,7 @@ class Config(Section):
     """An MPI cluster on Docker Swarm, as mpigen.yaml describes it."""
 
     name: Label = Field(
-        description="Name of the cluster, the image and the stack.", examples=["mycluster"]
+        description="Name of the cluster, its image and its stack.", examples=["mycluster"]
     )
     image: Image = _DEFAULTS
     app: App | None = None
@@ -129,7 +133,7 @@ class Config(Section):
     engine: Engine = _DEFAULTS
     stack: StackKeys = Field(
         {},
-        description="More keys of stack.yml, merged deeply, such as volumes or a service.",
+        description="Additional keys for stack.yml, merged recursively: volumes, services, ...",
         examples=[{"volumes": {"scratch": {"driver": "local"}}}],
     )
 

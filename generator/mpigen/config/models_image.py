@@ -31,80 +31,83 @@ class Image(Section):
 
     base: ImageReference = Field(
         "debian:trixie-slim",
-        description="Base image, Debian or Ubuntu; its release brings the MPI version.",
+        description="Debian or Ubuntu base image. Its release determines the MPI version.",
     )
     tag: ImageReference | None = Field(
         None,
-        description="The image's name; default NAME:latest.",
+        description="Image name. Default: NAME:latest.",
         examples=["registry.example.org/team/solver:1"],
     )
     distribute: Literal["load", "registry"] = Field(
         "load",
-        description="How nodes get it: loaded into each engine, or pushed and pulled.",
+        description="`load` copies the image to each server; with `registry` servers pull it.",
     )
     endpoints: dict[NodeName, EngineUrl] = Field(
         {},
-        description="With `load`: each node's Docker endpoint, by the node's host name.",
+        description="With `load`: Docker endpoint of each server, by host name.",
         examples=[{"server2": "ssh://admin@server2"}],
         json_schema_extra={"additionalProperties": False},
     )
     packages: list[Package] = Field(
         [],
-        description="Packages for the runtime image.",
+        description="Debian packages to install in the image.",
         examples=[["gdb", "hwloc"], ["libfftw3-double3=3.3.10-2+b1"]],
     )
     gpu_runtimes: StrictBool = Field(
         False,
-        description="Whether GPU runtimes that MPI's packages ask for are installed, as AMD's HIP.",
+        description="Install the GPU runtimes that MPI packages depend on, such as AMD HIP.",
         examples=[True],
     )
     build_packages: list[Package] = Field(
         [],
-        description="Packages for the build stage alone.",
+        description="Debian packages for the build stage only.",
         examples=[["gfortran", "libfftw3-dev"]],
     )
     build_env: dict[EnvName, EnvValue] = Field(
         {},
-        description="Environment of the build stage alone, for mirrors and such.",
+        description="Environment variables for the build stage only, such as mirrors.",
         examples=[{"PIP_INDEX_URL": "https://pypi.example.org/simple"}],
         json_schema_extra={"additionalProperties": False},
     )
     apt_mirror: AptMirror | None = Field(
         None,
-        description="Server in place of Debian's or Ubuntu's own, while packages are installed.",
+        description="Package mirror to use during the build.",
         examples=["http://mirror.example.edu"],
     )
     ca: SiteFile | None = Field(
         None,
-        description="Certificates (PEM) that the build stage trusts, beside mpigen.yaml.",
+        description="CA certificates (PEM) that the build stage trusts, next to mpigen.yaml.",
         examples=["ca.pem"],
     )
     bench: StrictBool = Field(
         False,
-        description="Whether it has mpi-bench, which `mpigen bench` runs.",
+        description="Include mpi-bench, which `mpigen bench` runs.",
         examples=[True],
     )
 
 
 class App(Section):
-    """The MPI program that goes into the image."""
+    """The MPI program to build into the image."""
 
     source: SiteFolder = Field(
-        description="Folder with the sources, beside mpigen.yaml.", examples=["app", "src/solver"]
+        description="Folder with the sources, next to mpigen.yaml; `.` is the folder it is in.",
+        examples=["app", "src/solver"],
     )
     build: Command | None = Field(
         None,
-        description="Puts programs into $BINDIR; default make install, or nothing with python.",
+        description="Installs programs into $BINDIR. Default: make install; none with python.",
         examples=["make install"],
     )
     python: list[PythonPackage] = Field(
         [],
-        description="Python packages, as pip names them; the sources are where jobs start.",
+        description="Python packages, as in pip. Jobs start in the folder of the sources.",
         examples=[["mpi4py", "numpy"]],
     )
-    bin: ImagePath = Field("/opt/app/bin", description="$BINDIR: in the image, and on PATH.")
+    bin: ImagePath = Field(
+        "/opt/app/bin", description="$BINDIR: the folder of the programs in the image, on PATH."
+    )
     check: CommandLine | None = Field(
         None,
-        description="Command for every rank that exits 0 if the cluster is right.",
+        description="Test command, run by every rank. Exits 0 if the cluster works.",
         examples=["hello"],
     )

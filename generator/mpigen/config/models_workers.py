@@ -27,39 +27,39 @@ from mpigen.config.types import (
 
 
 class Workers(Section):
-    """A group of equal worker containers: one Swarm service."""
+    """A group of identical worker containers: one Swarm service."""
 
-    name: Label = Field("worker", description="Name of the service; hosts are NAME-1, NAME-2, ...")
+    name: Label = Field("worker", description="Service name. Hosts are called NAME-1, NAME-2, ...")
     mode: Literal["replicated", "global"] = Field(
         "replicated",
-        description="`replicas`, or one on every server that may: hosts are NAME-SERVER.",
+        description="`global` runs one container per eligible server; hosts are NAME-SERVER.",
     )
     replicas: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] = Field(
-        2, description="How many containers; if `global`, how many servers it should be on."
+        2, description="Number of containers. With `global`: expected number of servers."
     )
     slots: Slots = Field(
         "auto",
         validate_default=True,
-        description="Ranks a container; `auto` is the CPUs of `cpus` by `threads`, or 1 without.",
+        description="Ranks per container. `auto` is `cpus` / `threads`, or 1 without `cpus`.",
         examples=[2],
     )
     threads: Annotated[StrictInt, Field(ge=1, le=limits.CPUS)] | None = Field(
         None,
-        description="Threads of each rank: OMP_NUM_THREADS.",
+        description="Threads per rank (OMP_NUM_THREADS).",
         examples=[4],
     )
-    cpus: Cpus | None = Field(None, description="CPU limit of a container.", examples=[2, 1.5])
+    cpus: Cpus | None = Field(None, description="CPU limit per container.", examples=[2, 1.5])
     memory: Memory | None = Field(
-        None, description="Memory limit of a container.", examples=["4g", "512m"]
+        None, description="Memory limit per container.", examples=["4g", "512m"]
     )
     shm: Shm | None = Field(
         None,
-        description="Size of /dev/shm; default 512m or 16m a slot, half of `memory` at most.",
+        description="Size of /dev/shm. Default: 512m or 16m per slot, at most half of `memory`.",
         examples=["1g"],
     )
     packages: list[Package] = Field(
         [],
-        description="Packages of this group alone, in an image of its own beside `image.tag`.",
+        description="Debian packages for this group only, in a separate image.",
         examples=[["clinfo"]],
     )
     constraints: list[Constraint] = Field(
@@ -68,44 +68,57 @@ class Workers(Section):
         examples=[["node.labels.mpi==yes"], ["node.role!=manager", "node.platform.arch==x86_64"]],
     )
     max_per_node: Annotated[StrictInt, Field(ge=1, le=limits.REPLICAS)] | None = Field(
-        None, description="Most containers of the group on one node.", examples=[1]
+        None, description="Maximum number of containers per server.", examples=[1]
     )
     generic: dict[ResourceName, Annotated[StrictInt, Field(ge=1, le=limits.RESOURCES)]] = Field(
         {},
-        description="Generic resources that a container takes of its server, such as GPUs.",
+        description="Generic resources that each container reserves, such as GPUs.",
         examples=[{"GPU": 1}],
         json_schema_extra={"additionalProperties": False},
     )
     stack: StackKeys = Field(
         {},
-        description="More keys of the service in stack.yml, merged deeply.",
+        description="Additional keys for the service in stack.yml, merged recursively.",
         examples=[{"environment": {"TZ": "Europe/Berlin"}}],
     )
 
 
 class Storage(Section):
-    """A folder of all workers that is kept, or shared, or scratch."""
+    """Directories mounted into every worker: persistent, shared or scratch."""
 
     target: ImagePath = Field(
-        description="Where the containers have it.", examples=["/data", "/scratch"]
+        description="Mount point in the containers.", examples=["/data", "/scratch"]
     )
     type: Literal["volume", "bind", "nfs", "tmpfs"] = Field(
         "volume",
-        description="A server's volume, its folder, a file server's, or a worker's memory.",
+        description="Docker volume, directory of the server (bind), NFS export, or memory (tmpfs).",
     )
     source: StorageSource | None = Field(
         None,
-        description="The volume's name, or the folder of the server or file server.",
+        description="Volume name, or directory of the server or file server.",
         examples=["data", "/srv/mpi"],
     )
     server: ServerName | None = Field(
-        None, description="With `nfs`: the file server.", examples=["nfs.example.org"]
+        None,
+        description="With `nfs`: host name or address of the file server.",
+        examples=["nfs.example.org"],
     )
     options: MountOptions | None = Field(
-        None, description="With `nfs`: more mount options.", examples=["nfsvers=4.2,hard"]
+        None, description="With `nfs`: additional mount options.", examples=["nfsvers=4.2,hard"]
     )
-    size: Shm | None = Field(None, description="With `tmpfs`: its size.", examples=["2g"])
-    read_only: StrictBool = Field(False, description="Whether containers only read it.")
+    size: Shm | None = Field(None, description="With `tmpfs`: maximum size.", examples=["2g"])
+    read_only: StrictBool = Field(False, description="Mount it read-only.")
+    shared: StrictBool | None = Field(
+        None,
+        description="All servers see the same files, which `verify` proves; true with `nfs`.",
+        examples=[True],
+    )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all servers are to see the same files, and a container can write to prove it."""
+        said = self.type == "nfs" if self.shared is None else self.shared
+        return said and not self.read_only
 
     @property
     def volume(self) -> str | None:
@@ -116,9 +129,9 @@ class Storage(Section):
 
 
 class Launcher(Section):
-    """A container more, with no slots: a fixed place to log in to, as `ssh launcher`."""
+    """One extra container without slots, to log in to (`ssh launcher`) and start jobs."""
 
-    name: Label = Field("launcher", description="Name of the service, and of its host.")
+    name: Label = Field("launcher", description="Name of the service and of its host.")
     constraints: list[Constraint] = Field(
         [], description="Swarm placement constraints.", examples=[["node.role==manager"]]
     )

@@ -67,7 +67,8 @@ CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 _CONTROL = r"\x00-\x08\x0a-\x1f\x7f"
 _LINE = rf"(?=.*\S)[^\t{_CONTROL}]+"
 _LINES = r"(?=[\s\S]*\S)[^\x00-\x08\x0b-\x1f\x7f]+"
-_FOLDER = rf"(?![/~-])(?!(\.?/)*\.?$)(?!(.*/)?\.\.(/|$)){_LINE}"
+_SOURCES = rf"(?![/~-])(?!(.*/)?\.\.(/|$)){_LINE}"
+_FOLDER = rf"(?!(\.?/)*\.?$){_SOURCES}"
 _PARAM_VALUE = rf'(?!\s)(?!.*\s$)[^"#\t{_CONTROL}]+'
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ENV_VALUE = rf"[^\t{_CONTROL}]*"
@@ -109,7 +110,7 @@ mount_options = text("mount options", MOUNT_OPTIONS)
 server = text("host name or address", SERVER)
 resource = text("name of a resource", RESOURCE)
 param = text("MPI parameter", rf"(?!({'|'.join(RESERVED_PARAMS)})$)({PARAM})")
-folder = text("relative path", _FOLDER)
+folder = text("relative path", _SOURCES)
 file = text("relative path of a file", _FOLDER)
 env_name = text("name of an environment variable", ENV_NAME)
 env_value = text("text in one line", _ENV_VALUE)

@@ -11,7 +11,7 @@ from mpigen.stackfile.schema import definitions
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class _WithoutTitles(GenerateJsonSchema):
+class WithoutTitles(GenerateJsonSchema):
     """Omits the titles that only repeat a field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
@@ -23,7 +23,7 @@ def json_schema() -> dict[str, Any]:
 
     It covers single fields; only `load` checks fields against each other.
     """
-    top = Config.model_json_schema(schema_generator=_WithoutTitles)
+    top = Config.model_json_schema(schema_generator=WithoutTitles)
     models = top.pop("$defs")
     parts = ((top, "stack"), (models["Network"], "network"), (models["Workers"], "service"))
     for model, part in parts:

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,12 @@ from typing import Literal
 from mpigen import __version__
 from mpigen.config.docs import Field, Section, entries, inline_yaml
 from mpigen.config.document import NOTHING_WRITTEN
+from mpigen.config.project import Project
 from mpigen.config.schema import schema_text
 from mpigen.config.values import to_label
 from mpigen.errors import InputError
 from mpigen.untrusted.places import refuse_leading_out
+from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 
 Ci = Literal["github", "gitlab", "none"]
 
@@ -24,8 +27,9 @@ _PROGRAM = ("app/Makefile", "app/hello.cpp")
 # leaves room for the stack's service and network names, which start with this name
 _NAME_LIMIT = 40
 
+_Preset = dict[str, dict[str, object]]
 # the fields that a new site sets besides its name; all others are comments
-_PRESET: dict[str, dict[str, object]] = {
+_PRESET: _Preset = {
     "app": {"source": "app", "check": "hello"},
     # one container per server, so that the ranks of a server share memory
     "workers": {"name": "worker", "cpus": 2, "max_per_node": 1},
@@ -45,19 +49,19 @@ def site_name(folder: Path) -> str:
     return to_label(folder.resolve().name)[:_NAME_LIMIT].strip("-") or "mpi"
 
 
-def new_site(name: str, ci: Ci, own_program: bool = False) -> dict[str, str]:
+def new_site(name: str, ci: Ci, project: Project | None = None) -> dict[str, str]:
     """Return the files of a new site, path to text.
 
-    With `own_program` app/ is left out, and mpigen.yaml does not name a program for the checks.
+    With a `project`, which the folder has, mpigen.yaml is for that, and app/ is left out.
     """
     skeleton = resources(__package__).joinpath("skeleton")
     program = _bundled_app()
     made = {
-        "mpigen.yaml": config_text(name, own_program),
+        "mpigen.yaml": config_text(name, project),
         SCHEMA: schema_text(),
         ".gitignore": skeleton.joinpath("gitignore").read_text(encoding="utf-8"),
     }
-    for path in () if own_program else _PROGRAM:
+    for path in () if project else _PROGRAM:
         made[path] = (program / Path(path).name).read_text(encoding="utf-8")
     if ci != "none":
         text = skeleton.joinpath(f"{ci}.yml").read_text(encoding="utf-8")
@@ -71,26 +75,45 @@ def _bundled_app() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "app"
 
 
-def config_text(name: str, own_program: bool = False) -> str:
+def config_text(name: str, project: Project | None = None) -> str:
     """Return mpigen.yaml of a new site: every field with its description, most as comments."""
+    preset = _preset(project) if project else _PRESET
     lines = [_OPENING]
     for entry in entries():
         if isinstance(entry, Field):
             lines += _field(entry, {"name": name}.get(entry.name))
         else:
-            lines += _section(entry, {"check"} if own_program and entry.name == "app" else set())
+            lines += _section(entry, preset.get(entry.name, {}))
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _section(section: Section, unset: Collection[str]) -> Iterator[str]:
+def line_of(text: str, section: str, field: str) -> int:
+    """Return the number of the line of a field in mpigen.yaml, from 1, if it is a comment too."""
+    lines = text.splitlines()
+    first = next(n for n, line in enumerate(lines) if re.fullmatch(f"#?{section}:.*", line))
+    return next(
+        n for n, line in enumerate(lines, 1) if n > first and re.match(f" +#?{field}:", line)
+    )
+
+
+def _preset(project: Project) -> _Preset:
+    """The fields that a site with this program sets."""
+    plan = project.plan
+    app: dict[str, object] = {"source": project.source}
+    app |= {"build": plan.build} if plan.build else {}
+    app |= {"python": plan.python} if plan.python else {}
+    image: dict[str, object] = {}
+    image |= {"packages": sorted(plan.packages)} if plan.packages else {}
+    image |= {"build_packages": sorted(plan.build_packages)} if plan.build_packages else {}
+    return {"app": app, "image": image, "workers": _PRESET["workers"]}
+
+
+def _section(section: Section, preset: Mapping[str, object]) -> Iterator[str]:
     """Yield the lines of a section and its fields; a list gets one item.
 
-    The fields in `unset` are comments, whatever a new site sets.
+    The fields in `preset` get that value, all others are comments.
     """
-    preset = {
-        name: value for name, value in _PRESET.get(section.name, {}).items() if name not in unset
-    }
     yield f"# {section.description}"
     yield f"{section.name}:" if preset else f"#{section.name}:"
     for number, field in enumerate(section.fields):
@@ -111,10 +134,18 @@ def _field(field: Field, preset: object, indent: str = "", dash: str = "") -> It
         yield f"{indent}#{dash}{field.name}: {inline_yaml(shown)}"
 
 
-def present(folder: Path, ci: Ci) -> list[str]:
-    """Return what a new site would write and the folder has: app/ as a whole, else files."""
-    paths = ["mpigen.yaml", SCHEMA, ".gitignore", "app", *([CI_FILES[ci]] if ci != "none" else [])]
-    return [path for path in paths if os.path.lexists(folder / path)]
+def present(files: Mapping[str, str], folder: Path) -> list[str]:
+    """Return the paths of `files` that the folder has."""
+    return [path for path in files if os.path.lexists(folder / path)]
+
+
+def not_ignored(folder: Path) -> list[str]:
+    """Return the lines that the folder's own .gitignore lacks; output/ has one for the keys."""
+    try:
+        text = read_bytes(folder / ".gitignore", MEBIBYTE, folder).decode("utf-8", "replace")
+    except (InputError, FileNotFoundError, NotADirectoryError):  # a link, or not for reading
+        text = ""
+    return [line for line in (".mpigen*", "report.html", "report.json") if line not in text.split()]
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

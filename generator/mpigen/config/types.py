@@ -78,7 +78,7 @@ StackKeys = Annotated[
 ]
 Subnet = Annotated[IPv4Network, BeforeValidator(values.subnet), patterns.subnet]
 Constraint = Annotated[StrictText, AfterValidator(values.constraint), patterns.constraint]
-SiteFolder = Annotated[StrictText, AfterValidator(values.folder), patterns.folder]
+SiteFolder = Annotated[StrictText, AfterValidator(values.sources), patterns.folder]
 SiteFile = Annotated[StrictText, AfterValidator(values.folder), patterns.file]
 EnvName = Annotated[
     StrictText,

@@ -137,15 +137,22 @@ def constraint(text: str) -> str:
 
 
 def folder(text: str) -> str:
+    if (found := sources(text)) == ".":
+        raise ValueError(_folder_below(text))
+    return found
+
+
+def sources(text: str) -> str:
+    """The folder of the program's sources: one below mpigen.yaml's, or `.`, that folder itself."""
     one_line(text)
     parts = text.split("/")
-    folder = "/".join(part for part in parts if part not in ("", "."))
-    # the site's own folder is refused: its private keys would get into the build
-    if text.startswith(("/", "-", "~")) or ".." in parts or not folder:
-        raise ValueError(
-            f"{shown(text)} must be a folder below this file's, as in app or src/solver"
-        )
-    return folder
+    if text.startswith(("/", "-", "~")) or ".." in parts:
+        raise ValueError(_folder_below(text))
+    return "/".join(part for part in parts if part not in ("", ".")) or "."
+
+
+def _folder_below(text: str) -> str:
+    return f"{shown(text)} must be a folder below this file's, as in app or src/solver"
 
 
 def env_value(text: str) -> str:

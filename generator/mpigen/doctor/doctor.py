@@ -3,10 +3,12 @@
 from mpigen.doctor import checks_cluster as cluster
 from mpigen.doctor import checks_engine as engine
 from mpigen.doctor import checks_network as network
+from mpigen.doctor import checks_storage
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding
 
-# name, check: first the checks that ask a manager, then those that need the probes
+# name, check: first the checks that ask a manager, then those that need the probes; `storage` only
+# where some is said to be shared
 _SWARM = (
     ("managers", cluster.managers),
     ("nodes", cluster.nodes),
@@ -27,15 +29,17 @@ _SWARM = (
 def examine(facts: Facts) -> list[Finding]:
     """The findings of all checks. A check without its facts returns `unknown` and the reason."""
     found = [*engine.client(facts), *engine.engine(facts)]
+    checks = [*_SWARM, *([("storage", checks_storage.storage)] if facts.shared else [])]
+    names = [name for name, _ in checks]
     if not facts.engine:
-        return [*found, *_unknown("no engine answers", ["swarm", *(name for name, _ in _SWARM)])]
+        return [*found, *_unknown("no engine answers", ["swarm", *names])]
     found += cluster.swarm(facts)
     if not facts.nodes:
         why = "a worker cannot tell" if facts.swarm == "active" else "there is no Swarm"
         if facts.is_manager:
             why = "its manager has not answered"
-        return [*found, *_unknown(why, [name for name, _ in _SWARM])]
-    return [*found, *(finding for _, check in _SWARM for finding in check(facts))]
+        return [*found, *_unknown(why, names)]
+    return [*found, *(finding for _, check in checks for finding in check(facts))]
 
 
 def _unknown(why: str, checks: list[str]) -> list[Finding]:

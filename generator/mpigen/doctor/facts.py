@@ -50,12 +50,15 @@ class Attached:
     kernel never answers), large (it answers small packets and never one of full size), slow with
     what was waited for and how many seconds, or refused and the reason. `logins` has the seconds
     that each login took, `images` the image's fingerprint at each address that was reached.
+    `storage` has, by folder and address, the result of writing a file at the first address and
+    reading it at each: same, other, or unwritten and the reason.
     """
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     peers: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     logins: Mapping[str, int] = field(default_factory=dict)
+    storage: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ class Facts:
     maps the Swarm's other networks to their subnets. `driver` and `options` are those of the
     stack's network. `wanted` has the number of containers of each deployed group, and `everywhere`
     the groups with one on each node that may run it; `workers` ran both before and after the
-    probes, `changed` has the addresses that came or went in between.
+    probes, `changed` has the addresses that came or went in between. `shared` are the folders of
+    the containers in which all servers are to see the same files.
     """
 
     stack: str
@@ -120,6 +124,7 @@ class Facts:
     attached_errors: Mapping[str, str] = field(default_factory=dict)
     clocks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     late: frozenset[str] = frozenset()
+    shared: tuple[str, ...] = ()
 
     @property
     def encrypted(self) -> bool:
@@ -183,6 +188,11 @@ def attached(lines: Iterable[str]) -> Attached:
             if words[0] == "yes" and len(words) > 1
         },
         logins={address: int(seconds) for address, seconds in found["login"]},
+        storage={
+            (words[0], words[1]): " ".join(words[2:])
+            for words in found["storage"]
+            if len(words) > 2
+        },
     )
 
 

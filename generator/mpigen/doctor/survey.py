@@ -44,6 +44,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         image=artifacts.image,
         groups=tuple(group.name for group in artifacts.groups),
         minimum=artifacts.engine,
+        shared=artifacts.shared,
         options=_network_options(_rendered(artifacts), artifacts.network),
     )
     known = _client(known)
@@ -179,6 +180,7 @@ def _nodes(known: Facts, deployment: Deployment, container: Mapping[str, Any]) -
             "PEERS": " ".join(f"{node}={address}" for node, address in peers.items()),
             "PORT": str(deployment.artifacts.port),
             "FINGERPRINT": probe.FINGERPRINT,
+            "STORAGE": " ".join(known.shared),
         }
         probes.append(probe.Probe("overlay", known.network, known.image, environment, container))
     answers = probe.run(engine, probes, seconds)

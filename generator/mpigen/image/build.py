@@ -1,7 +1,6 @@
 """Build the cluster's images with the rendered build.sh, unless the engine has them already."""
 
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -13,15 +12,16 @@ from pathlib import Path
 from mpigen.artifacts.folder import Artifacts
 from mpigen.artifacts.paths import BUILD_SCRIPT, DOCKERFILE
 from mpigen.errors import ClusterError, InputError
-from mpigen.image import content, select
-from mpigen.image.buildlog import BuildLog
+from mpigen.image import content, cures, select
+from mpigen.image.buildlog import BuildLog, shorten
 from mpigen.notation import image_names
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
 _SHOWN = 25
 _SHOWN_WITH_REASON = 5
-_NO_INSTALL = re.compile(r"No rule to make target .install.")
+_QUIET_SECONDS = 2.0
+"""How long a step may take before its last line of output is shown with it."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,17 @@ class Built:
     new: bool
 
 
-def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Built]:
+def _ignore(line: str) -> None:
+    """Ignore the progress within a step."""
+
+
+def build(
+    engine: Engine, artifacts: Artifacts, site: Path, say: Say, see: Say = _ignore
+) -> list[Built]:
     """Build the images with build.sh, unless the engine has images of the same content.
 
-    Returns the cluster's own image first. `site` is the folder that holds the sources. Raises
+    Returns the cluster's own image first. `site` is the folder that holds the sources. `say` gets
+    a line for each step, and `see` the last line that a step which takes long has printed. Raises
     InputError if build.sh reports something missing, ClusterError, with the end of its output, if
     the build fails.
     """
@@ -48,7 +55,7 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Bu
         raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
     context = content.hash_context(artifacts, site)
     if context is None:  # build.sh reports what is missing, unless a site's own needs less
-        _run(engine, artifacts, site, "", say)
+        _run(engine, artifacts, site, "", say, see)
         made = select.get(engine, artifacts.image)
         own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
         return _tagged(engine, artifacts, own, new=True)
@@ -59,7 +66,7 @@ def build(engine: Engine, artifacts: Artifacts, site: Path, say: Say) -> list[Bu
             select.get(engine, image_names.add_variant(tagged, name))
         return _tagged(engine, artifacts, own, new=False)
     except select.Missing:
-        _run(engine, artifacts, site, context, say)
+        _run(engine, artifacts, site, context, say, see)
         return _tagged(engine, artifacts, own, new=True)
 
 
@@ -85,13 +92,15 @@ def _base(engine: Engine, name: str, say: Say) -> str:
         return name
 
 
-def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say) -> None:
+def _run(
+    engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say, see: Say
+) -> None:
     command = ["sh", str(artifacts.folder / BUILD_SCRIPT)]
     if context:
         command += ["--label", f"{content.LABEL}={context}"]
     # BuildKit's default progress is for terminals
     environment = {**os.environ, **engine.environment, "BUILDKIT_PROGRESS": "plain"}
-    log, began = BuildLog(), time.monotonic()
+    log, began, step_began = BuildLog(), time.monotonic(), time.monotonic()
     with subprocess.Popen(
         command,
         env={**environment, "SITE": str(site)},
@@ -106,7 +115,10 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
         try:
             for line in process.stdout:
                 if step := log.take(line.rstrip("\n")):
-                    say(f"{time.monotonic() - began:6.1f} s  {step}")
+                    step_began = time.monotonic()
+                    say(f"{step_began - began:6.1f} s  {step}")
+                elif time.monotonic() - step_began > _QUIET_SECONDS:
+                    see(shorten(line))
         except BaseException:
             # the whole session: the script alone would wait for docker build to end
             os.killpg(process.pid, signal.SIGTERM)
@@ -131,11 +143,6 @@ def _run(engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Sa
 
 def _next_step(engine: Engine, artifacts: Artifacts, lines: Sequence[str]) -> list[str]:
     """What to do about a failed build, where its output or the engine shows the reason."""
-    if any(_NO_INSTALL.search(line) for line in lines):
-        return [
-            f"{artifacts.source}/Makefile has no target install: add one that copies the program "
-            "to $(BINDIR), or say in mpigen.yaml how to build it: app.build"
-        ]
     dockerfile = (artifacts.folder / DOCKERFILE).read_text("utf-8")
     lacking = []
     for name in content.bases(dockerfile):
@@ -146,7 +153,7 @@ def _next_step(engine: Engine, artifacts: Artifacts, lines: Sequence[str]) -> li
         except ClusterError:  # an invalid name, as of a build argument
             continue
     if not lacking or not any("FROM" in line or "pull" in line for line in lines):
-        return []
+        return cures.find(lines, artifacts)
     return [
         f"the engine at {engine.where.url} has no {name} and could not pull it: mpigen lab base "
         f"{name} makes one of Debian's; mpigen lab load {name} takes it into a lab"

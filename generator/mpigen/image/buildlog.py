@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 _CLASSIC = re.compile(r"Step (\d+/\d+) : (.*)")
 # #7 [build 2/6] RUN apt-get update
 _BUILDKIT = re.compile(r"#(\d+) \[([^\]]+)\] (.*)")
+# #7 12.34 Reading package lists...
+_PREFIX = re.compile(r"^#\d+ [\d.]+ ")
+# the classic builder shows errors in red
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _WIDTH = 70
 
 
@@ -19,15 +23,17 @@ class BuildLog:
 
     def take(self, line: str) -> str | None:
         """Take the next line; return the name of the step that it begins, if it begins one."""
+        line = _COLOURS.sub("", line)
         self.lines.append(line)
         if found := _CLASSIC.match(line):
-            return _short(f"[{found[1]}] {found[2]}")
+            return shorten(f"[{found[1]}] {found[2]}")
         if (found := _BUILDKIT.match(line)) and found[1] not in self._seen:
             self._seen.add(found[1])
-            return _short(f"[{found[2]}] {found[3]}")
+            return shorten(f"[{found[2]}] {found[3]}")
         return None
 
 
-def _short(step: str) -> str:
-    words = " ".join(step.split())
+def shorten(step: str) -> str:
+    """Return a line of output in at most 70 characters, without BuildKit's number and seconds."""
+    words = " ".join(_PREFIX.sub("", _COLOURS.sub("", step)).split())
     return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 3]}..."

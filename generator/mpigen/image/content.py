@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from mpigen.artifacts import manifest
@@ -15,7 +16,10 @@ from mpigen.artifacts.paths import (
     CONTEXT,
     CONTEXT_CA,
     CONTEXT_SOURCE,
+    KEYS,
     KNOWN_HOSTS_IN_IMAGE,
+    MANIFEST,
+    NO_SOURCES,
     PRIVATE_KEYS,
     ROOTFS,
 )
@@ -74,7 +78,7 @@ def context_files(artifacts: Artifacts, site: Path) -> Iterator[tuple[str, Path]
     for name in PRIVATE_KEYS if artifacts.delivery == "image" else ():
         yield name, artifacts.folder / name
     if artifacts.source is not None:
-        yield from _tree(CONTEXT_SOURCE, site / artifacts.source)
+        yield from _sources(site, artifacts.source)
     if artifacts.ca is not None:
         yield CONTEXT_CA, site / artifacts.ca
 
@@ -89,6 +93,19 @@ def bases(dockerfile: str) -> list[str]:
     found = _FROM.findall(dockerfile)
     stages = {stage for _, stage in found}
     return sorted({image for image, _ in found if image not in stages})
+
+
+def _sources(site: Path, source: str) -> Iterator[tuple[str, Path]]:
+    """The program's sources; if they lie beside mpigen.yaml, not what else lies there."""
+    if source != ".":
+        yield from _tree(CONTEXT_SOURCE, site / source)
+        return
+    for each in sorted(site.iterdir()):
+        rendered = (each / MANIFEST).exists() and (each / KEYS).is_dir()
+        if rendered or any(fnmatchcase(each.name, name) for name in NO_SOURCES):
+            continue
+        name = f"{CONTEXT_SOURCE}/{each.name}"
+        yield from [(name, each)] if each.is_symlink() else _tree(name, each)
 
 
 def _tree(name: str, path: Path) -> Iterator[tuple[str, Path]]:

@@ -41,7 +41,9 @@ def get(engine: Engine, name: str, hint: str = "") -> Image:
             raise Missing(where, hint) from None
 
 
-def references_to_deploy(engine: Engine, artifacts: Artifacts, given: str | None) -> dict[str, str]:
+def references_to_deploy(
+    engine: Engine, artifacts: Artifacts, given: str | None, may_pull: bool = True
+) -> dict[str, str]:
     """The references to deploy by variant: `given`, the user's choice, or `reference_to_deploy`."""
     if given and "@" in given and len(artifacts.images) > 1:
         raise InputError(
@@ -50,12 +52,17 @@ def references_to_deploy(engine: Engine, artifacts: Artifacts, given: str | None
         )
     if given:
         return {name: image_names.add_variant(given, name) for name in artifacts.images}
-    return {name: reference_to_deploy(engine, artifacts, name) for name in artifacts.images}
+    return {
+        name: reference_to_deploy(engine, artifacts, name, may_pull) for name in artifacts.images
+    }
 
 
-def reference_to_deploy(engine: Engine, artifacts: Artifacts, variant: str = "") -> str:
+def reference_to_deploy(
+    engine: Engine, artifacts: Artifacts, variant: str = "", may_pull: bool = True
+) -> str:
     """The reference to deploy: the tag by content, or with a registry the digest.
 
+    Pulls an image of a registry to see what it was built from, unless `may_pull` is false.
     Raises ClusterError if nothing was built, or if the folder changed after the build. The latter
     needs sources and private keys, so it is found only where they are, as on the build machine.
     """
@@ -66,7 +73,7 @@ def reference_to_deploy(engine: Engine, artifacts: Artifacts, variant: str = "")
     same = _of_context(engine, artifacts.image, context, variant) if context else []
     if artifacts.distribute == "registry":
         known = [digest for image in same if (digest := digest_of(image, artifacts.image))]
-        return known[0] if known else _pushed(engine, artifacts, context, hint)
+        return known[0] if known else _pushed(engine, artifacts, context, hint, may_pull)
     if same:
         named = [image for image in same if _is_called(image, artifacts.image)]
         return _by_content((named or same)[0], artifacts.image)
@@ -159,7 +166,9 @@ def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[I
     return [each for each in found if each.labels.get(content.VARIANT_LABEL, "") == variant]
 
 
-def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str) -> str:
+def _pushed(
+    engine: Engine, artifacts: Artifacts, context: str | None, hint: str, may_pull: bool
+) -> str:
     """The digest of the user's tag in the registry.
 
     Raises ClusterError if it was built from a context other than `context`.
@@ -172,6 +181,8 @@ def _pushed(engine: Engine, artifacts: Artifacts, context: str | None, hint: str
             try:
                 image = engine.client.images.get(reference)
             except ImageNotFound:
+                if not may_pull:
+                    return reference
                 image = engine.client.images.pull(reference)
         where = f"{artifacts.image} of the registry"
         _refuse_changed(image, where, artifacts, context, hint)

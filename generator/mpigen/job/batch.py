@@ -1,11 +1,10 @@
-"""A job that outlives its client: a Swarm service with one container that is never restarted.
+"""A job that outlives its client: a Swarm service with one container.
 
-It carries no label of the stack, so that `docker stack deploy --prune` leaves it alone.
+Swarm runs it again only if the job asks for it (`retries.py`). It carries no label of the stack, so
+that `docker stack deploy --prune` leaves it alone.
 """
 
-import signal
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -13,25 +12,22 @@ from docker.errors import NotFound
 
 from mpigen.artifacts.paths import KNOWN_HOSTS_IN_IMAGE, USER_KEY_IN_IMAGE
 from mpigen.errors import ClusterError, InputError
+from mpigen.job import batch_task, retries
 from mpigen.job.hosts import Hosts, create_options
 from mpigen.job.spec import (
     GRACE_LABEL,
     JOB_LABEL,
     JOB_STACK_LABEL,
+    RETRIES_LABEL,
     SWARM_TASK_LABEL,
     JobSpec,
 )
-from mpigen.swarm import nodes, processes, state
+from mpigen.swarm import processes, state
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
 
 GRACE = 15
 """Seconds that mpirun has to end before its container is killed, besides the job's own grace."""
-CANCELLED_LABEL = "mpigen.cancelled"
-CANCELLED = 128 + signal.SIGTERM
-"""The exit code of a cancelled job of which no other is known."""
-# desired states of a task that Swarm no longer wants to run
-_GIVEN_UP = ("shutdown", "remove")
 # the workers' secrets and configs that a job needs too, with ssh.delivery secret
 _NEEDED = {USER_KEY_IN_IMAGE, KNOWN_HOSTS_IN_IMAGE}
 
@@ -55,10 +51,11 @@ def submit(deployment: Deployment, hosts: Hosts, job: JobSpec) -> None:
     grace = GRACE + job.grace
     words = [
         *("service", "create", "--detach", "--quiet", "--with-registry-auth", "--no-resolve-image"),
-        *("--name", service, "--replicas", "1", "--restart-condition", "none"),
+        *("--name", service, "--replicas", "1", *retries.options(job)),
         *("--no-healthcheck", "--stop-grace-period", f"{grace}s", "--endpoint-mode", "dnsrr"),
         *_key_options(engine, state.deployed(deployment)[0].service),
         *("--label", f"{GRACE_LABEL}={job.grace}"),
+        *("--label", f"{RETRIES_LABEL}={job.retries}"),
         *("--container-label", f"{JOB_LABEL}={job.name}"),
         *("--container-label", f"{JOB_STACK_LABEL}={stack}"),
         *create_options(job, hosts, deployment),
@@ -66,7 +63,9 @@ def submit(deployment: Deployment, hosts: Hosts, job: JobSpec) -> None:
     for constraint in next(iter(hosts.constraints.values()), ()):
         words += ["--constraint", constraint]
     limit = ["timeout", "--kill-after", str(grace), str(job.timeout)] if job.timeout else []
-    command = engine.command(*words, hosts.image, *limit, *job.argv)
+    argv = (*limit, *job.argv)
+    argv = retries.wrapped(argv) if job.retries else argv
+    command = engine.command(*words, hosts.image, *argv)
     try:
         processes.run(command, "docker service create", own_session=True)
     except ClusterError as error:
@@ -139,81 +138,6 @@ def services(deployment: Deployment) -> list[dict[str, Any]]:
     return sorted(found, key=lambda service: str(service["CreatedAt"]))
 
 
-def task(engine: Engine, service: str) -> state.Task | None:
-    """The task of a job's service that ran or runs; None until Swarm has created it.
-
-    A cancelled job has a second one, which no node may run.
-    """
-    return next(iter(state.tasks_of(engine, service)[::-1]), None)
-
-
-def is_cancelled(service: dict[str, Any]) -> bool:
-    """Whether a service, as the API returns it, is a job that was cancelled."""
-    return CANCELLED_LABEL in service["Spec"]["Labels"]
-
-
-def lost(task: state.Task, ready: Collection[str]) -> bool:
-    """Whether its node was lost: Swarm gave it up, and the node, not one of `ready`, is silent.
-
-    A task that is being ended on a node that is there may take its time.
-    """
-    if task.state == "orphaned":
-        return True
-    return task.desired in _GIVEN_UP and not has_ended(task) and task.node not in ready
-
-
-def is_lost(engine: Engine, task: state.Task) -> bool:
-    """The same, of the nodes as they are now."""
-    return lost(task, ready_nodes(engine) if task.desired in _GIVEN_UP else ())
-
-
-def ready_nodes(engine: Engine) -> frozenset[str]:
-    """The names of the nodes that are in touch with the Swarm, drained ones too."""
-    with blame("asking for the nodes"):
-        return frozenset(node.name for node in nodes.listed(engine.client) if node.state == "ready")
-
-
-def has_ended(task: state.Task | None) -> bool:
-    """Whether a task has ended, or will never begin: Swarm gave it up before it had a node."""
-    if task is None or task.has_ended:
-        return True
-    return task.desired in _GIVEN_UP and not task.node and not task.container
-
-
-def wait(engine: Engine, service: str, name: str, deadline: float | None) -> int | None:
-    """Wait for a job's exit code; None if `deadline` (time.monotonic) comes first.
-
-    Raises ClusterError for a job that did not start, or whose node was lost.
-    """
-    while True:
-        now = task(engine, service)
-        if now and now.state == "complete":
-            return 0
-        if now and now.state == "failed" and now.exit_code:
-            return now.exit_code
-        if now and has_ended(now) and is_cancelled(_inspect(engine, service, name)):
-            return now.exit_code or CANCELLED
-        if now and (has_ended(now) or is_lost(engine, now)):
-            raise ClusterError(f"the job {name} on {now.node or 'no node'}: {why_ended(now)}")
-        if deadline is not None and time.monotonic() >= deadline:
-            return None
-        time.sleep(0.5)
-
-
-def why_ended(task: state.Task) -> str:
-    """Swarm's reason for the end of a task that has no exit code of its own."""
-    if task.error:
-        return task.error
-    if task.state == "shutdown":
-        return "Swarm ended it: its node was drained, or out of touch for a while"
-    return f"it is {task.state}" if task.has_ended else "its node was lost"
-
-
-def _inspect(engine: Engine, service: str, name: str) -> dict[str, Any]:
-    with blame(f"asking for the job {name}"):
-        return dict(engine.client.api.inspect_service(service))  # type: ignore[no-untyped-call]
-
-
 def cancel(engine: Engine, service: str, name: str, grace: int) -> None:
     """End a job that runs, or is to run. Its service stays, and with it the log.
 
@@ -221,19 +145,25 @@ def cancel(engine: Engine, service: str, name: str, grace: int) -> None:
     constraint that no node meets: Swarm ends the task, keeps it, and starts no other.
     Raises ClusterError if its ranks do not end in time.
     """
-    words = ("--detach", "--quiet", "--no-resolve-image", "--label-add", f"{CANCELLED_LABEL}=true")
-    engine.docker("service", "update", *words, "--constraint-add", "node.id==none", service)
+    words = (
+        "--detach",
+        "--quiet",
+        "--no-resolve-image",
+        "--label-add",
+        f"{batch_task.CANCELLED_LABEL}=true",
+    )
+    engine.docker("service", "update", *words, "--constraint-add", batch_task.NOWHERE, service)
     deadline = time.monotonic() + 2 * GRACE + grace
-    now = task(engine, service)
-    while not has_ended(now):
+    now = batch_task.task(engine, service)
+    while not batch_task.has_ended(now):
         assert now
-        if is_lost(engine, now) or time.monotonic() >= deadline:
+        if batch_task.is_lost(engine, now) or time.monotonic() >= deadline:
             raise ClusterError(
                 f"the job {name} does not end on {now.node}",
                 "Its container ends when that node is back in the Swarm.",
             )
         time.sleep(0.3)
-        now = task(engine, service)
+        now = batch_task.task(engine, service)
 
 
 def remove(engine: Engine, service: str, name: str) -> None:

@@ -19,7 +19,7 @@ from mpigen.artifacts.paths import (
     USER_KEY_IN_IMAGE,
 )
 from mpigen.errors import ClusterError, InputError
-from mpigen.job import attach, batch
+from mpigen.job import attach, batch, history
 from mpigen.job.ending import PATIENCE, Ending
 from mpigen.job.events import PASSED_ON, Events
 from mpigen.job.hosts import Hosts, create_options
@@ -119,7 +119,10 @@ def run(
             ending = Ending(job.timeout, first, PATIENCE + job.grace)
             # never before it runs: the container of a killed mpigen would stay, with the key
             give = give_key if needs_key else None
-            return attach.follow(engine, container, events, streams, ending, give)
+            with history.recorded(deployment, hosts, job, container, say) as ended:
+                code = attach.follow(engine, container, events, streams, ending, give)
+                ended(code)
+            return code
     except BaseException:
         _remove(engine, container)
         raise

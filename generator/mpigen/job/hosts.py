@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from mpigen.errors import ClusterError, InputError
-from mpigen.job import spec
+from mpigen.job import slots, spec
 from mpigen.job.spec import JobSpec
 from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import nodes, state
@@ -179,6 +179,8 @@ def create_options(job: JobSpec, hosts: Hosts, deployment: Deployment) -> list[s
         spec.RANKS_LABEL: str(ranks),
         spec.HOSTS_LABEL: str(sum(hosts.counts.values())),
         spec.COMMAND_LABEL: job.display,
+        spec.USER_LABEL: spec.who(),
+        spec.SLOTS_LABEL: slots.label(slots.taken(job, hosts)),
     }.items():
         options += ["--label", f"{label}={value}"]
     return options

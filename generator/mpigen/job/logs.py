@@ -5,15 +5,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from mpigen.errors import ClusterError
-from mpigen.job import batch, excerpt
+from mpigen.job import batch_task, excerpt
+from mpigen.job.describe import Job
 from mpigen.job.excerpt import Excerpt
-from mpigen.job.listing import Job
 from mpigen.swarm.engine import Engine
 from mpigen.swarm.processes import Say, tail
+from mpigen.swarm.state import Task
 
 
 @dataclass
@@ -51,25 +52,53 @@ def copy(engine: Engine, job: Job, wanted: Excerpt, follow: bool, say: Say) -> N
     copies = (_Copy(1), _Copy(2))
     if follow:
         _await_start(engine, job, say)
-    now = batch.task(engine, job.id)
+    now = batch_task.task(engine, job.id)
     # a task that has not started has no log, and Swarm is slow to say so
     if not (now and now.container):
         return
     if follow and wanted.tail is not None:
         wanted = _from_there(engine, now.id, wanted)
-    while follow and not _over(engine, job):
-        with _logs(engine, now.id, copies, *wanted.options, "--follow") as pumps:
-            while all(pump.is_alive() for pump in pumps) and not _over(engine, job):
+    _copy_run(engine, job, now, copies, wanted, follow)
+    while follow and job.retries and (now := _next_run(engine, job, now)):
+        say(f"{job.name} runs again on {now.node}, since a host was lost")
+        _copy_run(engine, job, now, (_Copy(1), _Copy(2)), replace(wanted, tail=None), follow)
+
+
+def _copy_run(
+    engine: Engine,
+    job: Job,
+    run: Task,
+    copies: tuple[_Copy, _Copy],
+    wanted: Excerpt,
+    follow: bool,
+) -> None:
+    """Copy the output of one run of a job, with `follow` until it has ended."""
+    while follow and not _over(engine, job, run):
+        with _logs(engine, run.id, copies, *wanted.options, "--follow") as pumps:
+            while all(pump.is_alive() for pump in pumps) and not _over(engine, job, run):
                 time.sleep(0.3)
-    with _logs(engine, now.id, copies, *wanted.options) as pumps:
+    # nobody can read the log of a run on a node that is lost
+    unread = suppress(*([ClusterError] if job.retries and follow else []))
+    with unread, _logs(engine, run.id, copies, *wanted.options) as pumps:
         for pump in pumps:
             pump.join()
 
 
+def _next_run(engine: Engine, job: Job, run: Task) -> Task | None:
+    """The run of a job that follows `run`, once it has begun; None if Swarm starts no other."""
+    while True:
+        now = batch_task.task(engine, job.id)
+        if now is None or (now.id == run.id and not batch_task.waits_for_swarm(now)):
+            return None
+        if now.id != run.id and (now.container or batch_task.has_ended(now)):
+            return now if now.container else None
+        time.sleep(0.5)
+
+
 def _await_start(engine: Engine, job: Job, say: Say) -> None:
     last = ""
-    while not ((now := batch.task(engine, job.id)) and now.container):
-        if now and (batch.has_ended(now) or batch.is_lost(engine, now)):
+    while not ((now := batch_task.task(engine, job.id)) and now.container):
+        if now and (batch_task.has_ended(now) or batch_task.is_lost(engine, now)):
             return
         waits = f"waiting for {job.name} to begin: {(now and now.error) or 'pending'}"
         if waits != last:
@@ -100,9 +129,14 @@ def _from_there(engine: Engine, task: str, wanted: Excerpt) -> Excerpt:
     return replace(wanted, tail=None, since=since)
 
 
-def _over(engine: Engine, job: Job) -> bool:
-    now = batch.task(engine, job.id)
-    return now is None or batch.has_ended(now) or batch.is_lost(engine, now)
+def _over(engine: Engine, job: Job, run: Task) -> bool:
+    now = batch_task.task(engine, job.id)
+    return (
+        now is None
+        or now.id != run.id
+        or batch_task.has_ended(now)
+        or batch_task.is_lost(engine, now)
+    )
 
 
 @contextmanager

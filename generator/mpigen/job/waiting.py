@@ -10,9 +10,9 @@ from docker.errors import DockerException, NotFound
 from requests.exceptions import RequestException
 
 from mpigen.errors import ClusterError, MpigenError
-from mpigen.job import batch
+from mpigen.job import batch_task
+from mpigen.job.describe import Job
 from mpigen.job.ending import TIMED_OUT
-from mpigen.job.listing import Job
 from mpigen.swarm.engine import Engine
 
 
@@ -67,7 +67,7 @@ def _one(engine: Engine, job: Job, deadline: float | None) -> Awaited:
 def _code(engine: Engine, job: Job, deadline: float | None) -> int | None:
     """The job's exit code; None if the deadline comes first."""
     if job.kind == "batch":
-        return batch.wait(engine, job.id, job.name, deadline)
+        return batch_task.wait(engine, job.id, job.name, deadline, bool(job.retries))
     limit = None if deadline is None else max(1, int(deadline - time.monotonic()))
     try:
         return int(engine.client.api.wait(job.id, limit, "removed")["StatusCode"])

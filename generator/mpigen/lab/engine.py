@@ -32,8 +32,7 @@ def local_endpoint() -> Endpoint:
     socket = Path(where.url.removeprefix("unix://"))
     if socket.is_relative_to(machine.state_root()):
         # after `docker context use mpigen-lab`, mpigen lab must still use the machine's engine
-        made_on = socket.parents[1] / MADE_ON
-        url = made_on.read_text("utf-8") if made_on.exists() else DEFAULT_URL
+        url = _made_on(socket.parents[1])
         where = Endpoint(url, f"the lab that {where.source} names")
     if not where.is_local:
         raise ClusterError(
@@ -41,6 +40,16 @@ def local_endpoint() -> Endpoint:
             f"Use the local one: DOCKER_HOST={DEFAULT_URL} mpigen lab ...",
         )
     return where
+
+
+def beneath(lab: str) -> Endpoint:
+    """The machine's own engine, which runs the nodes of a lab that is up."""
+    return Endpoint(_made_on(machine.state_root() / lab), f"the engine below the lab {lab}")
+
+
+def _made_on(lab_folder: Path) -> str:
+    file = lab_folder / MADE_ON
+    return file.read_text("utf-8") if file.exists() else DEFAULT_URL
 
 
 def ensure(say: Say) -> docker.DockerClient:

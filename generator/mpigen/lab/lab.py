@@ -21,6 +21,7 @@ from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
 
 _LARGEST = 64
+_ANSWER_SECONDS = 5
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -89,6 +90,21 @@ def get(name: str) -> Lab:
     if lab is None:
         raise ClusterError(f"there is no lab {name}", f"Bring it up: mpigen lab up --name {name}")
     return lab
+
+
+def ready() -> list[Lab]:
+    """The labs of this user that are up and whose first manager answers, by name."""
+    root = machine.state_root()
+    names = sorted(path.parent.name for path in root.glob(f"*/{RECORD}"))
+    return [lab for name in names if (lab := find(name)) and _answers(lab)]
+
+
+def _answers(lab: Lab) -> bool:
+    try:
+        lab.nodes[0].connect(timeout=_ANSWER_SECONDS).close()
+    except ClusterError:
+        return False
+    return True
 
 
 def with_engine(url: str) -> Lab | None:

@@ -26,10 +26,7 @@ def problems(deployment: Deployment, images: Mapping[str, str], say: Say) -> lis
     if the engine is no manager, or silent.
     """
     engine, artifacts = deployment.engine, deployment.artifacts
-    engine.need_manager()
-    rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
-    with blame("asking the Swarm for its nodes and networks"):
-        found = [*unplaced(_ready(engine), artifacts, rendered), *_network(deployment, rendered)]
+    found = visible_problems(deployment)
     for variant, reference in images.items():
         lacking = select.lacking_for(engine, reference, artifacts, say, variant)
         for node, why in lacking.items():
@@ -38,6 +35,15 @@ def problems(deployment: Deployment, images: Mapping[str, str], say: Say) -> lis
                 what = f"has another {reference} than this engine"
             found.append(f"{node} {what}: mpigen build brings it there")
     return found
+
+
+def visible_problems(deployment: Deployment) -> list[str]:
+    """Those of `problems` that the manager can report without starting anything on the nodes."""
+    engine, artifacts = deployment.engine, deployment.artifacts
+    engine.need_manager()
+    rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
+    with blame("asking the Swarm for its nodes and networks"):
+        return [*unplaced(_ready(engine), artifacts, rendered), *_network(deployment, rendered)]
 
 
 def _ready(engine: Engine) -> list[Node]:

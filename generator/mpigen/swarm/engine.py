@@ -63,7 +63,11 @@ def endpoint(context: str | None = None) -> Endpoint:
         return Endpoint(DEFAULT_URL, "Docker's default")
     template = "{{.Name}}\n{{.Endpoints.docker.Host}}\n{{.Storage.TLSPath}}"
     command = ["docker", "context", "inspect", "-f", template, *([context] if context else [])]
-    answer = processes.run(command, "docker context inspect")
+    try:
+        answer = processes.run(command, "docker context inspect")
+    except ClusterError as error:
+        error.hint = f"docker context ls lists the contexts that there are; {_lab()}."
+        raise
     name, url, tls = answer.splitlines()[:3]
     certs = Path(tls) / "docker"
     return Endpoint(url, f"docker context {name}", certs if certs.is_dir() else None)
@@ -99,6 +103,11 @@ class Engine:
     def is_manager(self) -> bool:
         """Whether it is a manager of a Swarm. Only managers answer questions about the Swarm."""
         return bool(self.client.info()["Swarm"].get("ControlAvailable"))
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is in a Swarm, as a manager or a worker."""
+        return bool(self.client.info()["Swarm"].get("LocalNodeState") == "active")
 
     def need_manager(self) -> None:
         """Raise ClusterError, with a hint, if it is no manager of a Swarm."""
@@ -182,13 +191,22 @@ def is_closed_to_us(where: Endpoint) -> bool:
     return where.is_local and socket.exists() and not os.access(socket, os.R_OK | os.W_OK)
 
 
+def manager_context() -> str:
+    """The option that leads to a manager: the contexts of labs that are up, or a placeholder."""
+    return " or ".join(f"--context {name}" for name in _labs()) or "--context MANAGER"
+
+
 def _lab() -> str:
     """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
-    found = []
+    if found := _labs():
+        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
+    return "mpigen lab up makes a Swarm on this machine"
+
+
+def _labs() -> list[str]:
+    """The contexts of labs."""
     if shutil.which("docker"):
         with suppress(ClusterError):
             listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
-            found = [name for name in listed.split() if name.startswith("mpigen-")]
-    if found:
-        return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
-    return "mpigen lab up makes a Swarm on this machine"
+            return [name for name in listed.split() if name.startswith("mpigen-")]
+    return []

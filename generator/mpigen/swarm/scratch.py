@@ -16,9 +16,10 @@ _held: dict[Path, object] = {}
 def make(purpose: str, below: str | None = None) -> Path:
     """A new folder in `below`, or in TMPDIR, that no other user can read; it goes at exit.
 
-    First removes the folders of processes that were killed: nobody holds their locks any more.
+    First removes the folders of processes that were killed: nobody holds their locks any more. In
+    `below`, which may be a user's own folder, only those of this purpose.
     """
-    _sweep(Path(below or tempfile.gettempdir()))
+    _sweep(Path(below or tempfile.gettempdir()), f"{_PREFIX}{f'{purpose}-' if below else ''}*")
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=below))
     atexit.register(_remove, folder)
     # whoever sees the lock by its name sees it held
@@ -30,9 +31,9 @@ def make(purpose: str, below: str | None = None) -> Path:
 
 
 @contextlib.contextmanager
-def folder(purpose: str) -> Iterator[Path]:
+def folder(purpose: str, below: str | None = None) -> Iterator[Path]:
     """A folder of `make` that is gone at the end of the block."""
-    made = make(purpose)
+    made = make(purpose, below)
     try:
         yield made
     finally:
@@ -44,8 +45,8 @@ def _remove(folder: Path) -> None:
     _held.pop(folder, None)
 
 
-def _sweep(below: Path) -> None:
-    for lock in below.glob(f"{_PREFIX}*/{_LOCK}"):
+def _sweep(below: Path, names: str) -> None:
+    for lock in below.glob(f"{names}/{_LOCK}"):
         with contextlib.suppress(OSError):
             if lock.parent.lstat().st_uid == os.getuid():
                 with lock.open() as file:

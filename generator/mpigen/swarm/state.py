@@ -27,7 +27,8 @@ class Task:
     """One container of a service, or Swarm's reason why there is none.
 
     `slot` is 0 in a global service; `container` and `error` may be empty. `state` and `desired`
-    are Swarm's words: new, pending, ..., running, complete, failed, rejected, shutdown.
+    are Swarm's words: new, pending, ..., running, complete, failed, rejected, shutdown. `created`
+    and `since`, the time of its state, are as Docker writes them; `constraints` are its own.
     """
 
     id: str
@@ -39,6 +40,9 @@ class Task:
     container: str
     exit_code: int | None
     image: str
+    created: str = ""
+    since: str = ""
+    constraints: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -123,6 +127,20 @@ def tasks_of(engine: Engine, service: str) -> list[Task]:
         return _tasks(engine, {"service": service}, _node_names(engine))
 
 
+def tasks_by_service(engine: Engine, services: Sequence[str]) -> dict[str, list[Task]]:
+    """The same of several services by their ids, in one request: a list for each."""
+    found: dict[str, list[Task]] = {service: [] for service in services}
+    if not services:
+        return found
+    with blame("asking for the tasks of services"):
+        names = _node_names(engine)
+        listed = engine.client.api.tasks({"service": list(services)})  # type: ignore[no-untyped-call]
+    for each in sorted(listed, key=lambda task: str(task["CreatedAt"]), reverse=True):
+        if each["ServiceID"] in found:
+            found[each["ServiceID"]].append(_task(each, names))
+    return found
+
+
 def attached(engine: Engine, network: str) -> dict[str, str]:
     """Containers on that overlay that belong to no service: container id to node name.
 
@@ -186,4 +204,7 @@ def _task(task: dict[str, Any], names: dict[str, str]) -> Task:
         container=container.get("ContainerID", ""),
         exit_code=container.get("ExitCode") if container.get("ContainerID") else None,
         image=task["Spec"].get("ContainerSpec", {}).get("Image", ""),
+        created=str(task["CreatedAt"]),
+        since=str(status.get("Timestamp", "")),
+        constraints=tuple((task["Spec"].get("Placement") or {}).get("Constraints") or ()),
     )

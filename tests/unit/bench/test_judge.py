@@ -53,7 +53,7 @@ def test_one_bad_link_names_the_two_hosts_and_no_node() -> None:
     )
     (finding,) = judge.findings(made)
     assert finding.what.startswith("w-2 – w-5: ")
-    assert "92.6 MB/s from w-2 to w-5, 0.09 of the usual" in finding.what
+    assert "92.6 MB/s from w-2 to w-5, 9.4 % of the usual" in finding.what
     assert "cable" in finding.possible_cause and "MTU" in finding.possible_cause
 
 

@@ -15,4 +15,9 @@ def test_figures(value: float, said: str) -> None:
 
 def test_sizes_and_times() -> None:
     assert [words.size(n) for n in (8, 4096, 1 << 20)] == ["8 B", "4 KiB", "1 MiB"]
-    assert [words.duration(n) for n in (2.5, 1250, 2e6)] == ["2.50 us", "1.25 ms", "2.00 s"]
+    assert [words.duration(n) for n in (2.5, 1250, 2e6)] == [
+        "2.50 µs",
+        "1,250 µs",
+        "2,000,000 µs",
+    ]
+    assert [words.percent(n) for n in (0.012, 0.09, 0.86)] == ["1.2 %", "9.0 %", "86 %"]

@@ -131,11 +131,10 @@ def test_a_rotation_renders_all_that_holds_the_keys(site: Path, mpigen: Mpigen) 
     assert user in (site / "output/rootfs/etc/mpi/authorized_keys").read_text()
     assert host in (site / "output/rootfs/etc/ssh/ssh_known_hosts").read_text()
     assert mpigen("render", "--check").code == 0
-    last = "next: sh output/scripts/build.sh, the image to every node, sh output/scripts/deploy.sh"
-    assert done.out.splitlines()[-1] == last
+    assert done.out.splitlines()[-1] == "next: mpigen build && mpigen deploy"
     (site / "mpigen.yaml").write_text("name: x\nssh: {delivery: secret}\n")
     done = mpigen("keys", "rotate")
-    assert done.out.splitlines()[-1] == "next: sh output/scripts/deploy.sh"
+    assert done.out.splitlines()[-1] == "next: mpigen deploy"
 
 
 def test_a_rotation_spares_what_was_edited_by_hand(site: Path, mpigen: Mpigen) -> None:

@@ -238,7 +238,7 @@ ALWAYS = {"name", "app.source", "app.check"} | {
 # what each kind of storage takes: not all of its fields go together
 STORAGE = {
     "volume": {"target", "type", "source", "read_only"},
-    "nfs": {"target", "type", "source", "server", "options"},
+    "nfs": {"target", "type", "source", "server", "options", "shared"},
     "tmpfs": {"target", "type", "size"},
 }
 EVERY = {
@@ -295,7 +295,7 @@ def test_all_fields_can_be_uncommented_and_rendered(here: Path, mpigen: Mpigen) 
     text = (here / "mpigen.yaml").read_text()
     apart = {n for name, n in of_storage(text).items() if name not in STORAGE["volume"]}
     config = sites.config(here, uncommented(text, set(commented(text)) - apart))
-    gone = {f"storage.{name}" for name in ("server", "options", "size")}
+    gone = {f"storage.{name}" for name in ("server", "options", "size", "shared")}
     assert fields_set(config) == EVERY - gone
     assert mpigen("render").code == 0
 

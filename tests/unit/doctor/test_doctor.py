@@ -467,6 +467,36 @@ def test_what_a_node_says() -> None:
     assert closed == {"192.0.2.9:7946": "No route to host"}
 
 
+def test_storage_that_is_said_to_be_shared_is_told_by_node() -> None:
+    def known(*lines: str) -> Facts:
+        seen = facts.attached(f"storage=/data {line}" for line in lines)
+        first = attached(storage=seen.storage)
+        return replace(WELL, shared=("/data",), attached={**WELL.attached, "id1": first})
+
+    def told(facts: Facts) -> tuple[str, str]:
+        (one,) = (each for each in doctor.examine(facts) if each.check == "storage")
+        return one.verdict, one.what
+
+    assert told(known("10.77.0.2 same", "10.77.0.3 same")) == (
+        "ok",
+        "/data: written on node-1, read on node-1, node-2",
+    )
+    assert told(known("10.77.0.2 same", "10.77.0.3 other")) == (
+        "bad",
+        "/data is not shared: what node-1 wrote is not there on node-2",
+    )
+    assert told(known("10.77.0.2 unwritten sh: 1: cannot create: Permission denied")) == (
+        "bad",
+        "node-1 cannot write to /data: sh: 1: cannot create: Permission denied",
+    )
+    assert told(known("10.77.0.2 same")) == ("unknown", "/data: not read on node-2")
+    assert told(known()) == ("unknown", "/data: not read on node-1, node-2")
+    alone = replace(known("10.77.0.2 same"), workers=WELL.workers[:1])
+    assert told(alone) == ("unknown", "/data: workers are on one server alone")
+    assert told(replace(known(), workers=())) == ("unknown", "/data: no worker runs")
+    assert "storage" not in {each.check for each in doctor.examine(WELL)}
+
+
 def test_what_a_node_says_of_the_overlay() -> None:
     seen = facts.attached(
         [

@@ -1,6 +1,6 @@
 """The steps that `docker build` prints."""
 
-from mpigen.image.buildlog import BuildLog
+from mpigen.image.buildlog import BuildLog, shorten
 
 
 def test_the_steps_of_both_builders() -> None:
@@ -19,3 +19,11 @@ def test_the_steps_of_both_builders() -> None:
     assert steps[1].startswith("[build 2/6] RUN apt-get update && apt-get install -y xx")
     assert len(steps) == 2 and len(steps[1]) == 70
     assert log.lines == lines
+
+
+def test_a_line_of_output_is_shown_without_colours_and_numbers() -> None:
+    assert shorten("#7 12.34 Reading   package lists...") == "Reading package lists..."
+    log = BuildLog()
+    assert log.take("\x1b[91mERROR: no\x1b[0m") is None
+    assert log.lines == ["ERROR: no"]
+    assert len(shorten("x" * 200)) == 70

@@ -103,6 +103,40 @@ def test_the_context_has_what_build_sh_assembles(site: Path, mpigen: Mpigen, del
         assert (kept / name).read_bytes() == file.read_bytes()
 
 
+def test_sources_beside_mpigen_yaml_are_taken_without_what_is_none(
+    site: Path, mpigen: Mpigen
+) -> None:
+    """`app.source: .` is a project's own folder, with git's and the rendered ones in it."""
+    (site / "mpigen.yaml").write_text("name: x\napp: {source: .}\n")
+    for name in (".git/config", ".venv/bin/python", ".mpigen-context", "report.json", "src/a.c"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(name)
+    (site / ".clang-format").touch()
+    (site / "link").symlink_to("src")
+    (site / "lost").symlink_to("nowhere")
+    (site / "empty").mkdir()
+    for output in ("output", "production"):
+        words = ("-c", site / "mpigen.yaml", "-o", site / output)
+        assert mpigen("render", *words).code == 0
+    (site.parent / "bin").mkdir()
+    (site.parent / "bin/docker").write_text(DOCKER)
+    (site.parent / "bin/docker").chmod(0o755)
+    kept = site.parent / "kept"
+    environment = {**os.environ, "PATH": f"{site}/../bin:{os.environ['PATH']}", "KEPT": str(kept)}
+    subprocess.run(["sh", site / "output" / BUILD_SCRIPT], env=environment, check=True)
+    app = kept / "app"
+    assembled = {path.relative_to(app).as_posix() for path in app.rglob("*") if not path.is_dir()}
+    parts = dict(content.context_files(folder.read(site / "output"), site))
+    mine = {name.removeprefix("app/") for name in parts if name.startswith("app/")}
+    assert mine - {"empty", "link"} == assembled - {"link"}
+    assert assembled == {"app/hello.c", ".clang-format", "lost", "src/a.c"}
+    assert (app / "link").is_symlink() and "link" in mine and (app / "empty").is_dir()
+    before = context(site)
+    with (site / "mpigen.yaml").open("a") as file:
+        file.write("# nothing that the image has\n")
+    assert context(site) == before
+
+
 def test_a_build_script_of_the_sites_own_is_a_part_of_it(site: Path, mpigen: Mpigen) -> None:
     script = site / "output/scripts/build.sh"
     before = context(site)

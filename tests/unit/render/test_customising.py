@@ -18,7 +18,7 @@ ssh: {delivery: secret}
 
 def test_a_template_is_given_every_name_that_the_page_lists(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
-    rows = re.findall(r"(?m)^\| (an item of )?`(cluster\S*|keys|held)` \| (.*) \|$", PAGE)
+    rows = re.findall(r"(?m)^\| (each item of )?`(cluster\S*|keys|held)` \| (.*) \|$", PAGE)
     assert len(rows) == 10
     used = []
     for item, name, names in rows:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from mpigen.artifacts import folder
 from tests.conftest import ROOT, Mpigen
 
 
@@ -70,6 +71,32 @@ storage:
     assert "('/srv/in', False)" in checks and "('/data', True)" in checks
 
 
+def test_shared_storage_is_proved_and_mounted_where_mpirun_is(
+    tmp_path: Path, mpigen: Mpigen
+) -> None:
+    text = """\
+name: x
+storage:
+  - {target: /data, source: data}
+  - {target: /both, type: bind, source: /srv/both, shared: true}
+  - {target: /home/all, type: nfs, server: files.example.org, source: /export}
+  - {target: /sw, type: nfs, server: files.example.org, source: /sw, read_only: true}
+  - {target: /own, type: nfs, server: files.example.org, source: /own, shared: false}
+"""
+    _stack(tmp_path, mpigen, text)
+    read = folder.read(tmp_path / "output")
+    assert read.shared == ("/both", "/home/all")
+    checks = (tmp_path / "output/verify/test_cluster.py").read_text()
+    wanted = checks.partition("def test_shared_storage_is_the_same_on_every_host")[0]
+    assert re.findall(r"^ {8}'(/.*)',$", wanted, re.M) == ["/both", "/home/all"]
+    job = (tmp_path / "output/scripts/run.sh").read_text()
+    assert "--interactive $terminal $storage" in job
+    _stack(tmp_path, mpigen, "name: x\n")
+    assert "storage" not in (tmp_path / "output/scripts/run.sh").read_text()
+    assert folder.read(tmp_path / "output").shared == ()
+    assert "shared" not in (tmp_path / "output/manifest.json").read_text()
+
+
 def _dockerfile(folder: Path) -> str:
     return (folder / "output/Dockerfile").read_text()
 
@@ -84,14 +111,28 @@ def test_a_launcher_has_no_slots(tmp_path: Path, mpigen: Mpigen) -> None:
     assert "launcher" not in workers
 
 
+def test_what_files_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/files.md").read_text(), re.M | re.S)
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        site = tmp_path / str(number)
+        site.mkdir()
+        stack = _stack(site, mpigen, "name: x\n" + block)
+        assert folder.read(site / "output").shared == ("/data",)
+    options = yaml.safe_load((tmp_path / "0/output/stack.yml").read_text())["volumes"]["data"]
+    shown = {"type": "nfs", "device": ":/srv/mpi", "o": "addr=192.0.2.10,rw,nfsvers=4.2,hard"}
+    assert options["driver_opts"] == shown
+    assert stack["services"]["worker"]["volumes"][1]["source"] == "/mnt/shared"
+
+
 def test_what_operating_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
     page = (ROOT / "docs/operating.md").read_text()
     blocks = re.findall(r"^  ```yaml\n(.*?)^  ```$", page, re.M | re.S)
     stacks = []
     for number, block in enumerate(blocks):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        stacks.append(_stack(folder, mpigen, "name: x\n" + textwrap.dedent(block)))
+        site = tmp_path / str(number)
+        site.mkdir()
+        stacks.append(_stack(site, mpigen, "name: x\n" + textwrap.dedent(block)))
     labelled, stored = stacks
     gpu = labelled["services"]["gpu"]
     assert gpu["labels"] == gpu["deploy"]["labels"] == {"team": "cfd"}

@@ -148,3 +148,19 @@ def test_a_rank_of_several_programs_is_told_the_number_of_all(root: Root) -> Non
         assert connection.recv(64) == b"x" + bytes([0, 0, 0, 1]) + b"0"
         connection.close()
         assert rank.communicate(timeout=30)[0] == "7 of 24\n"
+
+
+def test_a_job_whose_files_are_fetched_marks_the_host_once(root: Root) -> None:
+    """The mark is older than the rank, and the program does not see the variable."""
+    (root.folder / "run/mpi").mkdir(parents=True, exist_ok=True)
+    mark = root.folder / "run/mpi/ran-0123abcd"
+    before = time.time()
+    shown = ("mpi-rank", "sh", "-c", "echo ${MPIGEN_FETCH-none}")
+    assert root.run(*shown, env={"MPIGEN_FETCH": "0123abcd"}).stdout == "none\n"
+    assert before - 12 < mark.stat().st_mtime < before - 8
+    os.utime(mark, (1000, 1000))
+    root.run(*shown, env={"MPIGEN_FETCH": "0123abcd"})
+    assert mark.stat().st_mtime == 1000, "a later rank leaves it as it is"
+    root.run(*shown, env={"MPIGEN_FETCH": "../../evil"})
+    root.run(*shown)
+    assert [path.name for path in mark.parent.glob("ran-*")] == [mark.name]

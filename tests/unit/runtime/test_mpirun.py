@@ -223,11 +223,52 @@ LOST = DEAF.replace('rank.sendall(b"x"', 'rank.close(); sys.exit(0)\n    rank.se
 def test_a_lost_rank_is_named_and_never_ends_with_0(root: Root) -> None:
     start(root, LOST.format(python=sys.executable)).set(ssh_port=free_port())
     done = root.run("mpirun", "0", "0", stdin=subprocess.DEVNULL)
-    assert done.returncode == 1
+    assert done.returncode == 75
     assert done.stderr == (
-        "mpirun: 0 of 2 ranks have ended: the job is not done, and this is status 1\n"
+        "mpirun: 0 of 2 ranks have ended: the job is not done, and this is status 75\n"
         "mpirun: worker-1 (127.0.0.1) is lost, or its node, with rank 0\n"
     )
+
+
+def test_a_job_that_does_not_begin_for_a_lost_host_says_so_by_its_status(root: Root) -> None:
+    start(root, "").write("usr/bin/-e", "#!/bin/sh\nexit 3\n")  # $0 of Perl code
+    code = "no warnings; *main::silence_of = sub { return { '127.0.0.1' => 1 } }; "
+    done = root.load("mpirun", f"{code} @ARGV = ('prog'); exit main();")
+    assert done.returncode == 75
+    assert done.stderr == "mpirun: worker-1 (127.0.0.1) is lost, or its node\n"
+
+
+# two ranks of mpi-rank, each of which runs the script $1
+WRITE = RANKS.replace("size", "script=$1\nset -- 0 0\nsize", 1).replace(
+    "'cat; echo out $PMIX_RANK; echo err $PMIX_RANK >&2; exit '\"$code\"", '"$script"'
+)
+
+
+def test_labelled_lines_are_whole_and_begin_with_their_rank(root: Root) -> None:
+    start(root, WRITE.format(rank=BIN / "mpi-rank"))
+    script = (
+        "printf 'a'; sleep 0.6; printf 'b\\n\\nc'; sleep 0.6; echo d; echo err >&2; printf 'no end'"
+    )
+    done = root.run("mpirun", script, env={"MPI_LABEL": "1"}, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines(keepends=True)
+    for rank in "01":
+        mine = "".join(line for line in lines if line.startswith(f"[{rank}] "))
+        assert mine == f"[{rank}] ab\n[{rank}] \n[{rank}] cd\n[{rank}] no end\n"
+    assert sorted(done.stderr.splitlines()) == ["[0] err", "[1] err"]
+
+
+def test_without_labels_output_is_as_it_was_written(root: Root) -> None:
+    start(root, WRITE.format(rank=BIN / "mpi-rank"))
+    done = root.run("mpirun", "printf x", stdin=subprocess.DEVNULL)
+    assert done.stdout == "xx"
+
+
+def test_labels_are_refused_where_mpi_carries_the_output(root: Root) -> None:
+    labels = {"MPI_LABEL": "1"}
+    done = start(root, SHOWS).run("mpirun", "--output", "x", "prog", env=labels, input="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "mpirun: --output has MPI carry the output" in done.stderr
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@
 #   PORT         the port of their sshd
 #   FINGERPRINT  a command whose output differs between images
 #   TCP          the program tcp.pl
+#   STORAGE      folders of the workers in which all of them should see the same files
 say() { printf '%s %s=%s\n' "$NODE" "$1" "$2"; }
 
 for name in $NAMES; do
@@ -46,6 +47,28 @@ for peer in $PEERS; do
     case $peer in "$NODE="*) mine=yes ;; esac
     if [ -n "$mine" ]; then first="$first ${peer#*=}"; else then="$then ${peer#*=}"; fi
 done
+# one worker writes a file to a folder, and all of them read it: on the first peer's node alone
+compare() {
+    # a name that nobody has looked up: file servers' clients remember what is not there
+    file=$1/.mpigen-doctor-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+    writer=${PEERS%% *}
+    writer=${writer#*=}
+    if ! answer=$(timeout 60 ssh -n -o ConnectTimeout=60 "$writer" "echo $file > $file" 2>&1); then
+        say storage "$1 $writer unwritten $(printf '%s\n' "$answer" | tail -n 1)"
+        return
+    fi
+    for peer in $PEERS; do
+        answer=$(timeout 60 ssh -n -o ConnectTimeout=60 "${peer#*=}" "cat $file" 2>/dev/null)
+        case $?:$answer in
+            "0:$file") say storage "$1 ${peer#*=} same" ;;
+            0:* | 1:*) say storage "$1 ${peer#*=} other" ;;
+        esac
+    done
+    timeout 60 ssh -n -o ConnectTimeout=60 "$writer" "rm -f $file" 2>/dev/null
+}
+case $PEERS in
+    "$NODE="*) for folder in $STORAGE; do compare "$folder" & done ;;
+esac
 started=0
 for peer in $first $then; do
     try "$peer" &

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpigen.job import batch
+from mpigen.job import batch_task
 from mpigen.swarm.state import Task
 
 
@@ -27,11 +27,11 @@ def task(state: str, desired: str, node: str = "n", container: str = "c") -> Tas
 def test_a_task_is_lost_if_swarm_gave_it_up_and_its_node_is_silent(
     state: str, desired: str, ready: str, lost: bool
 ) -> None:
-    assert batch.lost(task(state, desired), {ready}) == lost
+    assert batch_task.lost(task(state, desired), {ready}) == lost
 
 
 def test_a_task_that_never_had_a_node_will_never_begin() -> None:
-    assert batch.has_ended(task("pending", "shutdown", "", ""))
-    assert not batch.has_ended(task("pending", "running", "", ""))
-    assert not batch.has_ended(task("preparing", "shutdown", "n", ""))
-    assert batch.has_ended(None)
+    assert batch_task.has_ended(task("pending", "shutdown", "", ""))
+    assert not batch_task.has_ended(task("pending", "running", "", ""))
+    assert not batch_task.has_ended(task("preparing", "shutdown", "n", ""))
+    assert batch_task.has_ended(None)

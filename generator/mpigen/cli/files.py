@@ -1,0 +1,218 @@
+"""`mpigen pull` and `mpigen push`: files from the workers, and to them."""
+
+import json
+import os
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mpigen.cli import complete, options, show, where
+from mpigen.cli.options import CONTEXT, OUTPUT, STACK
+from mpigen.cli.progress import say, sending
+from mpigen.untrusted.quoting import printable
+
+if TYPE_CHECKING:
+    from mpigen.job.events import Events
+    from mpigen.job.hosts import Hosts
+    from mpigen.job.pull import Pulled
+    from mpigen.swarm.deployment import Deployment
+
+_GROUPS = options.workers("Use only the hosts of this group. Repeat it for several, in order.")
+_SHOWN = 20
+_INTERRUPTED = {
+    128 + each for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+}
+
+
+def pull(
+    paths: list[str] = typer.Argument(
+        metavar="PATH...",
+        help="Files or folders of a host, or patterns as 'out/*.csv'. A last word that ends with "
+        "/ is --to.",
+    ),
+    from_: list[str] = typer.Option(
+        [],
+        "--from",
+        metavar="HOST",
+        help="The host (default: that of rank 0). May be repeated.",
+        autocompletion=complete.hosts,
+    ),
+    every: bool = typer.Option(False, "--all", help="From every host, into a folder for each."),
+    to: Path | None = typer.Option(
+        None, "--to", help="The folder here (default: the current one)."
+    ),
+    groups: list[str] = _GROUPS,
+    as_json: bool = options.json_output("Print the files as JSON."),
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Copy files from workers to this machine, and compare their hashes.
+
+    All of them arrive, or none: after an interrupt, or with a full disk, everything here is as it
+    was. Paths begin where jobs start, links are followed, and existing files are replaced.
+    """
+    from mpigen.errors import InputError
+    from mpigen.job import pull as pulling
+    from mpigen.job import spec
+
+    if to is None and len(paths) > 1 and paths[-1].endswith("/"):
+        to = Path(paths.pop())
+    if every and from_:
+        raise InputError("--all and --from: take one of them")
+    target = to or Path()
+    for host in from_:
+        options.refuse_bad_host(host)
+    wanted = pulling.Wanted(tuple(paths), tuple(dict.fromkeys(from_)), every)
+    job = spec.JobSpec("", (), "", groups=tuple(groups))
+    with (
+        options.ready(job, output, stack, context) as (cluster, hosts, events),
+        sending() as (tick, sent),
+    ):
+        done = pulling.pull(cluster, hosts, wanted, target, events, tick, sent)
+    if done.code >= 128:
+        typer.echo("interrupted: nothing was written", err=True)
+        raise typer.Exit(done.code)
+    if as_json:
+        rows = [
+            {"host": file.host, "file": str(target / place)}
+            | {"bytes": file.size, "sha256": file.sha256}
+            for file, place in done.places.items()
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    tell(done, target)
+
+
+def push(
+    files: list[Path] = typer.Argument(metavar="FILE...", help="Files or folders on this machine."),
+    to: str = typer.Option("", "--to", help="The folder there (default: where jobs start)."),
+    groups: list[str] = _GROUPS,
+    output: Path = OUTPUT,
+    stack: str = STACK,
+    context: str | None = CONTEXT,
+) -> None:
+    """Copy files and folders to every worker, and compare their hashes.
+
+    The next `mpigen run ./FILE` runs a program. A worker that Swarm replaces later lacks them: a
+    program that is to stay belongs in app/, and so in the image; data on storage that all servers
+    share.
+    """
+    from mpigen.errors import ClusterError
+    from mpigen.job import push as pushing
+    from mpigen.job import spec
+
+    job = spec.JobSpec("", (), "", groups=tuple(groups))
+    with (
+        options.ready(job, output, stack, context) as (cluster, hosts, events),
+        sending() as (tick, sent),
+    ):
+        done = pushing.push(cluster, hosts, tuple(files), to, events, tick, sent)
+    if done.code >= 128:
+        typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
+        raise typer.Exit(done.code)
+    if done.failed:
+        reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
+        there = len(done.hosts) + len(done.failed)
+        hint = "Those that have them keep them; push again when the others are well."
+        raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
+    names = ", ".join(file.name or str(file) for file in files)
+    typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
+    show.note("a worker that Swarm replaces later lacks it; storage for data: docs/files.md")
+    # data is read by a program, and runs nowhere
+    if program := next((file.name for file in files if _is_program(file)), ""):
+        path = f"{done.folder}/{program}" if to else f"./{program}"
+        typer.echo(f"next: {where.again('run', output, stack, context, path)}")
+
+
+def _is_program(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.X_OK)
+
+
+def fetch_variable(patterns: Sequence[str], detach: bool) -> tuple[str, ...]:
+    """The variable that marks the hosts of a job whose files are to be fetched, if any are.
+
+    Raises InputError for a batch job, which has ended long after this command, and bad patterns.
+    """
+    from mpigen.errors import InputError
+    from mpigen.job import gather
+
+    if not patterns:
+        return ()
+    for pattern in patterns:
+        gather.refuse_bad(pattern)
+    if detach:
+        words = shlex.join(patterns)
+        raise InputError(
+            "--fetch is for a job in the foreground, and --detach makes a batch job",
+            f"Pull when it has ended: mpigen wait JOB; mpigen pull --all {words}",
+        )
+    return (f"{gather.MARK_VARIABLE}={gather.new_mark()}",)
+
+
+def fetch(
+    cluster: "Deployment",
+    hosts: "Hosts",
+    patterns: Sequence[str],
+    marked: tuple[str, ...],
+    to: Path,
+    events: "Events",
+    code: int,
+) -> int:
+    """Pull what a job has written, and return the job's exit `code`, or that of an interrupt.
+
+    The job's own failure counts more than one of the copy. After an interrupt nothing is fetched.
+    """
+    from mpigen.errors import MpigenError
+    from mpigen.job import pull as pulling
+
+    by_hand = f"mpigen pull --all {shlex.join(patterns)}"
+    if code in _INTERRUPTED:
+        say(f"the job was interrupted, and nothing was fetched; by hand: {by_hand}")
+        return code
+    wanted = pulling.Wanted(tuple(patterns), job=marked[0].partition("=")[2])
+    try:
+        with sending() as (tick, sent):
+            done = pulling.pull(cluster, hosts, wanted, to, events, tick, sent)
+    except MpigenError as error:
+        if not code:
+            raise
+        say(f"not fetched: {error.message}\nby hand: {by_hand}")
+        return code
+    if done.code >= 128:
+        say(f"interrupted: nothing was fetched; by hand: {by_hand}")
+        return done.code
+    tell(done, to, err=True)
+    return code
+
+
+def tell(done: "Pulled", target: Path, err: bool = False) -> None:
+    """Print which files have come, from where; on standard error after a job's own output."""
+    for file, place in list(done.places.items())[:_SHOWN]:
+        line = f"{target / place}: {_size(file.size)} from {file.host}"
+        typer.echo(printable(line), err=err)
+    if (more := len(done.places) - _SHOWN) > 0:
+        typer.echo(f"and {more} more", err=err)
+    total = _size(sum(file.size for file in done.places))
+    hosts = len({file.host for file in done.places})
+    count = f"{len(done.places)} file{'s' if len(done.places) > 1 else ''}"
+    replaced = f", {done.replaced} replaced" if done.replaced else ""
+    typer.echo(
+        f"{count}, {total}, from {hosts} host{'s' if hosts > 1 else ''}{replaced}: hashes compared",
+        err=err,
+    )
+    if done.without:
+        show.note(f"no such file on {', '.join(done.without)}")
+    if done.others:
+        show.note(f"{done.others} left out: neither files nor folders")
+
+
+def _size(size: int) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,218 @@
+"""What `mpigen init` makes of projects: mpigen.yaml for their program, or the line to fill in."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mpigen.config import project
+from tests.conftest import Mpigen, snapshot
+from tests.projects import PROJECTS
+
+_MAIN = "#include <mpi.h>\nint main(int argc, char **argv) { return MPI_Init(&argc, &argv); }\n"
+
+
+def put(folder: Path, **files: str) -> None:
+    """Write files; __ in a name stands for /, and _dot_ for a dot."""
+    for key, text in files.items():
+        path = folder / key.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def plan(folder: Path) -> project.Plan:
+    found = project.find(folder)
+    assert found
+    return found.plan
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_a_site_is_for_the_program_that_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mpigen: Mpigen, kind: str
+) -> None:
+    expected = PROJECTS[kind]
+    expected.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = {path: each for path, each in snapshot(tmp_path).items() if each[2]}
+    done = mpigen("init")
+    assert done.code == 0, done.err
+    assert {path: each for path, each in snapshot(tmp_path).items() if path in before} == before
+    data = yaml.safe_load((tmp_path / "mpigen.yaml").read_text())
+    assert data["app"] == expected.app
+    assert data.get("image", {}) == expected.image
+    assert (tmp_path / "app").exists() == (kind == "empty")
+    assert ("\nfound " in done.out) == (kind != "empty")
+    assert done.out.endswith("\nnext: mpigen render\n")
+    assert mpigen("render").code == 0
+    mine = ".gitignore is yours: add .mpigen*, report.html, report.json"
+    assert (mine in done.out) == (".gitignore" in expected.files)
+    # a second time nothing is missing
+    assert " new " not in mpigen("init").out
+
+
+@pytest.mark.parametrize(
+    ("files", "build"),
+    [
+        ({"Makefile": "install: a\n\tcp a $(BINDIR)\na:\n\tmpicc a.c\n"}, ""),
+        (
+            {"Makefile": "BINDIR = bin\ninstall: a\n\tcp a $(BINDIR)\na:\n\tmpicc a.c\n"},
+            'make install BINDIR="$BINDIR"',
+        ),
+        (
+            {"Makefile": "install:\n\t$(CC) a.c -o $(bindir)/a\n"},
+            'make install CC=mpicc CXX=mpicxx FC=mpifort F77=mpifort F90=mpifort bindir="$BINDIR"',
+        ),
+        (
+            {"Makefile": "install: a\n\tcp a ${prefix}/bin\na:\n\tmpicc a.c\n"},
+            'make install prefix="${BINDIR%/bin}"',
+        ),
+        ({"a_dot_h": ""}, 'mpicc -O2 -I. -o "$BINDIR"/a a.c -lm'),
+        ({"b_dot_c": "int helper;\n"}, 'mpicc -O2 -o "$BINDIR"/a a.c b.c -lm'),
+        (
+            {"b_dot_c": _MAIN},
+            'mpicc -O2 -o "$BINDIR"/a a.c -lm && mpicc -O2 -o "$BINDIR"/b b.c -lm',
+        ),
+    ],
+    ids=["bindir", "assigned", "gnu", "prefix", "header", "two parts", "two programs"],
+)
+def test_how_c_is_built(tmp_path: Path, files: dict[str, str], build: str) -> None:
+    put(tmp_path, a_dot_c=_MAIN, **files)
+    assert plan(tmp_path).build == build
+
+
+def test_an_install_target_with_a_fixed_folder_is_not_trusted(tmp_path: Path) -> None:
+    put(tmp_path, a_dot_c=_MAIN, Makefile="install: a\n\tcp a /usr/bin\na:\n\tmpicc a.c\n")
+    found = plan(tmp_path)
+    assert found.build.startswith("make -B && find . ")
+    assert "without an install target for $BINDIR" in found.kind
+
+
+def test_cmake_projects_with_install_rules_fortran_and_openmp(tmp_path: Path) -> None:
+    text = "project(x LANGUAGES C Fortran)\nfind_package(OpenMP)\nadd_executable(x a.c)\n"
+    put(tmp_path, a_dot_c=_MAIN, CMakeLists_dot_txt=f"{text}install(TARGETS x DESTINATION bin)\n")
+    found = plan(tmp_path)
+    assert found.build.startswith("CC=mpicc CXX=mpicxx FC=mpifort cmake -S . -B /tmp/build ")
+    assert '-DCMAKE_INSTALL_PREFIX="${BINDIR%/bin}"' in found.build
+    assert found.build.endswith(" && cmake --install /tmp/build")
+    assert found.build_packages == {"cmake", "gfortran"}
+    assert (found.packages, found.program) == ({"libgomp1"}, "x")
+
+
+def test_requirements_that_are_more_than_names_are_pips_own_matter(tmp_path: Path) -> None:
+    text = (
+        "mpi4py==4.1.0\nscipy ~= 1.10\nx @ git+https://example.org/x\ntomli; python_version<'3'\n"
+    )
+    put(tmp_path, main_dot_py="", requirements_dot_txt=text)
+    found = plan(tmp_path)
+    assert found.python == ["mpi4py==4.1.0", "scipy~=1.10"]
+    assert found.build == "/opt/venv/bin/pip install --no-cache-dir -r requirements.txt"
+    assert (found.build_packages, found.program) == ({"git"}, "python main.py")
+
+
+def test_a_python_package_is_installed_with_what_it_asks_for(tmp_path: Path) -> None:
+    text = (
+        '[build-system]\nrequires = ["setuptools"]\n[project]\nname = "heat"\n'
+        'dependencies = ["numpy>=1.20,<3"]\n[project.scripts]\nheat = "heat:main"\n'
+    )
+    put(tmp_path, pyproject_dot_toml=text, src__heat__init_dot_py="")
+    found = plan(tmp_path)
+    assert found.python == ["mpi4py", "numpy>=1.20,<3"]
+    assert found.build == "/opt/venv/bin/pip install --no-cache-dir ."
+    assert found.program == "heat"
+    # without a build system it is a list of packages only
+    put(tmp_path, pyproject_dot_toml='[project]\ndependencies = ["x; os_name == \'nt\'", "y"]\n')
+    found = plan(tmp_path)
+    assert (found.python, found.build) == (["mpi4py", "y"], "")
+    assert found.notes == [
+        "pyproject.toml asks for x; os_name == 'nt', which is more than a name and versions: "
+        "fill in app.python"
+    ]
+
+
+def test_scripts_alone_name_the_packages_that_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mpigen: Mpigen
+) -> None:
+    script = "import os, numpy\nfrom mpi4py import MPI\nfrom yaml import load\nimport own\n"
+    put(tmp_path, pi_dot_py=script, own_dot_py="")
+    monkeypatch.chdir(tmp_path)
+    out = mpigen("init").out
+    (number,) = [
+        number
+        for number, line in enumerate((tmp_path / "mpigen.yaml").read_text().splitlines(), 1)
+        if line == "  python: [mpi4py, numpy]"
+    ]
+    assert (
+        "\nthey also import yaml: add what pip calls them to app.python "
+        f"(line {number} of mpigen.yaml)\n" in out
+    )
+    assert "\nonce it is deployed: mpigen run -- python pi.py\n" in out
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"meson_dot_build": "", "a_dot_c": _MAIN, "b_dot_f90": ""}, "Meson (meson.build)"),
+        ({"a_dot_c": "int x;\n"}, "sources such as a.c"),
+        ({"a_dot_f90": "program a\nend\n", "b_dot_f90": "module b\nend\n"}, "such as a.f90"),
+        ({"app__notes_dot_txt": "mine\n"}, "a folder app/"),
+    ],
+    ids=["meson", "no main", "modules", "no sources"],
+)
+def test_what_cannot_be_known_is_one_line_to_fill_in(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mpigen: Mpigen,
+    files: dict[str, str],
+    found: str,
+) -> None:
+    put(tmp_path, **files)
+    monkeypatch.chdir(tmp_path)
+    out = mpigen("init").out
+    lines = (tmp_path / "mpigen.yaml").read_text().splitlines()
+    number = lines.index("  #build: make install") + 1
+    assert found in out
+    assert (
+        f"fill in app.build, line {number} of mpigen.yaml, with commands that put the program into"
+        in out
+    )
+    assert out.endswith("\nnext: fill in that line, then mpigen render\n")
+    assert mpigen("render").code == 0
+
+
+def test_a_makefile_of_a_python_project_is_no_build(tmp_path: Path) -> None:
+    put(tmp_path, Makefile="test:\n\tpytest\n", requirements_dot_txt="numpy\n", a_dot_py="")
+    assert plan(tmp_path).kind == "a Python project with requirements.txt"
+
+
+def test_what_builds_a_package_comes_before_a_makefile_and_that_before_a_list(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, src__Makefile="a:\n\tmpicc a.c\n", src__a_dot_c=_MAIN)
+    put(tmp_path, requirements_dot_txt="numpy\n", pyproject_dot_toml="[tool.ruff]\n")
+    found = project.find(tmp_path)
+    assert found and (found.source, found.plan.python) == ("src", [])
+    put(tmp_path, setup_dot_py="", requirements_dot_txt="-r more.txt\n")
+    found = project.find(tmp_path)
+    assert found and (found.source, found.plan.kind) == (".", "a Python package (setup.py)")
+    assert found.plan.build.endswith(
+        "-r requirements.txt && /opt/venv/bin/pip install --no-cache-dir ."
+    )
+
+
+def test_an_app_that_holds_the_program_comes_before_loose_files(tmp_path: Path) -> None:
+    put(tmp_path, app__a_dot_c=_MAIN, tools__b_dot_py="import numpy\n")
+    found = project.find(tmp_path)
+    assert found and (found.source, found.plan.program) == ("app", "a")
+
+
+def test_what_a_build_has_left_and_links_are_not_looked_at(tmp_path: Path) -> None:
+    assert project.find(tmp_path) is None
+    put(tmp_path, _dot_venv__a_dot_py="", output__x_dot_py="")
+    put(tmp_path, output__manifest_dot_json="{}", output__stack_dot_yml="")
+    (tmp_path / "Makefile").symlink_to("/etc/passwd")
+    (tmp_path / "a b$.c").write_text(_MAIN)
+    os.mkfifo(tmp_path / "b.c")
+    assert project.find(tmp_path / "nowhere") is None
+    found = project.find(tmp_path)
+    assert found is None or found.plan.unknown
