@@ -35,6 +35,8 @@ def cluster(the_lab: lab.Lab, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with (site / "mpigen.yaml").open("a") as file:
         file.write(f"image: {{tag: '{tag}'}}\n")
     check(sys.executable, "-m", "mpigen", "render", "-c", site / "mpigen.yaml")
+    # private keys are not in git
+    check(sys.executable, "-m", "mpigen", "keys", "rotate", "-c", site / "mpigen.yaml")
     base.ensure(engine.local(), "debian:trixie-slim", print)
     check("sh", site / "output/scripts/build.sh", timeout=600)
     lab.load(the_lab, tag, print)
