@@ -8,11 +8,16 @@ BESIDE := --numprocesses 2 --dist loadfile
 # and three where tests wait for servers that are slow or lost
 BESIDE_MORE := --numprocesses 3 --dist loadfile
 
-APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes libperl-critic-perl
+APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes
+# $(call debian,CONDITION,PACKAGES): Debian's packages, where pip has none, unless the condition holds
+debian = { $(1); } >/dev/null 2>&1 || { \
+  echo "installing Debian's $(2)"; \
+  { $(APT) $(2) || { apt-get update --quiet=2 && $(APT) $(2); }; } >/dev/null && { $(1); } >/dev/null; } || { \
+  echo "missing: on Debian and Ubuntu, sudo apt-get install $(2)" >&2; exit 2; }
 # the Perl programs of the image, as they ship
 PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates generator --exclude='*.j2')
 
-.PHONY: help setup demo test test-faults test-matrix test-sample lint perlcritic unit swarm bench clean
+.PHONY: help setup demo test test-faults test-matrix test-sample lint unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -28,8 +33,8 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: setup ## a three-node Swarm on this machine, a cluster on it, a job, its checks; then all gone
-	@$(BIN)/mpigen lab demo
+demo: setup ## a three-node Swarm on this machine, a cluster, a job, its checks; then all gone, but for KEEP=1
+	@$(BIN)/mpigen lab demo $(if $(KEEP),--keep)
 
 test: setup ## lint, unit, golden and real-Swarm tests
 	@$(MAKE) --no-print-directory lint
@@ -38,7 +43,8 @@ test: setup ## lint, unit, golden and real-Swarm tests
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/fuzz tests/swarm
 
-test-faults: setup ## what takes longer: lost containers and nodes, many jobs, what ails a cluster
+test-faults: setup ## what takes longer: README as a new user walks it, lost containers and nodes, many jobs
+	@$(call debian,command -v tmux && command -v git && /usr/bin/python3 -m venv --help && /usr/bin/python3 -c "import ensurepip",tmux git python3-venv)
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
@@ -63,16 +69,10 @@ lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }; echo "import-linter: $$(echo "$$said" | grep Contracts:)"
 	@$(BIN)/shellcheck .ci/run $$(grep -rlIE '^#!/bin/(ba)?sh' output tests generator templates --exclude='*.py' --exclude='*.j2') && echo "shellcheck: ok"
 	@for script in $(PERL); do perl -wc $$script 2>&1 | grep -v 'syntax OK$$' && exit 1; done; echo "perl: ok"
-	@$(MAKE) --no-print-directory perlcritic
+	@$(call debian,command -v perlcritic,libperl-critic-perl)
 	@perlcritic --quiet --profile tests/perlcriticrc $(PERL) && echo "perlcritic: ok"
 	@$(BIN)/hadolint output/Dockerfile generator/mpigen/lab/node.Dockerfile && echo "hadolint: ok"
 	@$(BIN)/yamllint --strict -c tests/yamllint.yaml mpigen.yaml output/stack.yml && echo "yamllint: ok"
-
-perlcritic: # Debian's package: there is none for pip
-	@command -v perlcritic >/dev/null || { \
-	  echo "installing Debian's libperl-critic-perl"; \
-	  { $(APT) || { apt-get update --quiet=2 && $(APT); }; } >/dev/null && command -v perlcritic >/dev/null; } || { \
-	  echo "perlcritic is missing: on Debian and Ubuntu, sudo apt-get install libperl-critic-perl" >&2; exit 2; }
 
 unit: setup ## the tests that need no Docker
 	@$(BIN)/pytest tests/unit tests/golden tests/fuzz

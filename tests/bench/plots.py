@@ -50,7 +50,7 @@ def limits(found: dict[str, Any], folder: Path) -> None:
         large = [point for point in every if int(point.partition(":")[2]) >= 1 << 20]
         figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), width_ratios=(1, 3))
         bars(left, ["8 bytes"], {side: [values["pingpong:8"]] for side, values in sides.items()})
-        left.set_ylabel("us one way")
+        left.set_ylabel("µs one way")
         left.set_title(PARTS[part])
         speeds = {
             side: [[int(p.partition(":")[2]) / us / 1000 for us in values[p]] for p in large]
@@ -72,7 +72,7 @@ def collectives(found: dict[str, Any], folder: Path) -> None:
             sizes = [int(point.partition(":")[2]) for point in points]
             axes.plot(sizes, [median(values[point]) for point in points], marker="o", label=side)
         axes.set(xscale="log", yscale="log", xlabel="bytes", title=f"{what}, 8 ranks")
-    places[0].set_ylabel("us a call")
+    places[0].set_ylabel("µs a call")
     places[0].legend(fontsize="small")
     save(figure, folder, "bench-collectives.svg")
 

@@ -11,12 +11,15 @@ import pytest
 from mpigen.lab import base, engine, lab
 from tests.swarm.conftest import ROOT, call, check
 
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+README = (ROOT / "README.md").read_text("utf-8")
+_ROW = re.compile(r"^\| [a-z, ]+ \| (`.*`) \| (`.*`)? ?\|$", re.M)
 
 
-def _block(first: str) -> str:
-    (block,) = [block for block in BLOCKS if block.startswith(first)]
-    return block
+def _column(number: int) -> list[str]:
+    """The commands of the table of every day, mpigen's (0) or plain Docker's (1), in its order."""
+    section = README.partition("\n## Every day\n")[2].partition("\n## ")[0]
+    cells = [row[number] for row in _ROW.findall(section)]
+    return [command for cell in cells for command in re.findall(r"`([^`]+)`", cell)]
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +38,11 @@ def one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
         lab.down("readme", print)
 
 
-def _run(block: str, folder: Path, env: dict[str, str]) -> str:
-    """What a block prints when a shell runs it whole, stopping at the first failure."""
+def _run(commands: list[str], folder: Path, env: dict[str, str]) -> str:
+    """What commands print when a shell runs them, stopping at the first failure."""
     path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["sh", "-ec", block],
+        ["sh", "-ec", "\n".join(commands)],
         cwd=folder,
         env={**os.environ, "PATH": path, **env},
         stdin=subprocess.DEVNULL,
@@ -51,21 +54,9 @@ def _run(block: str, folder: Path, env: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_every_block_is_run_by_a_test() -> None:
-    firsts = [block.split("\n", 1)[0] for block in BLOCKS]
-    assert firsts == [
-        "make demo",
-        "make test",
-        "mpigen render",
-        "mpigen build",
-        "mpigen lab up --nodes 3",
-    ]
-
-
-def test_the_two_make_targets_are_there() -> None:
-    """What they do is run elsewhere: the demo below, and this is `make test`."""
-    for target in ("demo", "test"):
-        assert check("make", "--dry-run", "-C", ROOT, target)
+def test_the_table_has_what_one_does_every_day() -> None:
+    assert len(_column(0)) == 12
+    assert len(_column(1)) == 8
 
 
 def test_the_sites_own_yaml_is_the_one_shown() -> None:
@@ -78,36 +69,38 @@ def test_the_sites_own_yaml_is_the_one_shown() -> None:
     assert shown[0] == "".join(own)
 
 
-def test_the_way_of_ones_own_program(one_node: tuple[Path, dict[str, str]]) -> None:
-    printed = _run(_block("mpigen render"), *one_node)
+def test_every_day_by_plain_docker(one_node: tuple[Path, dict[str, str]]) -> None:
+    printed = _run(["mpigen render", *_column(1)], *one_node)
     assert len(re.findall(r"^Size: 8, Rank: \d, Host: worker-\d$", printed, re.M)) == 8
     assert "Allreduce over 8 ranks: correct" in printed
-    assert " passed" in printed
+    assert re.search(r"^mpi_worker scaled to 6$", printed, re.M)
+    assert " passed" in printed and " failed" not in printed
 
 
-def test_the_way_of_the_verbs(one_node: tuple[Path, dict[str, str]]) -> None:
-    printed = _run(f"mpigen render\n{_block('mpigen build')}", *one_node)
+def test_every_day_by_mpigen(one_node: tuple[Path, dict[str, str]]) -> None:
+    printed = _run(["mpigen render", *_column(0)], *one_node)
     ranks = re.findall(r"^Size: 8, Rank: \d, Host: worker-\d$", printed, re.M)
     assert len(ranks) == 2 * 8  # of the job, and of the batch job's log
-    assert "0 bad" in printed
+    assert re.search(r"^nightly 0$", printed, re.M)
+    assert "0 failed" in printed
     assert printed.endswith("the stack mpi is gone\n")
 
 
-def test_the_way_of_a_lab(tmp_path: Path) -> None:
-    printed = _run(_block("mpigen lab up"), tmp_path, {})
-    assert len(re.findall(r"^node-[123] ", printed, re.M)) >= 3
-    assert "mpigen-lab" not in check("docker", "context", "ls")
-
-
-def test_the_demo_ends_with_every_rank_and_leaves_nothing() -> None:
+def test_a_demo_that_is_kept_names_what_to_do_with_it() -> None:
+    """`make demo` itself is walked by test_first_half_hour.py."""
+    assert "make demo KEEP=1" in README
+    plan = check("make", "--dry-run", "-C", ROOT, "demo", "KEEP=1")
+    assert plan.endswith("mpigen lab demo --keep\n")
     before = check("git", "-C", ROOT, "status", "--porcelain")
-    done = call(
-        ROOT / ".venv" / "bin" / "mpigen", "lab", "demo", "-c", ROOT / "mpigen.yaml", timeout=900
-    )
-    assert done.code == 0, done.out + done.err
-    rows = re.findall(r"^Size: 8, Rank: (\d), Host: (worker-\d), Node: (node-\d)$", done.out, re.M)
-    assert [rank for rank, _, _ in rows] == list("01234567")
-    assert len({host for _, host, _ in rows}) == 4
-    assert len({node for _, _, node in rows}) == 3
+    mpigen = ROOT / ".venv" / "bin" / "mpigen"
+    try:
+        done = call(mpigen, "lab", "demo", "--keep", "-c", ROOT / "mpigen.yaml", timeout=900)
+        assert done.code == 0, done.out + done.err
+        job, remove = re.findall(r"^(?:next|to remove it all): (.*)$", done.out, re.M)
+        printed = _run([job], ROOT, {})
+        assert sorted(printed.split()) == [f"worker-{n}" for n in (1, 2, 3, 4) for _ in "ab"]
+        assert _run([remove], ROOT, {}) == "the lab demo is gone\n"
+    finally:
+        lab.down("demo", print)
     assert check("git", "-C", ROOT, "status", "--porcelain") == before
     assert check("docker", "ps", "-aq", "--filter", "label=mpigen.lab=demo") == ""

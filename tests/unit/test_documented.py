@@ -16,51 +16,30 @@ DOCUMENTS = [
 ]
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
+
+def lines(document: str) -> list[str]:
+    """The shell lines in the fenced blocks of a document, without prompts and comments."""
+    found = []
+    for language, body in _FENCED.findall((ROOT / document).read_text("utf-8")):
+        for line in body.splitlines():
+            if language in ("sh", "bash", "shell"):
+                found.append(line)
+            elif line.startswith("$ "):
+                found.append(line.removeprefix("$ "))
+    bare = (re.sub(r"\s+# .*", "", line).strip() for line in found)
+    return [line for line in bare if line]
+
+
 # the test that runs a line, by the document and the line
 _README = "tests/swarm/test_readme.py"
+_WALK = "tests/swarm/test_first_half_hour.py::test_from_a_clone_to_results"
 _WAYS = "tests/swarm/test_ways.py"
 _JOBS = "tests/swarm/test_job_control.py"
 _FILES = "tests/swarm/test_files.py"
 _HERE = "tests/unit/test_documented.py"
 _EXAMPLES = "tests/matrix/test_examples.py"
 RUN = {
-    ("README.md", "make demo"): f"{_README}::test_the_demo_ends_with_every_rank_and_leaves_nothing",
-    **{
-        ("README.md", line): f"{_README}::test_the_way_of_ones_own_program"
-        for line in (
-            "mpigen render",
-            "sh output/scripts/build.sh",
-            "docker stack deploy -c output/stack.yml mpi",
-            "sh output/scripts/run.sh hello",
-            "mpigen verify",
-            "sh output/scripts/status.sh",
-            "sh output/scripts/down.sh",
-        )
-    },
-    **{
-        ("README.md", line): f"{_README}::test_the_way_of_the_verbs"
-        for line in (
-            "mpigen build",
-            "mpigen deploy",
-            "mpigen run -- hello",
-            "mpigen run --detach --name nightly -- hello",
-            "mpigen wait nightly",
-            "mpigen logs nightly",
-            "mpigen jobs",
-            "mpigen status",
-            "mpigen doctor",
-            "mpigen down",
-        )
-    },
-    **{
-        ("README.md", line): f"{_README}::test_the_way_of_a_lab"
-        for line in (
-            "mpigen lab up --nodes 3",
-            "mpigen lab status",
-            "docker --context mpigen-lab node ls",
-            "mpigen lab down",
-        )
-    },
+    **{("README.md", line): _WALK for line in lines("README.md")},
     **{
         ("docs/operating.md", line): f"{_WAYS}::test_the_way_from_bare_servers_to_a_job"
         for line in (
@@ -145,10 +124,10 @@ RUN = {
         )
         for line, test in (
             ("mpigen keys rotate", f"{_HERE}::test_the_lines_of_a_site_without_docker"),
-            ("mpigen build", f"{_README}::test_the_way_of_the_verbs"),
-            ("mpigen deploy", f"{_README}::test_the_way_of_the_verbs"),
+            ("mpigen build", f"{_README}::test_every_day_by_mpigen"),
+            ("mpigen deploy", f"{_README}::test_every_day_by_mpigen"),
             (f"mpigen run {job}", own if "::" in own else f"{_EXAMPLES}::{own}"),
-            ("mpigen down", f"{_README}::test_the_way_of_the_verbs"),
+            ("mpigen down", f"{_README}::test_every_day_by_mpigen"),
         )
     },
     **{
@@ -168,7 +147,6 @@ NOT_HERE = {
             "sudo apt-get install nfs-common",
         )
     },
-    ("README.md", "make test"): "it is what runs this test",
     ("docs/operating.md", "sudo apt-get install docker.io"): (
         "it would install packages; `mpigen lab engine` does, where no engine answers"
     ),
@@ -180,19 +158,6 @@ NOT_HERE = {
         "docker swarm init --advertise-addr ADDRESS_OF_ALPHA --data-path-addr ADDRESS_OF_ALPHA",
     ): "the address is the reader's; a lab makes its Swarm in the same way, by the engine's API",
 }
-
-
-def lines(document: str) -> list[str]:
-    """The shell lines in the fenced blocks of a document, without prompts and comments."""
-    found = []
-    for language, body in _FENCED.findall((ROOT / document).read_text("utf-8")):
-        for line in body.splitlines():
-            if language in ("sh", "bash", "shell"):
-                found.append(line)
-            elif line.startswith("$ "):
-                found.append(line.removeprefix("$ "))
-    bare = (re.sub(r"\s+# .*", "", line).strip() for line in found)
-    return [line for line in bare if line]
 
 
 def test_each_line_is_run_by_a_test_or_says_why_not() -> None:

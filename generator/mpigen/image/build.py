@@ -53,6 +53,8 @@ def build(
     """
     if "@" in artifacts.image:
         raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
+    if large := content.describe_data(artifacts, site):
+        say(large)
     context = content.hash_context(artifacts, site)
     if context is None:  # build.sh reports what is missing, unless a site's own needs less
         _run(engine, artifacts, site, "", say, see)

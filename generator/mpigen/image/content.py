@@ -31,6 +31,10 @@ LABEL = "mpigen.context"
 VARIANT_LABEL = "mpigen.group"
 """A variant's label with its name, which the Dockerfile sets."""
 
+_LARGE = 100_000_000
+"""The size of the sources, in bytes, from which they are likely to hold data."""
+_CHUNK = 1 << 20
+
 # with ssh.delivery secret Swarm mounts configs over these: an image is the same with any keys
 _FROM_SWARM = {f"{ROOTFS}{path}" for path in (AUTHORIZED_KEYS_IN_IMAGE, KNOWN_HOSTS_IN_IMAGE)}
 
@@ -83,6 +87,24 @@ def context_files(artifacts: Artifacts, site: Path) -> Iterator[tuple[str, Path]
         yield CONTEXT_CA, site / artifacts.ca
 
 
+def describe_data(artifacts: Artifacts, site: Path) -> str:
+    """What is large in the sources, if they have over 100 MB; else nothing.
+
+    All of it would be copied into the image, and with the image to every server.
+    """
+    if artifacts.source is None or not (site / artifacts.source).is_dir():
+        return ""
+    files = {file: file.lstat().st_size for _, file in _sources(site, artifacts.source)}
+    if (total := sum(files.values())) < _LARGE:
+        return ""
+    largest = max(files, key=files.__getitem__)
+    return (
+        f"the sources have {total / 1e6:,.0f} MB ({largest.relative_to(site)}: "
+        f"{files[largest] / 1e6:,.0f} MB), and all of it goes into the image; "
+        "keep data outside of the folder: see mpigen push, and storage in mpigen.yaml"
+    )
+
+
 def tag(context: str, bases: list[str]) -> str:
     """The tag of an image with that context hash on base images with those ids."""
     return PREFIX + hashlib.sha256(" ".join([context, *bases]).encode()).hexdigest()[:12]
@@ -128,12 +150,17 @@ def _refuse(error: OSError) -> None:
 
 
 def _add(digest: "hashlib._Hash", name: str, file: Path) -> None:
-    mode = file.lstat().st_mode
-    data = b""
-    if stat.S_ISLNK(mode):
+    status = file.lstat()
+    begin = os.fsencode(name) + b"\0"
+    if stat.S_ISREG(status.st_mode):
+        kind = "x" if status.st_mode & 0o100 else "f"
+        digest.update(f"{kind} {status.st_size} ".encode() + begin)
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+        return
+    # an empty folder; a pipe or a socket is not read, as it may never end
+    kind, data = "d", b""
+    if stat.S_ISLNK(status.st_mode):
         kind, data = "l", os.fsencode(file.readlink())
-    elif stat.S_ISREG(mode):
-        kind, data = "x" if mode & 0o100 else "f", file.read_bytes()
-    else:  # an empty folder; a pipe or a socket is not read, as it may never end
-        kind = "d"
-    digest.update(f"{kind} {len(data)} ".encode() + os.fsencode(name) + b"\0" + data)
+    digest.update(f"{kind} {len(data)} ".encode() + begin + data)

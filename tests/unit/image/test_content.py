@@ -203,3 +203,14 @@ def test_the_tag_depends_on_context_and_bases() -> None:
 def test_the_bases_of_a_dockerfile_are_no_stages_of_its_own() -> None:
     dockerfile = "FROM --platform=linux/amd64 b:1 AS build\nRUN x\nfrom a:2\nFROM build\n"
     assert content.bases(dockerfile) == ["a:2", "b:1"]
+
+
+def test_sources_that_hold_data_are_told(site: Path) -> None:
+    """All of them would be copied into the image, and with it to every server."""
+    artifacts = folder.read(site / "output")
+    assert content.describe_data(artifacts, site) == ""
+    with (site / "app/samples.bin").open("wb") as file:
+        file.truncate(120_000_000)
+    found = content.describe_data(artifacts, site)
+    assert found.startswith("the sources have 120 MB (app/samples.bin: 120 MB), ")
+    assert "mpigen push" in found
