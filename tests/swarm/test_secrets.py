@@ -120,7 +120,7 @@ def test_a_job_that_is_interrupted_ends_and_leaves_nothing(cluster: Cluster, num
         assert job.stdout
         assert job.stdout.readline() == "up\n"
         job.send_signal(number)
-        # mpirun of Open MPI 5.0.7 exits 0 when it is interrupted: docs/operating.md
+        # mpirun of Open MPI 5.0.7 exits 0 when it is interrupted: docs/architecture.md
         job.wait(timeout=60)
     finally:
         job.kill()

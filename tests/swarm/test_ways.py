@@ -363,9 +363,9 @@ def test_new_keys_in_the_image_take_a_build_and_one_deploy(
 def test_the_way_from_bare_servers_to_a_job(
     the_lab: lab.Lab, manager: sshd.Server, tmp_path: Path
 ) -> None:
-    """The block of docs/operating.md, line by line, with `alpha` behind the sshd."""
+    """The block of docs/servers.md, line by line, with `alpha` behind the sshd."""
     blocks = re.findall(
-        r"^```sh\n(.*?)^```", (ROOT / "docs/operating.md").read_text("utf-8"), re.M | re.S
+        r"^```sh\n(.*?)^```", (ROOT / "docs/servers.md").read_text("utf-8"), re.M | re.S
     )
     (block,) = [each for each in blocks if each.startswith("docker context create alpha")]
     lines = block.splitlines()

@@ -41,7 +41,7 @@ _EXAMPLES = "tests/matrix/test_examples.py"
 RUN = {
     **{("README.md", line): _WALK for line in lines("README.md")},
     **{
-        ("docs/operating.md", line): f"{_WAYS}::test_the_way_from_bare_servers_to_a_job"
+        ("docs/servers.md", line): f"{_WAYS}::test_the_way_from_bare_servers_to_a_job"
         for line in (
             "docker context create alpha --docker host=ssh://you@alpha",
             "mpigen init mycluster && cd mycluster",
@@ -52,11 +52,11 @@ RUN = {
             "mpigen run --context alpha -- hello",
         )
     },
-    ("docs/operating.md", "mpigen run --detach --name heat -- --map-by node ./heat"): (
+    ("docs/jobs.md", "mpigen run --detach --name heat -- --map-by node ./heat"): (
         "tests/unit/job/test_spec.py::test_a_job_is_called_after_its_program"
     ),
     **{
-        ("docs/operating.md", line): f"{_JOBS}::{test}"
+        ("docs/jobs.md", line): f"{_JOBS}::{test}"
         for line, test in (
             ("mpigen logs heat --follow", "test_following_the_tail_tells_all_that_comes_once"),
             ("mpigen wait heat nightly", "test_several_jobs_are_awaited_at_once"),
@@ -86,10 +86,10 @@ RUN = {
             ("mpigen doctor", "test_storage_that_is_not_shared_is_told"),
         )
     },
-    ("docs/operating.md", "mpigen run --detach --retries 3 --name sum -- checkpoint 600"): (
+    ("docs/jobs.md", "mpigen run --detach --retries 3 --name sum -- checkpoint 600"): (
         "tests/faults/test_retries.py::test_a_job_whose_own_node_is_lost_runs_again"
     ),
-    ("docs/operating.md", "mpigen bench"): (
+    ("docs/bench.md", "mpigen bench"): (
         "tests/swarm/test_bench.py::test_every_pair_and_collective_is_measured"
     ),
     **{
@@ -147,14 +147,14 @@ NOT_HERE = {
             "sudo apt-get install nfs-common",
         )
     },
-    ("docs/operating.md", "sudo apt-get install docker.io"): (
+    ("docs/servers.md", "sudo apt-get install docker.io"): (
         "it would install packages; `mpigen lab engine` does, where no engine answers"
     ),
-    ("docs/operating.md", 'sudo usermod -aG docker "$USER"'): (
+    ("docs/servers.md", 'sudo usermod -aG docker "$USER"'): (
         "it would give a user of this machine more rights"
     ),
     (
-        "docs/operating.md",
+        "docs/servers.md",
         "docker swarm init --advertise-addr ADDRESS_OF_ALPHA --data-path-addr ADDRESS_OF_ALPHA",
     ): "the address is the reader's; a lab makes its Swarm in the same way, by the engine's API",
 }

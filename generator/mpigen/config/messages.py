@@ -98,8 +98,8 @@ def _quote_hint(value: object) -> str:
     return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
-_GPUS = "GPUs are generic resources: workers take generic: {GPU: 1}; see docs/operating.md"
-_PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/operating.md"
+_GPUS = "GPUs are generic resources: workers take generic: {GPU: 1}; see docs/workers.md"
+_PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/servers.md"
 # What has no field of its own, although another field has a similar name.
 _ELSEWHERE = dict.fromkeys(("gpu", "gpus"), _GPUS) | dict.fromkeys(
     ("http_proxy", "https_proxy", "no_proxy", "proxy", "proxies"), _PROXIES

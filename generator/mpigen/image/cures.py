@@ -57,7 +57,7 @@ _CURES = tuple(
             _NETWORK,
             "The build reaches no network: name a mirror as image.apt_mirror, and pip's as "
             "PIP_INDEX_URL in image.build_env; a proxy is configured in ~/.docker/config.json "
-            "(docs/operating.md)",
+            "(docs/servers.md)",
         ),
         (
             r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate"

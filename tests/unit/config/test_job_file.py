@@ -43,7 +43,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
 
 
 def test_the_file_in_the_documents_is_right(tmp_path: Path) -> None:
-    text = (ROOT / "docs/operating.md").read_text("utf-8")
+    text = (ROOT / "docs/jobs.md").read_text("utf-8")
     shown = text.split("$schema=job.schema.json\n")[1].split("```")[0]
     assert load(tmp_path, shown).command == ["./heat", "--steps", "1000"]
 

@@ -1,7 +1,6 @@
 """Kinds of workers, storage and a launcher, as they are rendered."""
 
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +124,14 @@ def test_what_files_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
     assert stack["services"]["worker"]["volumes"][1]["source"] == "/mnt/shared"
 
 
-def test_what_operating_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
-    page = (ROOT / "docs/operating.md").read_text()
-    blocks = re.findall(r"^  ```yaml\n(.*?)^  ```$", page, re.M | re.S)
+def test_what_the_page_on_workers_shows_is_rendered(tmp_path: Path, mpigen: Mpigen) -> None:
+    page = (ROOT / "docs/workers.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
     stacks = []
     for number, block in enumerate(blocks):
         site = tmp_path / str(number)
         site.mkdir()
-        stacks.append(_stack(site, mpigen, "name: x\n" + textwrap.dedent(block)))
+        stacks.append(_stack(site, mpigen, "name: x\n" + block))
     labelled, stored = stacks
     gpu = labelled["services"]["gpu"]
     assert gpu["labels"] == gpu["deploy"]["labels"] == {"team": "cfd"}
