@@ -31,8 +31,10 @@ class Rank:
     node: str
 
 
-def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank]:
+def demo(config: Path, name: str, nodes: int, keep: bool, say: Say, show: Say) -> list[Rank]:
     """Render, build, deploy, run and verify the site of `config` on a lab of `nodes` nodes.
+
+    `say` gets a line for each step, `show` the output of the job and of the checks.
 
     Returns the job's ranks with their places. Takes the lab down at the end, even after an error,
     unless `keep`. Raises MpigenError for the first step that fails.
@@ -46,27 +48,29 @@ def demo(config: Path, name: str, nodes: int, keep: bool, say: Say) -> list[Rank
     with scratch.folder("demo") as place:
         try:
             here = lab.up(name, nodes, say)
-            return _walk(cluster, config, here, place, say)
+            return _walk(cluster, config, here, place, say, show)
         finally:
             if not keep:
                 lab.down(name, say)
 
 
-def _walk(cluster: Cluster, config: Path, here: lab.Lab, place: Path, say: Say) -> list[Rank]:
+def _walk(
+    cluster: Cluster, config: Path, here: lab.Lab, place: Path, say: Say, show: Say
+) -> list[Rank]:
     """Run the commands that a user would type; return the job's ranks."""
     output = place / "output"
     mpigen = [sys.executable, "-m", "mpigen"]
     docker = {"DOCKER_CONTEXT": here.context}
-    _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say, place / "log")
+    _run([*mpigen, "render", "-c", str(config), "-o", str(output)], {}, say)
     site = {"SITE": str(config.parent.resolve())}
-    _run(["sh", str(output / BUILD_SCRIPT)], site, say, place / "log")
+    _run(["sh", str(output / BUILD_SCRIPT)], site, say)
     say(f"mpigen lab load {cluster.tag} --name {here.name}")
     lab.load(here, cluster.tag, say)
-    _run(["sh", str(output / DEPLOY_SCRIPT)], docker, say, place / "log")
+    _run(["sh", str(output / DEPLOY_SCRIPT)], docker, say)
     assert cluster.app and cluster.app.check  # demo() refuses a site without
     command = ["sh", str(output / RUN_SCRIPT), *shlex.split(cluster.app.check)]
-    printed = _run(command, docker, say, None)
-    _run([*mpigen, "verify", "-o", str(output)], docker, say, None)
+    printed = _run(command, docker, say, show)
+    _run([*mpigen, "verify", "-o", str(output)], docker, say, show)
     ranks = _ranks(printed, cluster, docker)
     hosts = {rank.host for rank in ranks}
     if (len(ranks), len(hosts)) != (cluster.slots, cluster.replicas):
@@ -76,10 +80,12 @@ def _walk(cluster: Cluster, config: Path, here: lab.Lab, place: Path, say: Say) 
     return ranks
 
 
-def _run(command: list[str], environment: Mapping[str, str], say: Say, log: Path | None) -> str:
-    """Run a command; without `log`, print its output line by line.
+def _run(
+    command: list[str], environment: Mapping[str, str], say: Say, show: Say | None = None
+) -> str:
+    """Run a command; `show` gets each line of its output.
 
-    Returns the output. Raises ClusterError if it fails, with the end of the output if `log`.
+    Returns the output. Raises ClusterError if it fails, with the end of the output if no `show`.
     """
     settings = "".join(f"{key}={shlex.quote(value)} " for key, value in environment.items())
     words = ["mpigen", *command[3:]] if command[0] == sys.executable else command
@@ -99,10 +105,10 @@ def _run(command: list[str], environment: Mapping[str, str], say: Say, log: Path
         assert process.stdout
         for line in process.stdout:
             lines.append(line.rstrip("\n"))
-            if log is None:
-                say(lines[-1])
+            if show:
+                show(lines[-1])
     if process.returncode:
-        end = "" if log is None else "\n" + "\n".join(lines[-20:])
+        end = "" if show else "\n" + "\n".join(lines[-20:])
         raise ClusterError(f"{shlex.join(words)} ended with {process.returncode}{end}")
     return "\n".join(lines)
 

@@ -79,7 +79,7 @@ class Terminal:
 @contextmanager
 def plain_user() -> Iterator[Terminal]:
     """A terminal of a new user who may use Docker; of this one where the tests are not root's."""
-    if os.geuid():
+    if os.geteuid():
         home = Path(tempfile.mkdtemp(prefix="reader-"))
         me = pwd.getpwuid(os.geteuid())
         groups = tuple(os.getgroups())
@@ -110,7 +110,7 @@ def plain_user() -> Iterator[Terminal]:
             ["tmux", "-L", made.name, "kill-server"],
             env=environment, user=me.pw_uid, group=me.pw_gid, extra_groups=groups, check=False,
         )  # fmt: skip
-        if os.geuid():
+        if os.geteuid():
             shutil.rmtree(home)
         else:
             check("userdel", "--remove", "--force", me.pw_name)

@@ -8,6 +8,7 @@ import typer
 
 from mpigen.cli import complete, options, where
 from mpigen.cli.progress import progress
+from mpigen.cli.progress import say as print_line
 
 app = typer.Typer(
     help="A Swarm of several nodes on one machine.",
@@ -158,7 +159,7 @@ def demo(
     from mpigen.demo import demo as run_demo
 
     with progress() as say:
-        ranks = run_demo(config, name, nodes, keep, say)
+        ranks = run_demo(config, name, nodes, keep, say, print_line)
     for rank in ranks:
         typer.echo(f"Size: {rank.size}, Rank: {rank.rank}, Host: {rank.host}, Node: {rank.node}")
     hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
