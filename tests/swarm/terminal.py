@@ -16,7 +16,7 @@ from tests.swarm.conftest import check
 
 # the prompt has the exit code of what ran before; a command that failed within a paste says so
 _RC = "PS1='[$?]> '\ntrap 'echo \"FAILED $?: $BASH_COMMAND\"' ERR\n"
-_PROMPT = re.compile(r"^\[(\d+)\]> ", re.M)
+_PROMPT = re.compile(r"^(?:\(\S+\) )?\[(\d+)\]> ", re.M)
 # how this machine reaches package indexes is no part of what a reader does
 _NETWORK = re.compile(r"(?:pip|curl|ssl|requests|https?|no)_", re.I)
 
