@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mpigen.lab import base, engine
+from mpigen.lab import base, engine, lab
 from tests.figures import figure
 from tests.swarm.conftest import ROOT, check
 from tests.swarm.terminal import Terminal, plain_user
@@ -31,7 +31,13 @@ def reader() -> Iterator[Terminal]:
         check("git", "clone", "--quiet", "--bare", ROOT, origin)
         check("chown", "-R", f"{user.user}:{user.group}", origin)
         user.run("git", "config", "--global", f"url.{origin}.insteadOf", address)
-        yield user
+        try:
+            yield user
+        finally:
+            with pytest.MonkeyPatch.context() as patch:  # after a failure there are some
+                patch.setenv("XDG_STATE_HOME", str(user.home / ".local/state"))
+                for name in ("demo", "lab"):
+                    lab.down(name, print)
 
 
 def _trust(user: Terminal, folder: Path) -> None:

@@ -62,7 +62,8 @@ def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], No
         yield tick
     except BaseException:
         with suppress(OSError):
-            console.print(f"[red]✗[/] {escape(last)}")
+            if last:
+                console.print(f"[red]✗[/] {escape(last)}")
         raise
     tick("")
 

@@ -11,7 +11,8 @@ _BUILDKIT = re.compile(r"#(\d+) \[([^\]]+)\] (.*)")
 _PREFIX = re.compile(r"^#\d+ [\d.]+ ")
 # the classic builder shows errors in red
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
-_WIDTH = 70
+_WIDTH = 58
+"""A tick, the seconds, a step and its own time fit into 80 columns."""
 
 
 @dataclass
@@ -34,6 +35,6 @@ class BuildLog:
 
 
 def shorten(step: str) -> str:
-    """Return a line of output in at most 70 characters, without BuildKit's number and seconds."""
+    """Return a line of output in at most 58 characters, without BuildKit's number and seconds."""
     words = " ".join(_PREFIX.sub("", _COLOURS.sub("", step)).split())
     return words if len(words) <= _WIDTH else f"{words[: _WIDTH - 3]}..."

@@ -203,16 +203,16 @@ def _unpack(
     seen = set()
     with tarfile.open(fileobj=section, mode="r|") as tar:  # type: ignore[call-overload]
         for member in tar:
-            safe = tarfile.data_filter(member, str(folder))
-            if not member.isreg() or safe.name not in sums or safe.name in seen:
-                raise ValueError(f"{clip(member.name)!r} was not announced as a file")
+            name = member.name  # of `sums`, so it has passed check_name
+            if not member.isreg() or name not in sums or name in seen:
+                raise ValueError(f"{clip(name)!r} was not announced as a file")
             if done + member.size > total:
-                raise ValueError(f"{clip(member.name)!r} has changed while it was copied")
-            seen.add(safe.name)
+                raise ValueError(f"{clip(name)!r} has changed while it was copied")
+            seen.add(name)
             section.budget = _MOST_HEADER + member.size
             content = tar.extractfile(member)
             assert content
-            target = folder / safe.name
+            target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
             with target.open("xb") as file:  # never an existing one, nor through a link
@@ -221,9 +221,9 @@ def _unpack(
                     file.write(chunk)
                     done += len(chunk)
                     sent(host, done, total)
-            if digest.hexdigest() != sums[safe.name]:
-                raise ValueError(f"{clip(member.name)!r} has changed while it was copied")
-            target.chmod((safe.mode or 0o644) & 0o755)
+            if digest.hexdigest() != sums[name]:
+                raise ValueError(f"{clip(name)!r} has changed while it was copied")
+            target.chmod(member.mode & 0o755 | 0o600)  # no setuid, and none but the owner writes
             os.utime(target, (member.mtime, member.mtime))
-            yield Arrived(host, safe.name, member.size, digest.hexdigest())
+            yield Arrived(host, name, member.size, digest.hexdigest())
             section.budget = _MOST_HEADER

@@ -17,7 +17,7 @@ def test_the_steps_of_both_builders() -> None:
     steps = [step for line in lines if (step := log.take(line))]
     assert steps[0] == "[1/3] FROM debian:trixie-slim AS build"
     assert steps[1].startswith("[build 2/6] RUN apt-get update && apt-get install -y xx")
-    assert len(steps) == 2 and len(steps[1]) == 70
+    assert len(steps) == 2 and len(steps[1]) == 58
     assert log.lines == lines
 
 
@@ -26,4 +26,4 @@ def test_a_line_of_output_is_shown_without_colours_and_numbers() -> None:
     log = BuildLog()
     assert log.take("\x1b[91mERROR: no\x1b[0m") is None
     assert log.lines == ["ERROR: no"]
-    assert len(shorten("x" * 200)) == 70
+    assert len(shorten("x" * 200)) == 58
