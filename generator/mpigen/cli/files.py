@@ -186,26 +186,29 @@ def fetch(
     if done.code >= 128:
         say(f"interrupted: nothing was fetched; by hand: {by_hand}")
         return done.code
-    tell(done, to, err=True)
+    tell(done, to, fetched=True)
     return code
 
 
-def tell(done: "Pulled", target: Path, err: bool = False) -> None:
-    """Print which files have come, from where; on standard error after a job's own output."""
+def tell(done: "Pulled", target: Path, fetched: bool = False) -> None:
+    """Print which files have come, from where; what a job's own output precedes, to stderr.
+
+    Most jobs write their files on one host: others that have none are worth a note after a pull.
+    """
     for file, place in list(done.places.items())[:_SHOWN]:
         line = f"{target / place}: {_size(file.size)} from {file.host}"
-        typer.echo(printable(line), err=err)
+        typer.echo(printable(line), err=fetched)
     if (more := len(done.places) - _SHOWN) > 0:
-        typer.echo(f"and {more} more", err=err)
+        typer.echo(f"and {more} more", err=fetched)
     total = _size(sum(file.size for file in done.places))
     hosts = len({file.host for file in done.places})
     count = f"{len(done.places)} file{'s' if len(done.places) > 1 else ''}"
     replaced = f", {done.replaced} replaced" if done.replaced else ""
     typer.echo(
         f"{count}, {total}, from {hosts} host{'s' if hosts > 1 else ''}{replaced}: hashes compared",
-        err=err,
+        err=fetched,
     )
-    if done.without:
+    if done.without and not fetched:
         show.note(f"no such file on {', '.join(done.without)}")
     if done.others:
         show.note(f"{done.others} left out: neither files nor folders")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -49,10 +50,11 @@ def _ticks(console: "Console", steps: "Progress") -> Iterator[Callable[[str], No
 
     step = steps.add_task("")
     last = ""
+    lock = Lock()
 
     def tick(line: str) -> None:
         nonlocal last
-        with suppress(OSError):
+        with lock, suppress(OSError):
             if last:
                 console.print(f"[green]✓[/] {escape(last)}")
             last = line

@@ -1,6 +1,13 @@
-"""Progress where there is no terminal."""
+"""Progress with and without a terminal."""
+
+import io
+import re
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from rich.console import Console
 
 from mpigen.cli import progress
 
@@ -16,3 +23,23 @@ def test_a_long_step_shows_its_last_line_now_and_then(
             now += 1
             see(f"line {number}")
     assert capsys.readouterr().err == "step\n          ... line 10\n          ... line 21\n"
+
+
+def test_steps_of_several_threads_are_ticked_off_once_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+
+    class Slow(Console):
+        def print(self, *words: object, **options: object) -> None:
+            time.sleep(0.01)  # others get their turn here
+            super().print(*words, **options)  # type: ignore[arg-type]
+
+    console = Slow(file=written, force_terminal=True, width=80)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(progress, "_console", lambda: console)
+    with progress.progress() as say, ThreadPoolExecutor(8) as pool:
+        list(pool.map(say, [f"step-{number:02d}" for number in range(20)]))
+    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", written.getvalue())
+    ticked = re.findall(r"✓ (step-\d\d)", shown)
+    assert sorted(ticked) == [f"step-{number:02d}" for number in range(20)]
