@@ -41,8 +41,8 @@ def demo(config: Path, name: str, nodes: int, keep: bool, say: Say, show: Say) -
     """
     cluster = plan(load(config))
     if not (cluster.app and cluster.app.check):
-        hint = "Name in app.check the program that every rank is to run."
-        raise CheckFailed(f"{config} has no app.check, so there is nothing to show", hint)
+        hint = "Set app.check to the program that every rank should run."
+        raise CheckFailed(f"{config} has no app.check, so there is nothing to run", hint)
     engine.ensure(say)
     base.ensure(engine.local(), cluster.image.base, say)
     with scratch.folder("demo") as place:

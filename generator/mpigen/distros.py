@@ -52,8 +52,8 @@ RELEASES = (
         {"openmpi": "4.1.4", "mpich": "4.0.2"},
         # pmodels/mpich#6596; every second job of 8 ranks on three nodes hung, with any UCX setting
         {
-            "mpich": "Debian 12's MPICH (4.0.2) hangs in MPI_Finalize now and then where ranks are "
-            "on several nodes: take openmpi, or debian:trixie-slim"
+            "mpich": "Debian 12's MPICH (4.0.2) sometimes hangs in MPI_Finalize if ranks are "
+            "on several nodes: use openmpi, or debian:trixie-slim"
         },
         # 42 MB with ICU: OpenCL's loader, X11 and libxml2, with which hwloc searches for GPUs
         unloaded=(

@@ -8,11 +8,11 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 for key in id_ed25519 ssh_host_ed25519_key; do
     if [ ! -f "$here/keys/$key" ]; then
         echo "build.sh: $here/keys/$key is missing: private keys are not in git." >&2
-        echo "build.sh: bring it from where the cluster was rendered first: mpigen keys import DIR;" >&2
+        echo "build.sh: get it from where the cluster was rendered first: mpigen keys import DIR;" >&2
         echo "build.sh: or make new keys, for a new cluster: mpigen keys rotate" >&2
         exit 2
     fi
-    # an image with halves that do not belong together is one that nobody can log in to
+    # nobody can log in to an image whose key halves do not belong together
     if command -v ssh-keygen >/dev/null 2>&1; then
         if ! public=$(ssh-keygen -y -P '' -f "$here/keys/$key"); then
             echo "build.sh: $here/keys/$key is refused: see mpigen keys status" >&2
@@ -28,7 +28,7 @@ done
 site=${SITE:-$here/..}
 source=$site/app
 if [ ! -d "$source" ]; then
-    echo "build.sh: there is no folder $source: say where it is with SITE=FOLDER" >&2
+    echo "build.sh: there is no folder $source: set SITE to the folder that holds it" >&2
     exit 2
 fi
 
@@ -47,5 +47,5 @@ mkdir "$context/keys"
 cp "$here/keys/id_ed25519" "$here/keys/ssh_host_ed25519_key" "$context/keys/"
 chmod 600 "$context/keys/id_ed25519" "$context/keys/ssh_host_ed25519_key"
 
-# the classic builder keeps the container of a step that fails, unless it is told
+# without --force-rm, the classic builder keeps the container of a failed step
 docker build --force-rm --tag mpi:latest "$@" "$context"

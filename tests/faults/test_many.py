@@ -91,7 +91,7 @@ def test_a_stale_record_in_dns_is_told_and_passed_over(cluster: Cluster) -> None
         check("docker", "rm", "--force", stale, env=cluster.env)
     assert done.code == 0, done.err
     assert len(set(hosts_of(done.out))) == 4
-    assert f"{address} is in DNS and no sshd of this cluster answers there" in done.err
+    assert f"{address} is in DNS, but no sshd of this cluster answers there" in done.err
 
 
 def test_a_short_answer_of_dns_is_waited_for_and_names_who_is_missing(cluster: Cluster) -> None:

@@ -24,8 +24,8 @@ LIMIT = 1500.0  # seconds for each command
 # what would be a diagnosis, and a wrong one: nothing here is broken
 WRONG = (
     r"MTU is too small",
-    r"small packets alone",
-    r"nothing gets from",
+    r"only small packets from",
+    r"no traffic from .* reaches",
     r"no answer, asked by",
     r"is lost, or its node",
     r"cannot start",

@@ -131,7 +131,7 @@ def test_an_encrypted_overlay_carries_a_job_or_doctor_says_why_not(cluster: Clus
             "encrypted overlay: this kernel has none (CONFIG_INET_ESP); doctor's word was tested"
         )
         lost = cluster.script("run.sh", "hello", MPI_WAIT="5")
-        assert lost.code == 1 and "is in DNS and no sshd of this cluster answers there" in lost.err
+        assert lost.code == 1 and "is in DNS, but no sshd of this cluster answers there" in lost.err
         return
     assert hosts_of(cluster.run("hello")) == ["worker-1", "worker-2", "worker-3"]
     interface = "cat /sys/class/net/$(cat /run/mpi/interface)/mtu"

@@ -147,10 +147,10 @@ def test_a_healthy_cluster(deployed: Patient) -> None:
     lines = done.out.splitlines()
     assert {line[0] for line in lines[:-2]} == {"✓"}, done.out
     assert {line.split()[1] for line in lines[:-2]} >= {*LOOKS, "client", "engine", "managers"}
-    assert lines[-2] == f"0 bad, 0 not to be told, {len(lines) - 2} good"
+    assert lines[-2] == f"0 failed, 0 unknown, {len(lines) - 2} passed"
     assert re.fullmatch(r"next: mpigen verify -o \S+", lines[-1])
     assert "4 of 4 worker run" in done.out
-    assert "looking into 3 nodes" in done.err
+    assert "checking 3 nodes" in done.err
     assert deployed.left() == []
 
 
@@ -165,7 +165,7 @@ def test_an_image_that_one_node_lacks(deployed: Patient) -> None:
         deployed.docker(2, "tag", "kept:1", TAG)
         deployed.docker(2, "rmi", "kept:1")
     for name in LOOKS - {"image"}:
-        unknown = f"not looked at: node-2 (No such image: {TAG})"
+        unknown = f"not checked: node-2 (No such image: {TAG})"
         assert ("unknown", unknown) in found[name]
         assert "ok" in {verdict for verdict, _ in found[name]}, name
 
@@ -195,7 +195,7 @@ def test_a_drained_node(deployed: Patient) -> None:
         deployed.docker(1, "node", "update", "--availability", "active", "node-3")
     assert found["nodes"] == [("bad", "node-3 is drained")]
     for name in LOOKS:
-        assert ("unknown", "not looked at: node-3 (drained)") in found[name]
+        assert ("unknown", "not checked: node-3 (drained)") in found[name]
 
 
 def test_a_closed_port(deployed: Patient) -> None:
@@ -210,7 +210,7 @@ def test_no_way_for_the_overlay(deployed: Patient) -> None:
     with unreachable(deployed, 2, "udp", 4789):
         found = deployed.bad()
     assert "ports" not in found
-    assert all(what.startswith("nothing gets from ") for what in found["overlay"]), found
+    assert all(what.startswith("no traffic from ") for what in found["overlay"]), found
     assert [what for what in found["overlay"] if "node-2" in what]
 
 
@@ -236,8 +236,10 @@ def test_a_link_with_a_smaller_mtu(deployed: Patient) -> None:
         found = deployed.bad()
     finally:
         link(1500)
-    assert found["mtu"] == ["node-2: eth0 takes 1300 bytes, and the overlay is made for 1500"]
-    assert [what for what in found["overlay"] if what.startswith("small packets alone get from ")]
+    assert found["mtu"] == [
+        "node-2: eth0 carries packets of 1300 bytes, but the overlay is made for 1500"
+    ]
+    assert [what for what in found["overlay"] if what.startswith("only small packets from ")]
 
 
 def test_an_engine_that_is_stopped(deployed: Patient) -> None:
@@ -251,7 +253,7 @@ def test_an_engine_that_is_stopped(deployed: Patient) -> None:
         deployed.docker_here("start", container)
     assert "bad" not in {verdict for name in LOOKS for verdict, _ in found[name]}
     for name in LOOKS:
-        assert ("unknown", "not looked at: node-3 (down)") in found[name]
+        assert ("unknown", "not checked: node-3 (down)") in found[name]
 
 
 def test_from_a_worker(deployed: Patient) -> None:
@@ -262,17 +264,17 @@ def test_from_a_worker(deployed: Patient) -> None:
         (
             "unknown",
             f"the engine at {second.docker_host} is a worker of its Swarm; "
-            f"its managers: {first.address}: name one by --context",
+            f"its managers: {first.address}: name one of them with --context",
         )
     ]
-    assert {found[name][0] for name in LOOKS} == {("unknown", "a worker cannot tell")}
+    assert {found[name][0] for name in LOOKS} == {("unknown", "a worker does not know this")}
 
 
 def test_no_engine(deployed: Patient, tmp_path: Path) -> None:
     done = deployed.doctor(DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert done.code == 1
     assert f"✗ engine    no Docker engine answers at unix://{tmp_path}/none.sock" in done.out
-    assert "→ Start that engine, or point elsewhere: DOCKER_HOST names it." in done.out
+    assert "→ Start that engine, or use another one: DOCKER_HOST sets this address." in done.out
     assert "– dns       no engine answers" in done.out
 
 

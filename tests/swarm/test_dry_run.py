@@ -134,7 +134,7 @@ def services(said: dict[str, Any]) -> dict[str, dict[str, int]]:
 def test_nothing_changed(deployed: Site) -> None:
     lines, said = deployed.plan()
     assert said["empty"] and said["changes"] == said["refused"] == said["unknown"] == []
-    assert "nothing would change: what runs is what is rendered\n" in lines
+    assert "no changes: the deployed stack matches the rendered one\n" in lines
     tasks = deployed.tasks()
     deployed.well("deploy")
     assert deployed.tasks() == tasks
@@ -168,13 +168,13 @@ def test_a_group_added(deployed: Site) -> None:
     assert "  + service dry_big: 2 containers started\n" in lines
     assert services(said)["dry_big"] == {"started": 2, "replaced": 0, "removed": 0}
     # what is rendered was not built: a deploy without --image would say so, and change nothing
-    assert "changed since dry:latest was built" in deployed.plan()[1]["refused"][0]
+    assert "dry:latest is out of date: sources or" in deployed.plan()[1]["refused"][0]
 
 
 def test_a_group_that_is_gone_stays(deployed: Site) -> None:
     deployed.render(TEXT.replace("name: cpu", "name: gpu"))
     lines, said = deployed.plan(*deployed.image)
-    assert "  = service dry_cpu: not in stack.yml, and stays: docker service rm dry_cpu" in lines
+    assert "  = service dry_cpu: not in stack.yml, but kept: docker service rm dry_cpu" in lines
     assert services(said)["dry_cpu"] == {"started": 0, "replaced": 0, "removed": 0}
 
 

@@ -99,7 +99,7 @@ def test_what_is_not_there_is_told_and_nothing_is_written(cluster: Cluster, tmp_
     for words, code, said in (
         (["there", "none.*"], 2, "none.*: not on worker-1"),
         (["--all", "none.*"], 2, "none.*: on none of 4 hosts"),
-        (["--from", "worker-9", "there"], 3, "mpigen status names the hosts"),
+        (["--from", "worker-9", "there"], 3, "mpigen status lists the hosts"),
         (["/etc/mpi/ssh_host_ed25519_key", "/root"], 3, "worker-1: "),
     ):
         done = mpigen(cluster, "pull", *words, *to)
@@ -153,7 +153,7 @@ def test_a_hostile_worker_writes_nowhere(cluster: Cluster, tmp_path: Path) -> No
             cluster.run("-n", "1", "sh", "-c", script, "sh", words)
             inside = tmp_path / "a/b"
             done = mpigen(cluster, "pull", "x", "--to", inside)
-            assert done.code == 3 and "worker-1: what it sent was refused" in done.err, done.err
+            assert done.code == 3 and "worker-1: what it sent was rejected" in done.err, done.err
             assert tree(tmp_path) == {}
     finally:
         cluster.run("-n", "1", "sh", "-c", "rm -f .bashrc /tmp/x; mv .kept .bashrc")

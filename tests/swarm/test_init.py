@@ -108,6 +108,6 @@ def test_without_any_swarm_a_build_names_the_way_to_one(
     assert _run(tmp_path, "mpigen render", state).code == 0
     nothing = {"XDG_STATE_HOME": str(tmp_path)}
     done = _run(tmp_path, "mpigen build", nothing)
-    if "which is in no Swarm" not in done.out:
+    if "which is not part of a Swarm" not in done.out:
         pytest.skip("this machine's own engine is in a Swarm")
     assert "\nnext: mpigen lab up && mpigen build, for a Swarm on this machine\n" in done.out

@@ -211,7 +211,7 @@ def test_a_mount_is_the_jobs_own(cluster: Cluster) -> None:
 def test_more_ranks_than_slots_are_refused_before_anything_starts(cluster: Cluster) -> None:
     done = mpigen(cluster, "run", "-n", "10", "hello")
     assert (done.code, done.out) == (2, "")
-    assert "-n 10 needs more than the 9 slots that there are: cpu has 3 x 2" in done.err
+    assert "-n 10 needs more than the 9 slots that the hosts have: cpu has 3 x 2" in done.err
     assert "mpigen scale gpu=2" in done.err
 
 
@@ -222,7 +222,7 @@ def test_a_group_alone_has_the_job(cluster: Cluster) -> None:
     assert sorted(both.out.split()) == ["cpu-1", "gpu-1", "gpu-1", "gpu-1"]
     done = mpigen(cluster, "run", "-w", "tpu", "--", "uname", "-n")
     assert (done.code, done.out) == (2, "")
-    assert "no such group; there are: cpu, gpu" in done.err
+    assert "no such group; groups: cpu, gpu" in done.err
 
 
 def test_a_job_that_takes_too_long_is_ended_with_124(cluster: Cluster) -> None:
@@ -407,7 +407,7 @@ def test_jobs_in_the_foreground_are_listed_awaited_and_cancelled(cluster: Cluste
         assert mpigen(cluster, "wait", "front", "--timeout", "1").code == 124
         again = mpigen(cluster, "run", "--name", "front", "hello")
         assert again.code == 2
-        assert "there is a job front already" in again.err
+        assert "the job front already exists" in again.err
         assert "runs in the foreground" in mpigen(cluster, "logs", "front").err
         assert mpigen(cluster, "cancel", "front").code == 0
         assert job.wait(timeout=60) == 143

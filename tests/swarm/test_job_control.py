@@ -219,7 +219,7 @@ def test_a_cancelled_job_keeps_its_log_until_it_is_removed(
     assert (told["state"], told["exit_code"], told["error"]) == ("cancelled", 143, "")
     assert mpigen(cluster, "logs", "long").out.count("up\n") == 9
     again = mpigen(cluster, "cancel", "long")
-    assert (again.code, again.out) == (0, "long was over: cancelled\n")
+    assert (again.code, again.out) == (0, "long had already ended: cancelled\n")
     taken = mpigen(cluster, "run", "-d", "--name", "long", "true")
     assert (taken.code, "mpigen jobs --remove long" in taken.err) == (2, True)
     assert mpigen(cluster, "jobs", "--remove", "long").out == "removed long\n"
@@ -285,10 +285,10 @@ def test_following_the_tail_tells_all_that_comes_once(cluster: Cluster) -> None:
 def test_two_jobs_of_one_name_are_refused(cluster: Cluster) -> None:
     assert mpigen(cluster, "run", "-d", "--name", "one", "--", *ENDLESS).code == 0
     done = mpigen(cluster, "run", "--name", "one", "hello")
-    assert (done.code, "there is a batch job one already" in done.err) == (2, True)
+    assert (done.code, "the batch job one already exists" in done.err) == (2, True)
     with started(cluster, "--name", "two", "--", *ENDLESS):
         done = mpigen(cluster, "run", "-d", "--name", "two", "hello")
-        assert (done.code, "a job two in the foreground already" in done.err) == (2, True)
+        assert (done.code, "a foreground job two already exists" in done.err) == (2, True)
     assert list(jobs(cluster)) == ["one"]
 
 

@@ -169,7 +169,7 @@ def test_a_lab_that_loses_its_leader(client: docker.DockerClient, name: str) -> 
     assert states[0][3] in ("unknown", "down")
     assert sorted(state[2] for state in states[1:]) == ["leader", "reachable"]
     assert status.stderr == (
-        f"note: {first.name} is lost, and the docker context mpigen-{name} with it;"
+        f"note: {first.name} is lost, so the docker context mpigen-{name} does not work;"
         f" export DOCKER_HOST={second.docker_host}\n"
     )
 
@@ -223,7 +223,7 @@ def test_a_node_that_fails_takes_the_lab_with_it(
     monkeypatch.setattr(nodes, "_START", fails)
     with pytest.raises(ClusterError) as error:
         lab.up(name, 2, print)
-    assert error.value.message == "node-1 ended as it started\n  the disk is on fire"
+    assert error.value.message == "node-1 ended during its start\n  the disk is on fire"
     assert_nothing_is_left(client, name, Made((), ()))
 
 
@@ -271,7 +271,7 @@ def test_a_killed_up_is_removed_by_down_and_replaced_by_up(
         starting.kill()
     said: list[str] = []
     assert len(lab.up(name, 1, said.append).nodes) == 1
-    assert said[0] == f"removed what an unfinished start of the lab {name} had left"
+    assert said[0] == f"removed the rest of an unfinished start of the lab {name}"
 
 
 def test_a_lab_of_another_user_is_left_alone(
@@ -367,7 +367,7 @@ def test_an_engine_that_died_is_started_all_the_same(daemon: dockerd.Dockerd) ->
     assert answers(daemon)()
     # Started again, it is only waited for; it was ours, so it can be stopped; once.
     dockerd.start(daemon, said.append, answers(daemon))
-    assert said[3].startswith("waiting for the dockerd that runs already")
+    assert said[3].startswith("waiting for the running dockerd")
     assert dockerd.stop(daemon, print)
     assert not answers(daemon)()
     assert not dockerd.stop(daemon, print)
@@ -377,5 +377,5 @@ def test_an_engine_that_cannot_start_shows_its_log(daemon: dockerd.Dockerd) -> N
     broken = dockerd.Dockerd(
         daemon.pidfile, daemon.exec_root, daemon.log, daemon.record, ("--no-such-flag",)
     )
-    with pytest.raises(ClusterError, match=r"dockerd ended as it started\n.*no-such-flag"):
+    with pytest.raises(ClusterError, match=r"dockerd ended during its start\n.*no-such-flag"):
         dockerd.start(broken, print, answers(broken))

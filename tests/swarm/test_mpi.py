@@ -163,4 +163,4 @@ def test_parameters_that_mpi_does_not_read_are_no_success(cluster: Cluster) -> N
         )
     done = cluster.shell(script)
     assert done.out.splitlines() == ["Linux", "Linux", "status 1"], done.err
-    assert "mpirun: no rank has begun, and /usr/bin/mpirun ended with 0: " in done.err
+    assert "mpirun: no rank has begun, but /usr/bin/mpirun ended with 0: " in done.err

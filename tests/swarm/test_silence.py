@@ -136,17 +136,20 @@ def test_another_image_of_the_same_name_is_rolled_out(deployed: Site) -> None:
     deployed.well("deploy", "--image", IMAGE)
     assert deployed.tasks() == before
     deployed.build("1")
-    assert "another image of that name now: mpigen deploy" in deployed.well("status").err
+    assert (
+        "this engine now has another image of that name: mpigen deploy"
+        in deployed.well("status").err
+    )
     # a job is not ended unasked
     job = deployed.begin("run", "--", "sleep", "600")
     until(lambda: "sleep" in deployed.well("jobs").out)
     refused = deployed.mpigen("deploy", "--image", IMAGE)
     assert refused.code == 1, refused.out + refused.err
-    assert "and another image ends them" in refused.err
+    assert "and deploying another image ends them" in refused.err
     job.send_signal(signal.SIGTERM)
     job.communicate(timeout=60)
     done = deployed.well("deploy", "--image", IMAGE)
-    assert f"cpu: {IMAGE} is another image now: its containers are replaced" in done.err
+    assert f"cpu: {IMAGE} has changed: its containers are replaced" in done.err
     after = deployed.tasks()
     assert len(after) == 2
     assert not after & before
@@ -206,13 +209,13 @@ def not_yet(site: Site, group: str) -> None:
     began = time.monotonic()
     done = site.mpigen("run", "--", "true")
     assert done.code == 3
-    assert f"{group}: rendered, and not deployed yet" in done.err
+    assert f"{group}: rendered, but not deployed yet" in done.err
     assert time.monotonic() - began < 20
     assert site.mpigen("run", "--workers", "cpu", "--", "true").code == 0
     done = site.mpigen("verify")
     assert (done.code, done.out) == (3, "")
-    assert f"{group}: rendered, and not deployed yet" in done.err
-    assert f"{group}: rendered, and not deployed yet" in site.well("status").out
+    assert f"{group}: rendered, but not deployed yet" in done.err
+    assert f"{group}: rendered, but not deployed yet" in site.well("status").out
 
 
 def test_a_network_made_beforehand_is_no_stack(bare: Site) -> None:
@@ -307,7 +310,7 @@ def test_verify_without_a_manager_is_one_sentence(
     assert "is a worker of its Swarm" in done.err
     done = deployed.mpigen("verify", DOCKER_HOST=engine.local_endpoint().url)
     assert (done.code, done.out) == (3, "")
-    assert "is in no Swarm" in done.err
+    assert "is not part of a Swarm" in done.err
     done = deployed.mpigen("verify", "--stack", "other")
     assert (done.code, done.out) == (3, "")
     assert "the stack other is not deployed" in done.err

@@ -113,8 +113,8 @@ def test_a_size_that_cannot_be_is_refused_with_all_reasons(site: Site) -> None:
     site.well("deploy")
     done = site.mpigen("scale", "cpu=26", "gpu=1")
     assert done.code == 2
-    assert "there is no group gpu: there are cpu" in done.err
-    assert "26 containers on 3 nodes need 31 addresses, and 10.82.0.0/27 holds 30" in done.err
+    assert "there is no group gpu; groups: cpu" in done.err
+    assert "26 containers on 3 nodes need 31 addresses, but 10.82.0.0/27 has 30" in done.err
     assert len(site.tasks()) == 3
 
 
@@ -124,7 +124,7 @@ def test_more_than_the_nodes_may_have_are_not_scaled_to(site: Site) -> None:
     before = site.tasks()
     done = site.mpigen("scale", "cpu=4")
     assert done.code == 2
-    assert "stk_cpu: 4 containers are more than 1 a node on the 3 nodes" in done.err
+    assert "stk_cpu: 4 containers are more than 1 per node on the 3 nodes" in done.err
     assert site.tasks() == before
 
 
@@ -165,14 +165,14 @@ def test_a_constraint_that_no_node_meets_is_told(site: Site) -> None:
 
 def test_more_containers_than_the_nodes_may_have_are_told(site: Site) -> None:
     site.render(TEXT.replace("replicas: 3", "replicas: 4, max_per_node: 1"))
-    refused(site, "cpu: 4 containers are more than 1 a node on the 3 nodes")
+    refused(site, "cpu: 4 containers are more than 1 per node on the 3 nodes")
 
 
 def test_another_subnet_of_a_network_that_is_there_needs_down_first(site: Site) -> None:
     site.well("deploy")
     before = site.tasks()
     site.render(TEXT.replace("10.82.0.0/27", "10.83.0.0/27"))
-    assert "has changed since stk:latest was built" in site.mpigen("deploy").err
+    assert "stk:latest is out of date: sources or" in site.mpigen("deploy").err
     done = site.mpigen("deploy", "--image", "stk:latest")
     assert done.code == 3
     assert "other options (subnet 10.82.0.0/27, not 10.83.0.0/27)" in done.err
@@ -221,7 +221,7 @@ def test_down_ends_the_jobs_that_are_on_the_network(site: Site) -> None:
         image = check("docker", "images", "--format", "{{.ID}}", "stk", env=site.env).split()[0]
         done = site.mpigen("deploy", "--image", image)
         assert done.code == 1
-        assert "jobs run on stk, and another image ends them" in done.err
+        assert "jobs are running on stk, and deploying another image ends them" in done.err
         assert job.poll() is None
         assert "ending the job" in site.well("down").err
     finally:
@@ -242,7 +242,7 @@ def test_what_another_engine_has_put_on_the_network_is_told(
     told = f"{there[:12]} on node-2"
     try:
         assert json.loads(site.well("status", "--json").out)["jobs"] == [told]
-        assert f"{told} may be a job too" in site.well("jobs").err
+        assert f"{told} may also be a job" in site.well("jobs").err
         done = site.mpigen("deploy", "--image", image)
         assert done.code == 1
         assert f"another image ends them: {told}" in done.err
@@ -282,10 +282,10 @@ def test_what_is_interrupted_says_what_goes_on(site: Site) -> None:
         return check(*command, env=site.env)
 
     said = interrupted(site, lambda: "stk_cpu" in replicas(), "deploy")
-    assert "interrupted: Swarm goes on with stk; mpigen status shows it" in said
+    assert "interrupted: Swarm continues with stk; mpigen status shows it" in said
     assert "mpigen down ends it" in said
     said = interrupted(site, lambda: "/4" in replicas(), "scale", "cpu=4")
-    assert "interrupted: Swarm goes on scaling; mpigen status shows it" in said
+    assert "interrupted: Swarm continues scaling; mpigen status shows it" in said
     said = interrupted(site, lambda: "stk_cpu" not in replicas(), "down")
     assert "interrupted: a part of stk may still be there; mpigen down removes it" in said
 

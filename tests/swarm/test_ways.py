@@ -318,7 +318,8 @@ def test_new_keys_as_secrets_take_one_deploy_and_no_build(cluster: Cluster) -> N
         assert time.monotonic() - began < 15
         assert (done.code, done.out) == (3, "")
         assert (
-            f"have other keys than {cluster.output}/keys, as after mpigen keys rotate" in done.err
+            f"have other keys than {cluster.output}/keys, for example after mpigen keys rotate"
+            in done.err
         )
         assert "eploy first" in done.err
     # batch jobs have the keys of the workers, from Swarm
@@ -445,7 +446,7 @@ def test_what_scale_advises_can_be_done(cluster: Cluster) -> None:
     try:
         done = _mpigen(cluster, "scale", "gpu=0")
         assert done.code == 0, done.err
-        assert "says 2 of gpu: the next deploy goes back to that\n" in done.out
+        assert "has 2 of gpu: the next deploy restores that number\n" in done.out
     finally:
         assert _mpigen(cluster, "scale", "gpu=2").code == 0
 
@@ -465,8 +466,8 @@ def test_an_engine_in_no_swarm_leads_to_the_lab_that_is_up(
         (
             "image: {base: 'registry.invalid/debian:trixie-slim'}\n",
             "has no registry.invalid/debian:trixie-slim and could not pull it: mpigen lab base "
-            "registry.invalid/debian:trixie-slim makes one of Debian's; mpigen lab load "
-            "registry.invalid/debian:trixie-slim takes it into a lab",
+            "registry.invalid/debian:trixie-slim makes a Debian image; mpigen lab load "
+            "registry.invalid/debian:trixie-slim copies it into a lab",
         ),
     ],
     ids=["no target install", "no base image"],

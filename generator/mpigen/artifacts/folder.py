@@ -84,13 +84,16 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
 def read(folder: Path) -> Artifacts:
     """Read the artifacts in `folder`. Raises InputError if it is no rendered folder."""
     if not (folder / MANIFEST).exists():
-        raise InputError(f"{folder} is no rendered folder: it has no {MANIFEST}", "mpigen render")
+        raise InputError(
+            f"{folder} is not a rendered folder: it has no {MANIFEST}", "mpigen render"
+        )
     try:
         return _artifacts(folder, manifest.read(folder).cluster)
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"{folder / MANIFEST} is another mpigen's: it does not tell the cluster",
-            "Render it again, and commit that: mpigen render",
+            f"{folder / MANIFEST} is from another version of mpigen: it does not describe the "
+            "cluster",
+            "Render again, and commit the result: mpigen render",
         ) from error
 
 

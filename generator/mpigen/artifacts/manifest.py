@@ -97,9 +97,9 @@ def with_manifest(
 def read(folder: Path) -> Manifest:
     """Read the manifest of `folder`; empty if there is none. Raises InputError if not mpigen's."""
     place = folder / MANIFEST
-    hint = "Bring it back with git checkout, or delete it: render writes it anew."
+    hint = "Restore it with git checkout, or delete it: render writes a new one."
     if place.is_symlink():
-        raise InputError(f"{place} is not a manifest of mpigen's, but a symlink", hint)
+        raise InputError(f"{place} is a symlink, not a manifest of mpigen", hint)
     try:
         data = read_bytes(place, _MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
@@ -108,7 +108,7 @@ def read(folder: Path) -> Manifest:
         return _parsed(json.loads(data.decode()))
     except DATA_FAULTS as error:
         why = f": {error}" if isinstance(error, _Odd) else ""
-        raise InputError(f"{place} is not a manifest of mpigen's{why}", hint) from error
+        raise InputError(f"{place} is not a manifest of mpigen{why}", hint) from error
 
 
 class _Odd(ValueError):
@@ -144,14 +144,14 @@ def _parsed(document: Mapping[str, Any]) -> Manifest:
 def _text(value: object) -> str:
     """Return a name, path, version or hash. Raises _Odd if it is none."""
     if not isinstance(value, str) or not value.isprintable() or len(value) > _MOST_PATH:
-        raise _Odd(f"{shown(value)} is in the place of a name")
+        raise _Odd(f"{shown(value)} is where a name should be")
     return value
 
 
 def _encodable(line: object) -> str:
     """Return a line of a template. Raises _Odd if it is no text that UTF-8 can write."""
     if not isinstance(line, str) or any("\ud800" <= each <= "\udfff" for each in line):
-        raise _Odd(f"{shown(line)} is in the place of a line")
+        raise _Odd(f"{shown(line)} is where a line should be")
     return line
 
 

@@ -75,7 +75,7 @@ def circumstances(old: Results, new: Results) -> list[str]:
         if a != b:
             found.append(f"the {what} was {a} and is {b}")
     if old.at_once != new.at_once:
-        found.append("one of them has measured pairs at the same time, the other one by one")
+        found.append("one of them measured pairs in parallel, the other one by one")
     failed = [[each.name(pair) for pair in each.pairs if pair.failed] for each in (old, new)]
     found += [f"{pair} could not be measured now" for pair in failed[1] if pair not in failed[0]]
     found += [f"{pair} could not be measured before" for pair in failed[0] if pair not in failed[1]]

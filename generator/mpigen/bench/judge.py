@@ -41,12 +41,15 @@ class SlowPair:
         """A possible cause of the slowness, in words."""
         if self.pair.failed:
             if self.pair.latency_us.median:
-                return "small messages pass and large ones do not: an MTU too large for the way"
-            return "no answer came: a firewall, or a host that is gone"
+                return (
+                    "small messages pass and large ones do not: an MTU that is too large for "
+                    "the path"
+                )
+            return "no answer: a firewall, or a lost host"
         if self.latency > FACTOR and self.bandwidth > FACTOR:
-            return "a busy server, a longer way, or a link that loses packets"
+            return "a busy server, a longer path, or a link that loses packets"
         if self.latency > FACTOR:
-            return "a busy server, or a longer way"
+            return "a busy server, or a longer path"
         return "a bad cable or port, a slower link, or a wrong MTU"
 
 

@@ -42,14 +42,14 @@ def refuse(artifacts: Artifacts, hosts: Hosts) -> None:
     """Raise InputError if the image has no mpi-bench, or there are fewer than two hosts."""
     if not (artifacts.folder / f"{ROOTFS}{PROGRAMS_IN_IMAGE}" / _PROGRAM).exists():
         raise InputError(
-            f"{artifacts.folder} has no {_PROGRAM}: its image was not asked to have it",
-            "Write into mpigen.yaml:\n  image: {bench: true}\n"
+            f"{artifacts.folder} has no {_PROGRAM}: mpigen.yaml does not ask for it",
+            "Add to mpigen.yaml:\n  image: {bench: true}\n"
             "and then: mpigen render, mpigen build, mpigen deploy.",
         )
     if hosts.known and sum(hosts.counts.values()) < 2:
         group = next(iter(hosts.counts))
         raise InputError(
-            "one host alone has no network to measure", f"Get more: mpigen scale {group}=2"
+            "a single host has no network to measure", f"Add more: mpigen scale {group}=2"
         )
 
 
@@ -92,7 +92,7 @@ def run(
         found = results.parse(text, about)
     except ValueError:
         raise ClusterError(
-            f"the bench has ended with {code} and without results", "See what it says above."
+            f"the bench ended with {code}, without results", "See its output above."
         ) from None
     return code, replace(found, settings=_settings(deployment.artifacts, found))
 
@@ -114,7 +114,7 @@ def _settings(artifacts: Artifacts, measured: Results) -> dict[str, str]:
     interfaces = {host.interface for host in measured.hosts}
     words = {
         INTERFACE: interfaces.pop() if len(interfaces) == 1 else "the overlay's",
-        SINGLE_COPY: "cma, or none where the engine forbids it",
+        SINGLE_COPY: "cma, or none if the engine forbids it",
     }
     major = re.search(r"\d+", measured.mpi) if artifacts.mpi == "openmpi" else None
     found = {"subnet": artifacts.subnet}

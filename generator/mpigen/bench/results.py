@@ -122,7 +122,7 @@ def read(file: Path) -> Results:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"{file} holds no results of a bench: {where}: {first['msg']}",
+            f"{file} contains no results of a bench: {where}: {first['msg']}",
             "mpigen bench writes them beside its report, as report.json.",
         ) from error
 

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from mpigen.bench.results import Results
 
 _REPORT = Path("report.html")
-_GROUPS = options.workers("This group's hosts alone; may be repeated.")
+_GROUPS = options.workers("Use only the hosts of this group. May be repeated.")
 
 
 def bench(
     results: Path | None = typer.Argument(
-        None, help="Results of an earlier bench, to be shown; default those of one made now."
+        None, help="Show the results of an earlier bench instead of measuring now."
     ),
     report: Path = typer.Option(
-        _REPORT, "--report", help="Where the page goes; the results go beside it, as .json."
+        _REPORT, "--report", help="The HTML report. The results are written beside it, as .json."
     ),
     compare: Path | None = typer.Option(
-        None, "--compare", metavar="OLD.json", help="Say what has changed since those results."
+        None, "--compare", metavar="OLD.json", help="Report what has changed since these results."
     ),
     at_once: bool = typer.Option(
-        False, "--at-once", help="Measure pairs that share no host at the same time: many hosts."
+        False, "--at-once", help="Measure pairs without a common host in parallel: for many hosts."
     ),
     groups: list[str] = _GROUPS,
     output: Path = OUTPUT,
@@ -38,11 +38,11 @@ def bench(
     context: str | None = CONTEXT,
     as_json: bool = JSON_FOR_TABLE,
 ) -> None:
-    """Measure every pair of hosts, and the collectives; name what is slow.
+    """Measure every pair of hosts, and the collectives; report slow pairs.
 
-    The image must have been asked for it: image: {bench: true} in mpigen.yaml. One rank runs on
-    each host. A table goes to the terminal, a page with all of it to report.html, and the results
-    to report.json. Exits 3 if a pair could not be measured.
+    This needs image: {bench: true} in mpigen.yaml. One rank runs on each host. A table is printed,
+    the full report is written to report.html, and the results to report.json. Exits 3 if a pair
+    could not be measured.
     """
     from mpigen.bench import page
     from mpigen.bench import results as kept
@@ -64,7 +64,7 @@ def bench(
     if failed := sum(pair.failed for pair in found.pairs):
         raise ClusterError(
             f"{failed} of {len(found.pairs)} pairs could not be measured",
-            "See what is said of them above, and: mpigen doctor",
+            "See the messages above, then run: mpigen doctor",
         )
 
 
@@ -90,7 +90,9 @@ def _refuse(report: Path) -> None:
     from mpigen.errors import InputError
 
     if report.suffix == ".json":
-        raise InputError(f"--report {report}: the results go there, beside a page such as .html")
+        raise InputError(
+            f"--report {report}: .json is for the results; name a page, for example report.html"
+        )
     if not report.parent.is_dir():
         raise InputError(f"--report {report}: there is no folder {report.parent}")
 
@@ -138,9 +140,11 @@ def _print(found: "Results", old: "Results | None") -> None:
         )
     typer.echo("")
     for finding in judge.findings(found):
-        typer.echo(f"✗ {finding.what}\n    perhaps {finding.possible_cause}")
+        typer.echo(f"✗ {finding.what}\n    possible cause: {finding.possible_cause}")
     if not judge.findings(found):
-        typer.echo(f"no pair takes more than {judge.FACTOR:g} times what is usual for its kind")
+        typer.echo(
+            f"no pair takes more than {judge.FACTOR:g} times as long as is usual for its kind"
+        )
     if old:
         _print_changes(compare.changes(old, found), compare.circumstances(old, found), old.when)
 

@@ -25,21 +25,22 @@ def build(
     output: Path = OUTPUT,
     context: str | None = CONTEXT,
     site: Path | None = typer.Option(
-        None, help="Folder that holds the sources; default SITE, or that of the rendered folder."
+        None,
+        help="Folder that holds the sources (default: SITE, or the parent of the rendered folder).",
     ),
     lab: str | None = typer.Option(
         None,
-        help="Load it into the nodes of this lab (default: the engine's own, or the only one).",
+        help="Load the image into this lab (default: the lab of the engine, or the only one).",
         autocompletion=complete.labs,
     ),
     distribute: bool = typer.Option(
-        True, help="Bring it to the nodes, or push it: image.distribute in mpigen.yaml."
+        True, help="Copy the image to the nodes or push it, as image.distribute says."
     ),
 ) -> None:
-    """Build the image, unless there is one of the same content, and get it to every node.
+    """Build the image, unless its content is unchanged, and bring it to every node.
 
-    Beside the image's own tag it has one by its content, NAME:sha-..., which is what mpigen
-    deploy deploys: what has changed is always rolled out, and nothing else is.
+    The image also gets a tag for its content, NAME:sha-..., which mpigen deploy uses: a changed
+    image is always rolled out, and an unchanged one never.
     """
     from mpigen.artifacts import folder
     from mpigen.image import build as builds
@@ -60,7 +61,7 @@ def build(
         state = "built" if built[0].new else "unchanged"
         found = [f"{state}: {each.image} is {each.reference}" for each in built]
         if not distribute:
-            found += [f"it is on the engine at {engine.where.url} alone"]
+            found += [f"the image is only on the engine at {engine.where.url}"]
         elif rendered.distribute == "registry":
             found += [*(_push(engine, each, say) for each in built), _next(output, context)]
         else:
@@ -78,7 +79,7 @@ def _next(output: Path, context: str | None, here: "Lab | None" = None) -> str:
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     from mpigen.lab import lab as labs
 
-    alone = f"it is on the engine at {engine.where.url} alone"
+    alone = f"the image is only on the engine at {engine.where.url}"
     by_hand = (
         "name the nodes' engines as image.endpoints in mpigen.yaml, render and build; "
         f"or for each node:\n  {_by_hand(built)}"
@@ -89,7 +90,7 @@ def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
         ways = " or ".join(f"--lab {each.name}" for each in up)
         return [f"{alone}, and several labs are up", f"next: mpigen build {ways}"]
     return [
-        f"{alone}, which is in no Swarm",
+        f"{alone}, which is not part of a Swarm",
         "next: mpigen lab up && mpigen build, for a Swarm on this machine",
         f"for servers of your own: {by_hand}",
     ]
@@ -121,7 +122,7 @@ def _load(
     if not targets:
         return _alone(engine, built)
     return [
-        "no engine that is known here is a manager, which could tell of other nodes",
+        "none of the known engines is a manager, so other nodes are not known",
         "next: mpigen deploy --context MANAGER",
     ]
 
@@ -129,7 +130,7 @@ def _load(
 def _lab(engine: "Engine", rendered: "Artifacts", name: str | None) -> "Lab | None":
     """The lab that gets the image: `name`, the engine's own, or the only one that is up.
 
-    The last of these only if the engine is in no Swarm, and mpigen.yaml names no endpoints.
+    The last of these only if the engine is not part of a Swarm, and mpigen.yaml names no endpoints.
     """
     from mpigen.lab import lab as labs
 
@@ -183,7 +184,7 @@ def _refuse_lacking(
     from mpigen.errors import ClusterError
     from mpigen.image import select
 
-    say("asking each node whether it has it")
+    say("checking each node for the image")
     wrong = []
     for each in built:
         if lacking := select.lacking_for(manager, each.reference, rendered, say, each.variant):

@@ -24,11 +24,11 @@ def doctor(
     context: str | None = CONTEXT,
     as_json: bool = JSON_FOR_TABLE,
 ) -> None:
-    """Look for what ails the cluster, before it is deployed or after: engines, Swarm, network.
+    """Diagnose the cluster, before or after it is deployed: engines, Swarm, network.
 
-    Each line is ✓ good, ✗ bad, with what to do, or – not to be told from here, and why. Every
-    node is looked into by a short-lived service of the cluster's own image, which is removed
-    again. Exits 1 if anything is bad.
+    Each line is ✓ passed; ✗ failed, with what to do; or – unknown, with the reason. A short-lived
+    service of the cluster's own image checks every node, and is removed again. Exits 1 if a check
+    fails.
     """
     from mpigen.artifacts import folder
     from mpigen.doctor.doctor import examine
@@ -47,7 +47,7 @@ def doctor(
     else:
         _print(found)
         unknown = sum(finding.verdict == "unknown" for finding in found)
-        typer.echo(f"{bad} bad, {unknown} not to be told, {len(found) - bad - unknown} good")
+        typer.echo(f"{bad} failed, {unknown} unknown, {len(found) - bad - unknown} passed")
         if not bad and facts.is_manager:
             deployed = facts.workers and not facts.missing
             verb = "verify" if deployed else "deploy"

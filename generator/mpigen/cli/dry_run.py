@@ -49,7 +49,7 @@ def lines(plan: "Plan") -> Iterator[str]:
         sum(getattr(c, what) for c in plan.changes) for what in ("started", "replaced", "removed")
     ]
     if plan.is_empty:
-        yield "nothing would change: what runs is what is rendered"
+        yield "no changes: the deployed stack matches the rendered one"
     elif plan.changes:
         yield (
             "{} to create, {} to change, {} to remove; "
@@ -58,21 +58,21 @@ def lines(plan: "Plan") -> Iterator[str]:
     if plan.jobs:
         names = ", ".join(plan.jobs)
         if plan.refused:
-            yield f"jobs that run: {names}"
+            yield f"running jobs: {names}"
         elif plan.ends_jobs:
             yield f"this ends running jobs: {names}"
         else:
             yield f"this may end running jobs, if they use those containers: {names}"
     elif any(ended[1:]):
-        yield "no job runs that this would end"
+        yield "no running job would end"
     for sentence in plan.unknown:
-        yield f"not known: {sentence}"
+        yield f"unknown: {sentence}"
     yield _next(plan)
 
 
 def _next(plan: "Plan") -> str:
     if plan.refused:
-        return "next: what deploy would refuse has its way out above"
+        return "next: fix what deploy would refuse, see above"
     if plan.is_empty:
         return "next: mpigen run -- hostname"
     return (
@@ -83,7 +83,7 @@ def _next(plan: "Plan") -> str:
 def _of_change(change: "Change") -> Iterator[str]:
     sign, what = _SIGNS[change.action], f"{change.kind} {change.name}"
     if sign == "=":
-        yield f"  = {what}: not in stack.yml, and stays: {_way_out(change)}"
+        yield f"  = {what}: not in stack.yml, but kept: {_way_out(change)}"
         return
     counts = [
         f"{count} container{'s' if count != 1 else ''} {verb}"

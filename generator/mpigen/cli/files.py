@@ -31,8 +31,8 @@ _INTERRUPTED = {
 def pull(
     paths: list[str] = typer.Argument(
         metavar="PATH...",
-        help="Files or folders of a host, or patterns as 'out/*.csv'. A last word that ends with "
-        "/ is --to.",
+        help="Files, folders or patterns such as 'out/*.csv' on a host. A last argument that ends "
+        "in / is --to.",
     ),
     from_: list[str] = typer.Option(
         [],
@@ -41,9 +41,11 @@ def pull(
         help="The host (default: that of rank 0). May be repeated.",
         autocompletion=complete.hosts,
     ),
-    every: bool = typer.Option(False, "--all", help="From every host, into a folder for each."),
+    every: bool = typer.Option(
+        False, "--all", help="Copy from every host, into one folder per host."
+    ),
     to: Path | None = typer.Option(
-        None, "--to", help="The folder here (default: the current one)."
+        None, "--to", help="The local folder (default: the current one)."
     ),
     groups: list[str] = _GROUPS,
     as_json: bool = options.json_output("Print the files as JSON."),
@@ -53,8 +55,9 @@ def pull(
 ) -> None:
     """Copy files from workers to this machine, and compare their hashes.
 
-    All of them arrive, or none: after an interrupt, or with a full disk, everything here is as it
-    was. Paths begin where jobs start, links are followed, and existing files are replaced.
+    All files arrive, or none: after an interrupt, or with a full disk, nothing here has changed.
+    Paths are relative to the folder where jobs start. Links are followed, and existing files are
+    replaced.
     """
     from mpigen.errors import InputError
     from mpigen.job import pull as pulling
@@ -63,7 +66,7 @@ def pull(
     if to is None and len(paths) > 1 and paths[-1].endswith("/"):
         to = Path(paths.pop())
     if every and from_:
-        raise InputError("--all and --from: take one of them")
+        raise InputError("--all and --from cannot be combined")
     target = to or Path()
     for host in from_:
         options.refuse_bad_host(host)
@@ -90,7 +93,9 @@ def pull(
 
 def push(
     files: list[Path] = typer.Argument(metavar="FILE...", help="Files or folders on this machine."),
-    to: str = typer.Option("", "--to", help="The folder there (default: where jobs start)."),
+    to: str = typer.Option(
+        "", "--to", help="The folder in the workers (default: where jobs start)."
+    ),
     groups: list[str] = _GROUPS,
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -98,9 +103,9 @@ def push(
 ) -> None:
     """Copy files and folders to every worker, and compare their hashes.
 
-    The next `mpigen run ./FILE` runs a program. A worker that Swarm replaces later lacks them: a
-    program that is to stay belongs in app/, and so in the image; data on storage that all servers
-    share.
+    Run a program that you pushed with `mpigen run ./FILE`. If Swarm replaces a worker, the new one
+    lacks the files: put a permanent program into app/, which is part of the image, and data on
+    storage that all servers share.
     """
     from mpigen.errors import ClusterError
     from mpigen.job import push as pushing
@@ -113,16 +118,21 @@ def push(
     ):
         done = pushing.push(cluster, hosts, tuple(files), to, events, tick, sent)
     if done.code >= 128:
-        typer.echo("interrupted: each worker has a file whole, or as it was before", err=True)
+        typer.echo(
+            "interrupted: on each worker, every file is either complete or as it was before",
+            err=True,
+        )
         raise typer.Exit(done.code)
     if done.failed:
         reasons = "".join(f"\n  {host}: {why}" for host, why in sorted(done.failed.items()))
         there = len(done.hosts) + len(done.failed)
-        hint = "Those that have them keep them; push again when the others are well."
+        hint = "Workers that have the files keep them; push again when the others work."
         raise ClusterError(f"{len(done.hosts)} of {there} workers have the files:{reasons}", hint)
     names = ", ".join(file.name or str(file) for file in files)
     typer.echo(f"{names}: in {done.folder} of {len(done.hosts)} workers, hashes compared")
-    show.note("a worker that Swarm replaces later lacks it; storage for data: docs/files.md")
+    show.note(
+        "if Swarm replaces a worker, the new one lacks them; for data use storage: docs/files.md"
+    )
     # data is read by a program, and runs nowhere
     if program := next((file.name for file in files if _is_program(file)), ""):
         path = f"{done.folder}/{program}" if to else f"./{program}"
@@ -148,8 +158,8 @@ def fetch_variable(patterns: Sequence[str], detach: bool) -> tuple[str, ...]:
     if detach:
         words = shlex.join(patterns)
         raise InputError(
-            "--fetch is for a job in the foreground, and --detach makes a batch job",
-            f"Pull when it has ended: mpigen wait JOB; mpigen pull --all {words}",
+            "--fetch works for foreground jobs only, and --detach starts a batch job",
+            f"Pull the files when it has ended: mpigen wait JOB; mpigen pull --all {words}",
         )
     return (f"{gather.MARK_VARIABLE}={gather.new_mark()}",)
 
@@ -211,7 +221,7 @@ def tell(done: "Pulled", target: Path, fetched: bool = False) -> None:
     if done.without and not fetched:
         show.note(f"no such file on {', '.join(done.without)}")
     if done.others:
-        show.note(f"{done.others} left out: neither files nor folders")
+        show.note(f"{done.others} skipped: neither files nor folders")
 
 
 def _size(size: int) -> str:

@@ -18,7 +18,7 @@ SECTIONS = {
     "Set up": ("init", "validate", "schema", "render", "build", "templates", "keys", "lab"),
     "Cluster": ("deploy", "scale", "down"),
     "Jobs": ("run", "shell", "push", "pull", "jobs", "logs", "wait", "cancel"),
-    "Look": ("status", "verify", "doctor", "bench"),
+    "Inspect": ("status", "verify", "doctor", "bench"),
 }
 """The sections of `mpigen --help`; a command in none of them comes last."""
 
@@ -41,7 +41,7 @@ HELP = {
         ("mpigen deploy --dry-run", "mpigen deploy"),
     ),
     "scale": Help(
-        "Change how many containers groups have.",
+        "Change the number of containers of groups.",
         ("mpigen scale worker=8", "mpigen scale cpu=4 gpu=0"),
     ),
     "down": Help("Remove the cluster, its jobs and its network.", ("mpigen down",)),
@@ -66,10 +66,10 @@ HELP = {
         "Show nodes, containers, slots, images and jobs.",
         ("mpigen status", "mpigen status --watch"),
     ),
-    "verify": Help("Check the deployed cluster; one line a check.", ("mpigen verify",)),
+    "verify": Help("Check the deployed cluster; print one line per check.", ("mpigen verify",)),
     "doctor": Help("Diagnose the cluster, deployed or not.", ("mpigen doctor",)),
     "bench": Help(
-        "Measure every pair of hosts; name what is slow.",
+        "Measure every pair of hosts; report slow ones.",
         ("mpigen bench", "mpigen bench --compare bench-before.json"),
     ),
     "templates": Help("Show and override the templates of artifacts.", ("mpigen templates list",)),
@@ -82,10 +82,10 @@ HELP = {
         ("mpigen templates eject Dockerfile --block apt",),
     ),
     "templates diff": Help(
-        "Show what an upgrade changed under your overrides.", ("mpigen templates diff",)
+        "Show what an upgrade changed in overridden templates.", ("mpigen templates diff",)
     ),
     "keys": Help("Show, rotate, import and export SSH keys.", ("mpigen keys status",)),
-    "keys status": Help("Check both keys, and where they are.", ("mpigen keys status",)),
+    "keys status": Help("Show both keys, and check them.", ("mpigen keys status",)),
     "keys rotate": Help("Make new keys, and render with them.", ("mpigen keys rotate",)),
     "keys import": Help("Take keys from a folder.", ("mpigen keys import ~/mpi-keys",)),
     "keys export": Help("Copy both key pairs to a folder.", ("mpigen keys export ~/mpi-keys",)),
@@ -93,14 +93,14 @@ HELP = {
     "lab up": Help("Start a lab, and make a docker context for it.", ("mpigen lab up --nodes 4",)),
     "lab status": Help("List the nodes of a lab.", ("mpigen lab status",)),
     "lab load": Help("Copy an image to every node of a lab.", ("mpigen lab load mpi:latest",)),
-    "lab down": Help("Remove a lab, whole or half-finished.", ("mpigen lab down",)),
+    "lab down": Help("Remove a lab, even an incomplete one.", ("mpigen lab down",)),
     "lab base": Help(
-        "Make a base image where no registry is reachable.",
+        "Make a base image if no registry is reachable.",
         ("mpigen lab base debian:trixie-slim",),
     ),
     "lab engine": Help("Find a Docker engine, or start one.", ("mpigen lab engine",)),
     "lab demo": Help(
-        "Go from a site to a job on a lab; remove it all.", ("mpigen lab demo --keep",)
+        "Build, deploy and run a site on a lab; remove it.", ("mpigen lab demo --keep",)
     ),
 }
 """The help of each command; of several words, as `keys rotate`."""

@@ -51,7 +51,7 @@ class JobOptions:
 
         if self.retries and not self.detach:
             raise InputError(
-                "--retries: only a batch job can be run again, by Swarm",
+                "--retries works for batch jobs only: Swarm runs them again",
                 "Add --detach; mpigen logs NAME -f shows its output.",
             )
         limit = spec.seconds(self.timeout) if self.timeout else None

@@ -18,7 +18,7 @@ def say_shared(cluster: "Deployment", hosts: "Hosts", job: "JobSpec") -> None:
         return
     known = listing.every(cluster)
     found = slots.shared(slots.taken(job, hosts), known)
-    found += [f"{each} may be a job too" for each in listing.foreign(cluster, known)]
+    found += [f"{each} may also be a job" for each in listing.foreign(cluster, known)]
     if found:
         say(f"mpigen: slots in use: {'; '.join(found)}; this job shares them")
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mpigen.swarm.deployment import Deployment
 
 _JOB = typer.Argument(
-    metavar="JOB", help="The job's name, as in mpigen jobs.", autocompletion=complete.jobs
+    metavar="JOB", help="The job's name, as listed by mpigen jobs.", autocompletion=complete.jobs
 )
 _JOBS = typer.Argument(
-    metavar="JOB...", help="Names of jobs, as in mpigen jobs.", autocompletion=complete.jobs
+    metavar="JOB...", help="Names of jobs, as listed by mpigen jobs.", autocompletion=complete.jobs
 )
 
 
@@ -36,10 +36,10 @@ def jobs(
         autocompletion=complete.jobs,
     ),
     clear: bool = typer.Option(
-        False, "--clear", help="Remove all finished jobs and their logs, of those that are listed."
+        False, "--clear", help="Remove all listed jobs that have finished, with their logs."
     ),
     every: bool = typer.Option(
-        False, "--all", "-a", help="Foreground jobs that have ended too, with start, end and user."
+        False, "--all", "-a", help="Also list finished foreground jobs, with start, end and user."
     ),
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -47,8 +47,8 @@ def jobs(
 ) -> None:
     """List the cluster's jobs: batch jobs, and those in the foreground on this engine.
 
-    A batch job that has ended, or was cancelled, stays with its log until it is removed. With
-    --all the foreground jobs that you have started on this engine are listed as well.
+    Batch jobs that have ended or were cancelled are listed, and their logs kept, until you remove
+    them. With --all, foreground jobs that you have started on this engine are listed as well.
     """
     from mpigen.job import listing
 
@@ -68,9 +68,9 @@ def jobs(
     if not cluster.engine.is_manager:
         from mpigen.swarm.engine import manager_context
 
-        show.note(f"this engine is no manager: batch jobs are seen with {manager_context()}")
+        show.note(f"this engine is not a manager: to see batch jobs, use {manager_context()}")
     for each in listing.foreign(cluster, found):
-        show.note(f"{each} may be a job too; only its own engine can list it")
+        show.note(f"{each} may also be a job, but only its own engine can list it")
     if not found:
         typer.echo(f"{cluster.stack} has no jobs", err=True)
         return
@@ -80,7 +80,7 @@ def jobs(
         if job.error:
             show.note(f"{job.name}: {job.error}")
         if job.runs > 1:
-            show.note(f"{job.name}: run {job.runs} of {job.retries + 1} at most")
+            show.note(f"{job.name}: run {job.runs} of at most {job.retries + 1}")
 
 
 def logs(
@@ -91,7 +91,7 @@ def logs(
         "", "--since", help="Print lines since 2026-11-30T08:00:00Z, or for the last 10m."
     ),
     timestamps: bool = typer.Option(
-        False, "--timestamps", "-t", help="Begin each line with its time."
+        False, "--timestamps", "-t", help="Prefix each line with its time."
     ),
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -111,7 +111,9 @@ def logs(
 
 def wait(
     names: list[str] = _JOBS,
-    timeout: str = options.timeout("Wait for 90s, 10m or 2h at most; exit code 124 after that."),
+    timeout: str = options.timeout(
+        "Maximum time to wait: 90s, 10m or 2h. Then exit with code 124."
+    ),
     as_json: bool = JSON,
     output: Path = OUTPUT,
     stack: str = STACK,
@@ -147,7 +149,7 @@ def cancel(
 ) -> None:
     """End jobs on all of their hosts.
 
-    A batch job stays in mpigen jobs, with its log, until it is removed.
+    mpigen jobs still lists a batch job, with its log, until you remove it.
     """
     from mpigen.job import listing
 
@@ -155,7 +157,9 @@ def cancel(
     kept = []
     for job in _found(cluster, names):
         listing.cancel(cluster.engine, job)
-        typer.echo(f"{job.name} was over: {job.state}" if job.over else f"ended {job.name}")
+        typer.echo(
+            f"{job.name} had already ended: {job.state}" if job.over else f"ended {job.name}"
+        )
         kept += [job.name] if job.kind == "batch" else []
     if kept:
         removals = " ".join(f"--remove {name}" for name in kept)

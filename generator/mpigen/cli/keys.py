@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mpigen.site import Rendered, Site
 
 app = typer.Typer(
-    help="Whose SSH keys the cluster has, and how they change.",
+    help="Show, rotate, import and export the cluster's SSH keys.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,9 +29,9 @@ def status(
     output: Path | None = SITE_OUTPUT,
     as_json: bool = JSON,
 ) -> None:
-    """Tell both keys, whether their private halves are here and right, and output/ has them.
+    """Show both keys: whether their private halves are here and valid, and output/ uses them.
 
-    Exits 1 if something is wrong with one.
+    Exits 1 if a key has a problem.
     """
     from mpigen import site
     from mpigen.artifacts import manifest
@@ -78,9 +78,9 @@ def _say_next(rows: "list[Status]", wants: str) -> None:
 
 @app.command("rotate")
 def rotate(config: list[Path] = CONFIG_FILES, output: Path | None = SITE_OUTPUT) -> None:
-    """Make new keys, and render what holds their public halves.
+    """Make new keys, and render the files with their public halves.
 
-    The old ones are gone then. A running cluster keeps its own until it is deployed anew.
+    The old keys are removed. A running cluster keeps its own until you deploy it again.
     """
     from mpigen import site
     from mpigen.keys import pair
@@ -93,12 +93,12 @@ def rotate(config: list[Path] = CONFIG_FILES, output: Path | None = SITE_OUTPUT)
 
 @app.command("import")
 def import_(
-    folder: Path = typer.Argument(metavar="DIR", help=f"Holds {USER_KEY}, {HOST_KEY}."),
+    folder: Path = typer.Argument(metavar="DIR", help=f"Folder with {USER_KEY} and {HOST_KEY}."),
     config: list[Path] = CONFIG_FILES,
     output: Path | None = SITE_OUTPUT,
     force: bool = typer.Option(False, "--force", help="Overwrite the cluster's private keys."),
 ) -> None:
-    """Take keys from DIR, once they are found right, and render what holds their public halves."""
+    """Check keys in DIR, take them, and render the files with their public halves."""
     from mpigen import site
     from mpigen.keys import keyring
 
@@ -107,7 +107,7 @@ def import_(
     lost = keyring.overwritten(own.output, given)
     if lost and not force:
         files = ", ".join(map(str, lost))
-        hint = "Keep a copy (mpigen keys export DIR), then say --force."
+        hint = "Keep a copy (mpigen keys export DIR), then add --force."
         raise InputError(f"other private keys are there already: {files}", hint)
     delivery = _replace(own, given).cluster.ssh.delivery
     typer.echo(f"next: {where.again('build' if delivery == 'image' else 'deploy', own.output)}")
@@ -115,11 +115,13 @@ def import_(
 
 @app.command("export")
 def export(
-    folder: Path = typer.Argument(metavar="DIR", help="Made for you alone, if it is not there."),
+    folder: Path = typer.Argument(
+        metavar="DIR", help="Folder; if it does not exist, it is created for you alone."
+    ),
     config: list[Path] = CONFIG_FILES,
     output: Path | None = SITE_OUTPUT,
 ) -> None:
-    """Copy both pairs to DIR, for another machine or a safe. Nothing is overwritten."""
+    """Copy both pairs to DIR, for another machine or a backup. Nothing is overwritten."""
     from mpigen import site
     from mpigen.keys import keyring
 

@@ -18,23 +18,23 @@ app = typer.Typer(
 _NAME = typer.Option(
     "lab",
     "--name",
-    help="The lab's name: two can live side by side.",
+    help="The lab's name. Several labs can run side by side.",
     autocompletion=complete.labs,
 )
 _CONFIG = options.config_file("The site's file.")
-_NODES = typer.Option(3, "--nodes", help="How many nodes.")
+_NODES = typer.Option(3, "--nodes", help="Number of nodes.")
 
 
 @app.command()
 def up(
     nodes: int = _NODES,
     managers: int = typer.Option(
-        1, "--managers", help="How many of them, the first ones, are managers: 1, 3 or 5."
+        1, "--managers", help="Number of managers, which are the first nodes: 1, 3 or 5."
     ),
     engine: str = typer.Option(
         "26.1",
         "--engine",
-        help="The nodes' Docker engine, 26.1 or 20.10; several, as in 26.1,20.10, in turn.",
+        help="Docker version of the nodes: 26.1, 20.10, or 26.1,20.10 for both in turn.",
     ),
     name: str = _NAME,
 ) -> None:
@@ -47,8 +47,9 @@ def up(
 
     if managers > 1 and managers % 2 == 0:
         show.warn(
-            f"{managers} managers bear the loss of {(managers - 1) // 2}, as {managers - 1} do:"
-            " take an odd number"
+            f"{managers} managers tolerate the loss of {(managers - 1) // 2}, the same as "
+            f"{managers - 1}:"
+            " use an odd number"
         )
     with progress() as say:
         made = lab.up(name, nodes, say, managers, engine.split(","))
@@ -60,7 +61,7 @@ def status(
     name: str = _NAME,
     as_json: bool = options.JSON_FOR_TABLE,
 ) -> None:
-    """List a lab's nodes as its managers see them: the first of those that answers."""
+    """List a lab's nodes, as the first of its managers that answers sees them."""
     from mpigen.cli import show
     from mpigen.lab import lab
 
@@ -70,7 +71,7 @@ def status(
     reached = [node for node in found.nodes if node.name in ready]
     if reached and reached[0] != found.nodes[0]:
         show.note(
-            f"{found.nodes[0].name} is lost, and the docker context {found.context} with it;"
+            f"{found.nodes[0].name} is lost, so the docker context {found.context} does not work:"
             f" export DOCKER_HOST={reached[0].docker_host}"
         )
     if as_json:
@@ -83,7 +84,7 @@ def status(
 
 @app.command()
 def load(
-    image: str = typer.Argument(help="An image that this machine's engine has."),
+    image: str = typer.Argument(help="An image of this machine's engine."),
     name: str = _NAME,
 ) -> None:
     """Copy an image from this machine's engine to every node of a lab that lacks it."""
@@ -95,7 +96,7 @@ def load(
 
 @app.command()
 def down(name: str = _NAME) -> None:
-    """Remove a lab, whole or half-finished. The node image stays: it is a cache."""
+    """Remove a lab, even an incomplete one. The node image is kept as a cache."""
     from mpigen.lab import lab
 
     with progress() as say:
@@ -105,15 +106,15 @@ def down(name: str = _NAME) -> None:
 
 @app.command()
 def base(
-    image: str = typer.Argument(help="Such as debian:trixie-slim."),
+    image: str = typer.Argument(help="The base image, such as debian:trixie-slim."),
     mirror: str = typer.Option(
-        "", "--mirror", help="The Debian mirror to use where no registry answers: http://..."
+        "", "--mirror", help="The Debian mirror to use if no registry answers: http://..."
     ),
 ) -> None:
     """Make sure that the engine has a base image.
 
-    It is pulled; where no registry answers, Debian's images are made from the package mirror
-    (which installs mmdebstrap if need be, as root or with sudo).
+    The image is pulled. If no registry answers, a Debian image is made from the package mirror;
+    this installs mmdebstrap if necessary, as root or with sudo.
     """
     from mpigen.lab import base
     from mpigen.swarm import engine
@@ -126,9 +127,9 @@ def base(
 def engine(
     stop: bool = typer.Option(False, "--stop", help="Stop the engine, if mpigen started it."),
 ) -> None:
-    """Say which Docker engine answers; install and start one if none does.
+    """Show which Docker engine answers; install and start one if none does.
 
-    Installing works on Debian and Ubuntu, as root or with sudo, and says what it installs.
+    Installation works on Debian and Ubuntu, as root or with sudo, and prints what it installs.
     """
     from mpigen.lab import dockerd, engine
 
@@ -140,7 +141,7 @@ def engine(
     typer.echo(
         "the engine is stopped"
         if stopped
-        else "no engine runs that mpigen started: nothing is stopped"
+        else "mpigen has not started a running engine: nothing was stopped"
     )
 
 
@@ -151,10 +152,10 @@ def demo(
     name: str = options.name("demo", "The lab's name."),
     keep: bool = typer.Option(False, "--keep", help="Leave the lab and the cluster up."),
 ) -> None:
-    """Take a site all the way on a lab, and remove it all.
+    """Build, deploy and run a site on a lab, then remove everything.
 
-    It is rendered into a scratch folder, built, deployed, run and verified, by the commands that
-    are shown.
+    The site is rendered into a temporary folder, built, deployed, run and verified; each command
+    is shown.
     """
     from mpigen.demo import demo as run_demo
 

@@ -55,7 +55,7 @@ def timeout(help: str) -> Any:
 
 def wait(seconds: float, until: str) -> Any:
     """--wait, in seconds."""
-    return typer.Option(seconds, help=f"Seconds to wait at most until {until}.")
+    return typer.Option(seconds, help=f"Maximum number of seconds to wait until {until}.")
 
 
 def name(default: str, help: str) -> Any:
@@ -63,10 +63,10 @@ def name(default: str, help: str) -> Any:
     return typer.Option(default, "--name", help=help)
 
 
-CONFIG_FILES = config_files("The site's file; again for a layer over it.")
-SITE_OUTPUT = site_output("The rendered folder; default output/ beside the site's file.")
+CONFIG_FILES = config_files("The site's file. Repeat it to add layers.")
+SITE_OUTPUT = site_output("The rendered folder (default: output/ beside the site's file).")
 OUTPUT = typer.Option(RENDERED, "--output", "-o", help="The rendered folder.")
-STACK = typer.Option("", "--stack", help="The stack's name; default the cluster's.")
+STACK = typer.Option("", "--stack", help="The stack's name (default: the cluster's).")
 CONTEXT = typer.Option(
     None,
     "--context",
@@ -75,7 +75,7 @@ CONTEXT = typer.Option(
     autocompletion=complete.contexts,
 )
 JSON = json_output("Print JSON.")
-JSON_FOR_TABLE = json_output("Print JSON in place of a table.")
+JSON_FOR_TABLE = json_output("Print JSON instead of a table.")
 
 
 def deployment(output: Path, stack: str, context: str | None) -> "Deployment":
@@ -98,7 +98,9 @@ def refuse_bad_host(host: str) -> None:
     from mpigen.errors import InputError
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", host):
-        raise InputError(f"--from {host}: this is no host", "mpigen status names them.")
+        raise InputError(
+            f"--from {host}: this is not a host name", "mpigen status lists the hosts."
+        )
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mpigen.output.compare import Change
     from mpigen.site import Rendered, Site
 
-_CONFIG = options.config_files("The site's file; several lie over one another, the last on top.")
-_OUTPUT = options.site_output("Where to write; default output/ beside the site's file.")
+_CONFIG = options.config_files("The site's file. Repeat it to merge layers, the last one on top.")
+_OUTPUT = options.site_output("The folder to write (default: output/ beside the site's file).")
 # the words of --check for a file that a render would create, write, or remove
 _FOUND = {"new": "missing", "changed": "changed", "mode": "mode", "removed": "extra"}
 
@@ -31,11 +31,11 @@ def render(
     diff: bool = typer.Option(
         False, "--diff", help="Write nothing; show what a render would change."
     ),
-    as_json: bool = options.json_output("Say what changes as JSON."),
+    as_json: bool = options.json_output("Print the changes as JSON."),
 ) -> None:
-    """Write the cluster's Docker artifacts: all of them, or nothing.
+    """Write the cluster's Docker artifacts, all or nothing.
 
-    Files that do not differ are left alone, files edited by hand are never overwritten unasked.
+    Unchanged files are left alone. Files edited by hand are overwritten only with --force.
     """
     from mpigen import site
     from mpigen.errors import InputError
@@ -44,7 +44,7 @@ def render(
     if force and (check or diff):
         raise InputError("--force is for writing; --check and --diff write nothing")
     if diff and as_json:
-        raise InputError("--diff and --json print different things: choose one")
+        raise InputError("--diff and --json cannot be combined")
     own = site.at(config, output)
     from mpigen.output.lock import read_lock, write_lock
 
@@ -80,7 +80,7 @@ def refuse_edited(own: "Site", rendered: "Rendered", changes: "list[Change]") ->
         return
     show.diff(unified(edited, rendered.files, own.output), err=True)
     raise CheckFailed(
-        "edited by hand since mpigen wrote them, nothing was changed (above: what a render does):\n"
+        "edited by hand, so nothing was changed (see above what a render would change):\n"
         + "\n".join(f"  {own.output / change.path}" for change in edited),
         _ways_out(own, rendered, edited),
     )
@@ -101,10 +101,10 @@ def _ways_out(own: "Site", rendered: "Rendered", edited: "list[Change]") -> str:
     files = shlex.join(str(own.output / change.path) for change in edited)
     return "\n".join(
         [
-            "What was edited by hand has three ways out:",
+            "For files edited by hand you have three options:",
             *(["  move the edit into the site's templates:", *move] if move else []),
             f"  overwrite it: {_command(own)} --force",
-            f"  take back what git has: git checkout -- {files}",
+            f"  restore the version in git: git checkout -- {files}",
         ]
     )
 
@@ -141,9 +141,9 @@ def _show(
         from mpigen.output.diff import unified
 
         if any(change.endings for change in changes):
-            show.note("files that differ in their line endings alone are left out")
+            show.note("files that differ only in line endings are not shown")
         if rendered.private:
-            show.note("render makes new keys; those in this diff are thrown away")
+            show.note("render makes new keys; the keys in this diff are discarded")
         show.diff(unified(changes, rendered.files, own.output))
     for warning in rendered.warnings:
         show.warn(warning)
@@ -157,20 +157,20 @@ def _judge(own: "Site", rendered: "Rendered", changes: "list[Change]", as_json: 
     if not changes:
         if not as_json:
             typer.echo(
-                f"{rendered.cluster.name}: {own.output} is fresh, {len(rendered.files)} files"
+                f"{rendered.cluster.name}: {own.output} is up to date, {len(rendered.files)} files"
             )
         return
     if not (own.output / MANIFEST).exists() and all(change.kind == "new" for change in changes):
-        hint = f"Run `{_command(own)}`, and commit what it writes."
+        hint = f"Run `{_command(own)}`, and commit the result."
         raise CheckFailed(f"nothing has been rendered to {own.output} yet", hint)
     edited = [change for change in changes if change.edited]
-    mend = f"run `{_command(own)}` and commit what it writes; with --diff it shows it."
+    mend = f"run `{_command(own)}` and commit the result; --diff shows the changes."
     if all(change.endings for change in changes):
         mend = (
             f"run `{_command(own)}`: {own.output / ATTRIBUTES} keeps git from changing them again."
         )
     raise CheckFailed(
-        f"{own.output} is not what `mpigen render` writes:\n"
+        f"{own.output} differs from what `mpigen render` writes:\n"
         + "\n".join(
             f"{_FOUND[change.kind]:>9}  {own.output / change.path}{_note(change, rendered)}"
             for change in changes

@@ -22,14 +22,14 @@ _ENV = typer.Option([], "--env", "-e", help="NAME=VALUE for every rank. May be r
 _MOUNT = typer.Option(
     [],
     "--mount",
-    help="One more mount for the job's own container, where mpirun is, as in docker run --mount. "
-    "Ranks run in the workers; both have the `storage` of mpigen.yaml.",
+    help="An additional mount for the job's own container, where mpirun runs, as in docker run "
+    "--mount. Ranks run in the workers; both have the `storage` of mpigen.yaml.",
 )
 _ENV_FILE = typer.Option(
     [],
     "--env-file",
     metavar="FILE",
-    help="Variables for every rank from a file, as in docker run --env-file. May be repeated.",
+    help="Set variables for every rank from a file, as in docker run --env-file. May be repeated.",
 )
 _NAME = options.name("", "The job's name (default: the program's name and six random hex digits).")
 
@@ -47,8 +47,8 @@ def run(
         None,
         "--grace",
         metavar="SECONDS",
-        help="Time for ranks between SIGTERM and SIGKILL when the job is ended "
-        "(default: up to MPI, 0 to 2 s).",
+        help="Seconds between SIGTERM and SIGKILL for the ranks when the job is ended "
+        "(default: MPI decides, 0 to 2 s).",
     ),
     env: list[str] = _ENV,
     env_file: list[Path] = _ENV_FILE,
@@ -60,26 +60,32 @@ def run(
         [],
         "--fetch",
         metavar="GLOB",
-        help="Pull what the job has written there when it has ended. May be repeated.",
+        help="Pull these files from the job's hosts when it has ended, if the job wrote them. May "
+        "be repeated.",
     ),
     fetch_to: Path = typer.Option(
-        Path(), "--fetch-to", metavar="DIR", help="The folder for it here (default: the current)."
+        Path(),
+        "--fetch-to",
+        metavar="DIR",
+        help="The local folder for --fetch (default: the current one).",
     ),
     label: bool = typer.Option(
-        False, "--label", help="Begin each line of output with its rank, as in [3], in whole lines."
+        False,
+        "--label",
+        help="Prefix each line of output with its rank, such as [3]. Lines stay whole.",
     ),
     retries: int | None = typer.Option(
         None,
         "--retries",
         metavar="N",
-        help="Run a batch job again, at most N times, if a host was lost; never if its program "
-        "has failed.",
+        help="Run a batch job again, at most N times, if a host was lost; not if its program "
+        "failed.",
     ),
     file: Path | None = typer.Option(
         None,
         "--file",
         "-f",
-        help="A job's file, as of mpigen schema job; other options go before what it has.",
+        help="A job file (see mpigen schema job). Other options override its values.",
     ),
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Submit a batch job, which runs on a node of Swarm's choice."
@@ -94,7 +100,7 @@ def run(
     The job is a container of the workers' image on the node that docker talks to. It has this
     command's input, output and terminal. Ctrl-C, SIGTERM and SIGHUP end it on every node; SIGUSR1
     and SIGUSR2 reach the ranks. With --detach it outlives this command: see mpigen jobs, logs,
-    wait and cancel. With --fetch, files that it has written come here from the hosts that ran it.
+    wait and cancel. With --fetch, files that it wrote are copied here from its hosts.
     """
     from mpigen.artifacts import folder
     from mpigen.cli import files
@@ -142,7 +148,7 @@ def shell(
     stack: str = STACK,
     context: str | None = CONTEXT,
 ) -> None:
-    """Open a shell in a job's container, on the overlay, and say which hosts there are.
+    """Open a shell in a job's container, on the overlay, and show the hosts.
 
     mpirun works there, and so does ssh to every worker by its name.
     """

@@ -19,19 +19,21 @@ def deploy(
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
-    image: str | None = typer.Option(None, help="Another image than the one that was built."),
+    image: str | None = typer.Option(
+        None, help="Deploy this image instead of the one that was built."
+    ),
     wait: float = options.wait(120, "it is up"),
-    force: bool = typer.Option(False, "--force", help="Deploy although jobs run that it ends."),
+    force: bool = typer.Option(False, "--force", help="Deploy even if that ends running jobs."),
     dry_run: bool = typer.Option(
-        False, "--dry-run", help="Show what would change, and change nothing; exits 0 either way."
+        False, "--dry-run", help="Show what would change, and change nothing. Exits 0 in any case."
     ),
     as_json: bool = options.json_output("Print the dry run as JSON."),
 ) -> None:
     """Deploy the cluster, and wait until every container is healthy.
 
-    What would keep it from starting is told first, all at once, and nothing is deployed then. A
-    second deploy of the same changes nothing. Exits 3, with each container's own error and last
-    lines, if it is not up in time.
+    Problems that would keep it from starting are reported first, all at once; then nothing is
+    deployed. Deploying the same again changes nothing. Exits 3, with the error and the last lines
+    of each container, if the cluster is not up in time.
     """
     from mpigen.errors import CheckFailed, InputError
     from mpigen.image import select as images
@@ -40,7 +42,7 @@ def deploy(
     from mpigen.swarm import state
 
     if as_json and not dry_run:
-        raise InputError("--json is for the dry run", "mpigen deploy --dry-run --json")
+        raise InputError("--json needs --dry-run", "mpigen deploy --dry-run --json")
     cluster = deployment(output, stack, context)
     if dry_run:
         from mpigen.cli import dry_run as dry
@@ -65,13 +67,14 @@ def deploy(
     running = listing.running(cluster) if changed else []
     if running and not force:
         raise CheckFailed(
-            f"jobs run on {cluster.stack}, and another image ends them: {', '.join(running)}",
+            f"jobs are running on {cluster.stack}, and deploying another image ends them: "
+            f"{', '.join(running)}",
             "Wait for them, or cancel them (mpigen jobs), or deploy with --force.",
         )
     with following(_rows) as (say, see):
         for each in changed:
             if each.image == wanted[each.variant]:
-                say(f"{each.name}: {each.image} is another image now: its containers are replaced")
+                say(f"{each.name}: {each.image} has changed: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
     typer.echo(f"next: {where.again('run', output, stack, context, '-- hostname')}")
@@ -91,7 +94,7 @@ def scale(
         False, "--force", help="Remove containers even if that ends running jobs."
     ),
 ) -> None:
-    """Give groups of workers more or fewer containers, within what the subnet holds."""
+    """Change the number of containers of groups, as far as the subnet has addresses."""
     from mpigen.stack import deploy as stacks
     from mpigen.swarm import state
 
@@ -109,10 +112,10 @@ def scale(
         count = wanted.get(group.name, group.replicas)
         if count != group.replicas:
             # mpigen.yaml takes no 0
-            unless = f", unless mpigen.yaml says replicas: {count}" if count else ""
+            unless = f", unless mpigen.yaml sets replicas: {count}" if count else ""
             typer.echo(
-                f"note: {rendered.stack_file} says {group.replicas} of {group.name}: the next "
-                f"deploy goes back to that{unless}"
+                f"note: {rendered.stack_file} has {group.replicas} of {group.name}: the next "
+                f"deploy restores that number{unless}"
             )
     verb, after = ("run", "-- hostname") if any(g.running for g in now) else ("jobs", "")
     typer.echo(f"next: {where.again(verb, output, stack, context, after)}")
@@ -150,11 +153,13 @@ def _sizes(
     for word in words:
         group, _, count = word.partition("=")
         if group not in known:
-            wrong.append(f"{word}: there is no group {group}: there are {', '.join(known)}")
+            wrong.append(f"{word}: there is no group {group}; groups: {', '.join(known)}")
         elif rendered_modes[group] == "global":
-            wrong.append(f"{word}: {group} has one on every server: label servers, or drain them")
+            wrong.append(
+                f"{word}: {group} runs one container on every server: label servers, or drain them"
+            )
         elif not count.isdecimal():
-            wrong.append(f"{word}: say how many, as in {group}=6")
+            wrong.append(f"{word}: give a number, for example {group}=6")
         else:
             wanted[group] = int(count)
     tasks = sum((known | wanted).values())
@@ -162,8 +167,8 @@ def _sizes(
     needed = addresses_needed(tasks, nodes)
     if needed > usable:
         wrong.append(
-            f"{tasks} containers on {nodes} nodes need {needed} addresses, and {rendered.subnet} "
-            f"holds {usable}: take a larger network.subnet, render, mpigen down, mpigen deploy"
+            f"{tasks} containers on {nodes} nodes need {needed} addresses, but {rendered.subnet} "
+            f"has {usable}: set a larger network.subnet, render, mpigen down, mpigen deploy"
         )
     if wrong:
         raise InputError("\n".join(wrong), "Nothing was changed.")

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Path = typer.Argument(Path(), metavar="DIR", help="Made if it is not there."),
+    folder: Path = typer.Argument(
+        Path(), metavar="DIR", help="The folder; it is created if it does not exist."
+    ),
     ci: Literal["github", "gitlab", "none"] = typer.Option(
-        "github", "--ci", help="Whose CI is to check output/, where DIR is the whole repository."
+        "github",
+        "--ci",
+        help="Write a CI file that checks output/, if DIR is the whole repository.",
     ),
 ) -> None:
-    """Start a site in DIR, for the program that it holds, or with a first one in app/.
+    """Start a site in DIR, for the program in it or with an example program in app/.
 
-    Writes mpigen.yaml with every field in it, its schema for editors, .gitignore, and a CI file.
-    What the folder already has is left as it is. Programs are recognised by a Makefile,
+    Writes mpigen.yaml with every field, its schema for editors, .gitignore, and a CI file.
+    Existing files are kept. Programs are recognised by a Makefile,
     CMakeLists.txt, requirements.txt, pyproject.toml, or their sources.
     """
     from mpigen.config import project, starter
@@ -41,10 +45,10 @@ def init(
         typer.echo(f"     new  {folder / path}")
     if ci != "none" and (pipeline := starter.CI_FILES[ci]) in files:
         typer.echo(
-            f"CI needs mpigen itself: say in {folder / pipeline} where its wheel is (MPIGEN)"
+            f"CI needs mpigen itself: set MPIGEN in {folder / pipeline} to the path of its wheel"
         )
     if missing := starter.not_ignored(folder):
-        typer.echo(f"{folder / '.gitignore'} is yours: add {', '.join(missing)}")
+        typer.echo(f"{folder / '.gitignore'} was kept: add {', '.join(missing)}")
     unknown = False
     if found and "mpigen.yaml" in files:
         _say_found(found, folder, files["mpigen.yaml"])
@@ -61,7 +65,7 @@ def _say_found(found: "Project", folder: Path, text: str) -> None:
 
     plan = found.plan
     where = "" if found.source == "." else f" in {found.source}/"
-    built = f"; it is built by `{plan.build}`" if plan.build and len(plan.build) < 60 else ""
+    built = f"; built with `{plan.build}`" if plan.build and len(plan.build) < 60 else ""
     python = f"; Python packages: {', '.join(plan.python)}" if plan.python else ""
     typer.echo(f"found {plan.kind}{where}{built}{python}")
     site = folder / "mpigen.yaml"
@@ -82,10 +86,10 @@ def validate(
     output: Path | None = SITE_OUTPUT,
     as_json: bool = JSON,
 ) -> None:
-    """Say everything that is wrong with a site, and write nothing.
+    """Check a site and report every problem; write nothing.
 
-    The artifacts are rendered in memory, so what passes can be rendered. Exits 2 if something is
-    wrong.
+    The artifacts are rendered in memory, so a site that passes can be rendered. Exits 2 if there
+    is a problem.
     """
     from mpigen import site
     from mpigen.cli import show
@@ -130,22 +134,27 @@ def _print_report(
 
 def schema(
     of: Literal["site", "job"] = typer.Argument(
-        "site", metavar="[site|job]", help="Of mpigen.yaml, or of a file for mpigen run -f."
+        "site",
+        metavar="[site|job]",
+        help="The schema of mpigen.yaml (site), or of a file for mpigen run -f (job).",
     ),
     markdown: bool = typer.Option(
-        False, "--markdown", help="Print the reference of the fields for people instead."
+        False, "--markdown", help="Print the reference of the fields in Markdown instead."
     ),
 ) -> None:
     """Print the JSON Schema of mpigen.yaml, or of a job's file.
 
-    It is of draft 2020-12. Editors complete and check with it, as in the site that init makes.
+    The schema is of draft 2020-12. Editors use it to complete and check the file, as in a site
+    that mpigen init made.
     """
     from mpigen.config import docs, job_file
     from mpigen.config.schema import schema_text
 
     if of == "job":
         if markdown:
-            raise InputError("--markdown: only of mpigen.yaml", "Leave it out: mpigen schema job")
+            raise InputError(
+                "--markdown works for mpigen.yaml only", "Leave it out: mpigen schema job"
+            )
         typer.echo(job_file.schema_text(), nl=False)
         return
     typer.echo(docs.markdown() if markdown else schema_text(), nl=False)

@@ -21,7 +21,7 @@ def status(
     stack: str = STACK,
     context: str | None = CONTEXT,
     as_json: bool = JSON_FOR_TABLE,
-    watch: bool = typer.Option(False, "--watch", help="Go on, once a second, until Ctrl-C."),
+    watch: bool = typer.Option(False, "--watch", help="Refresh every second, until Ctrl-C."),
 ) -> None:
     """Show nodes, containers, slots, images and running jobs."""
     from mpigen.cli import show
@@ -128,13 +128,13 @@ def _show(report: dict[str, Any], as_json: bool, deploy: str) -> None:
             f"{report['slots_in_use'].get(group['name'], 0)} in use, {group['image']}"
         )
     for name in report["missing"]:
-        typer.echo(f"{name}: rendered, and not deployed yet: mpigen deploy")
+        typer.echo(f"{name}: rendered, but not deployed yet: mpigen deploy")
     for name in report["outdated"]:
-        show.warn(f"{name}: this engine has another image of that name now: mpigen deploy")
+        show.warn(f"{name}: this engine now has another image of that name: mpigen deploy")
     images = {task["image"] for group in report["groups"] for task in group["tasks"]}
     # each variant has its own image
     if len(images) > len({group["variant"] for group in report["groups"]}):
-        show.warn(f"the containers are of {len(images)} images: {', '.join(sorted(images))}")
+        show.warn(f"the containers run {len(images)} different images: {', '.join(sorted(images))}")
     typer.echo()
     _show_jobs(report)
 
@@ -158,5 +158,5 @@ def _show_jobs(report: dict[str, Any]) -> None:
     named = {job["name"] for job in report["running"]}
     for other in report["jobs"]:
         if other not in named:
-            show.note(f"{other} may be a job too, started on its own engine: slots not known")
+            show.note(f"{other} may also be a job, started on its own engine: slots unknown")
     typer.echo(f"jobs: {', '.join(report['jobs']) or 'none'}")

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from mpigen.render.templates import Templates
 
 app = typer.Typer(
-    help="Where each artifact comes from, and how a site makes it its own.",
+    help="Show and override the templates of artifacts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-_CONFIG = options.config_file("The site's file; its templates lie beside it.")
-_PATH = typer.Argument(help="The artifact's path below output/, as in scripts/run.sh.")
+_CONFIG = options.config_file("The site's file; its templates/ is beside it.")
+_PATH = typer.Argument(help="The artifact's path below output/, for example scripts/run.sh.")
 
 
 @app.command("list")
 def list_(config: Path = _CONFIG, as_json: bool = JSON) -> None:
-    """List the artifacts: rendered from a template or a file copied; built in or the site's."""
+    """List the artifacts, with the template or file of each: built in, or from the site."""
     from mpigen.cli import show as look
     from mpigen.render.files import artifact, is_template
 
@@ -52,7 +52,7 @@ def list_(config: Path = _CONFIG, as_json: bool = JSON) -> None:
     look.table(
         ("artifact", "kind", "from", "blocks"), [(*row, " ".join(own)) for *row, own in rows]
     )
-    typer.echo("next: mpigen templates eject PATH, to make one your own")
+    typer.echo("next: mpigen templates eject PATH, to override one")
 
 
 @app.command("show")
@@ -71,7 +71,7 @@ def show(
         typer.echo(text if text is not None else templates.own(name), nl=False)
         return
     if text is None:
-        raise InputError(f"{path} is the site's own: there is nothing in it to override")
+        raise InputError(f"{path} is the site's own file: there is nothing to override")
     built_in = _with_blocks(templates, path)
     own = {override.block for override in templates.overrides() if override.path == path}
     look.table(
@@ -91,12 +91,12 @@ def show(
 @app.command("eject")
 def eject(
     path: str = _PATH,
-    block: str = typer.Option("", "--block", help="Override this block alone."),
+    block: str = typer.Option("", "--block", help="Override only this block."),
     config: Path = _CONFIG,
 ) -> None:
     """Write the smallest override to start from into the site's templates.
 
-    With --block it is a block that gives what the built-in one gives; without, a copy of all.
+    With --block, this is a block with the built-in content; without, a copy of the whole template.
     Nothing is overwritten.
     """
     from mpigen.render import overrides
@@ -107,9 +107,11 @@ def eject(
     own = _name(templates, path)
     name = templates.builtin_name(own)
     if name is None:
-        raise InputError(f"{path} is the site's own already: edit {config.parent}/templates/{own}")
+        raise InputError(
+            f"{path} already comes from the site: edit {config.parent}/templates/{own}"
+        )
     if own != name:  # the site's is of the other kind
-        message = f"{config.parent / 'templates' / own} is there already"
+        message = f"{config.parent / 'templates' / own} already exists"
         raise InputError(message, "Edit it, or move it away first.")
     file = config.parent / "templates" / name
     if block:
@@ -121,7 +123,7 @@ def eject(
     text = overrides.eject(f"{BUILTIN}{name}", templates.builtin(name) or "", block, there)
     if text is None:
         hint = "Edit it, or move it away first." if there else ""
-        raise InputError(f"{file} is there already", hint)
+        raise InputError(f"{file} already exists", hint)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
@@ -139,7 +141,7 @@ def diff(
     output: Path | None = SITE_OUTPUT,
     as_json: bool = JSON,
 ) -> None:
-    """Show what an upgrade of mpigen has changed under the site's overrides."""
+    """Show what an upgrade of mpigen has changed in the templates that the site overrides."""
     import difflib
 
     from mpigen import site
@@ -168,7 +170,7 @@ def diff(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     elif not found:
-        typer.echo("nothing has changed under the site's overrides")
+        typer.echo("none of the overridden templates has changed")
     for each in [] if as_json else found:
         look.diff(each["diff"])
     if found and not as_json:
@@ -190,7 +192,7 @@ def _name(templates: "Templates", path: str) -> str:
 
     names = {artifact(name): name for name in templates.names}
     if artifact(path) not in names:
-        raise InputError(f"no artifact {path} comes from a template; {nearest(path, names)}")
+        raise InputError(f"there is no template for an artifact {path}; {nearest(path, names)}")
     return names[artifact(path)]
 
 
@@ -201,7 +203,7 @@ def _with_blocks(templates: "Templates", path: str) -> str:
     name = templates.builtin_name(path)
     if name is None or not is_template(name):
         raise InputError(
-            f"{path} is copied as it is, and has no blocks",
+            f"{path} is copied unchanged and has no blocks",
             f"Copy all of it with `mpigen templates eject {path}`, and edit the copy.",
         )
     return name

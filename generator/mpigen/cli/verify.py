@@ -9,19 +9,19 @@ from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 
 
 def verify(
-    arguments: list[str] = typer.Argument(None, help="Passed on to pytest, as in -k sshd."),
+    arguments: list[str] = typer.Argument(None, help="Options for pytest, for example -k sshd."),
     output: Path = OUTPUT,
     stack: str = STACK,
     context: str | None = CONTEXT,
     junit: Path | None = typer.Option(
-        None, "--junit", help="Write a report of it to this file too, as JUnit XML.", dir_okay=False
+        None, "--junit", help="Also write a report to this file, as JUnit XML.", dir_okay=False
     ),
 ) -> None:
-    """Check the deployed cluster; one line a check.
+    """Check the deployed cluster; print one line per check.
 
-    Every task on every node is reached from a manager alone, by ssh over the overlay. The reason
-    of a check that fails is printed with it. Exits 1 if a check fails or none was run, 3 if there
-    is no manager or the cluster is not deployed.
+    Only a manager is needed: it reaches every container on every node by ssh over the overlay. If
+    a check fails, its reason is printed. Exits 1 if a check fails or none was run, 3 if there is
+    no manager or the cluster is not deployed.
     """
     from mpigen.artifacts.paths import MANIFEST
     from mpigen.stack import verify as checks

@@ -37,11 +37,12 @@ def choose(context: str | None, output: Path) -> str | None:
         return None
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{file}: {shown(name)} is no docker context", "Write its name alone, as in mpigen-lab."
+            f"{file}: {shown(name)} is not a docker context",
+            "Write only its name, for example mpigen-lab.",
         )
     from mpigen.cli import show
 
-    show.note(f"docker context {name}, as {file} says")
+    show.note(f"docker context {name}, from {file}")
     return name
 
 

@@ -26,8 +26,8 @@ def too_small(groups: Iterable["Group"]) -> list[str]:
         wanted = group.slots * _PER_RANK
         if group.slots > 1 and group.shm < wanted:
             found.append(
-                f"{group.name}: {format_bytes(group.shm)} of /dev/shm is little for {group.slots} "
-                f"slots: a rank takes up to {format_bytes(_PER_RANK)}, and where there is no room "
+                f"{group.name}: {format_bytes(group.shm)} of /dev/shm is small for {group.slots} "
+                f"slots: a rank uses up to {format_bytes(_PER_RANK)}, and where there is no room "
                 f"it fails, or ends with a bus error; set shm to {format_bytes(wanted)} or more"
                 f"{', which counts against memory' if group.memory else ''}"
             )

@@ -60,8 +60,8 @@ def _names(config: Config) -> Iterator[Conflict]:
     longest = f"{config.name}_authorized_keys_{'0' * 12}"
     if config.ssh.delivery == "secret" and len(longest) > SECRET_LIMIT:
         most = SECRET_LIMIT - (len(longest) - len(config.name))
-        message = f"with ssh.delivery secret a name has {most} characters at most, so that the"
-        message += f" Swarm's names have {SECRET_LIMIT}: this has {len(config.name)}"
+        message = f"with ssh.delivery secret the name may have at most {most} characters, since "
+        message += f"Swarm's names are limited to {SECRET_LIMIT}: this has {len(config.name)}"
         yield Conflict((("name",), ("ssh", "delivery")), message)
 
 
@@ -77,7 +77,7 @@ def _stack_name(what: str, stack: str, own: str, at: KeyPath) -> Iterator[Confli
 
 def _too_long(what: str, name: str) -> str:
     shortened = clip(name, 2 * LONGEST)
-    return f"{what} would be {shortened}, {len(name)} characters: {NAME_LIMIT} is the most"
+    return f"{what} would be {shortened}, {len(name)} characters: the maximum is {NAME_LIMIT}"
 
 
 def _groups(config: Config) -> Iterator[Conflict]:
@@ -85,8 +85,8 @@ def _groups(config: Config) -> Iterator[Conflict]:
     for index, group in enumerate(config.workers):
         at: KeyPath = ("workers", index)
         if first.setdefault(group.name, index) != index:
-            message = f"workers[{first[group.name]}] is called {shown(group.name)} too: "
-            message += "give each group a name of its own"
+            message = f"workers[{first[group.name]}] is also called {shown(group.name)}: "
+            message += "give each group a different name"
             other: KeyPath = ("workers", first[group.name], "name")
             yield Conflict(((*at, "name"), at, other), message)
         if group.memory and group.shm and group.shm > group.memory:
@@ -96,13 +96,13 @@ def _groups(config: Config) -> Iterator[Conflict]:
             )
             yield Conflict(((*at, "shm"), (*at, "memory")), message)
         if group.mode == "global" and group.max_per_node:
-            message = "is one by itself where mode is global: leave it out"
+            message = "is always one with mode: global: leave it out"
             yield Conflict(((*at, "max_per_node"), (*at, "mode")), message)
         nodes = config.network.nodes
         if nodes and group.max_per_node and nodes * group.max_per_node < group.replicas:
             message = (
-                f"{group.replicas} containers are more than max_per_node {group.max_per_node} "
-                f"on network.nodes {nodes} make: {nodes * group.max_per_node}"
+                f"{group.replicas} containers do not fit: max_per_node {group.max_per_node} "
+                f"on network.nodes {nodes} allows {nodes * group.max_per_node}"
             )
             paths = ((*at, "replicas"), (*at, "max_per_node"), ("network", "nodes"))
             yield Conflict(paths, message)
@@ -117,14 +117,14 @@ def _capacity(config: Config) -> Iterator[Conflict]:
         return
     prefix = prefix_for(needed)
     large = prefix >= LARGEST_PREFIX
-    advice = f"take a subnet of /{prefix}" if large else "no overlay is that large"
+    advice = f"use a subnet of /{prefix}" if large else "no overlay is that large"
     message = (
-        f"{subnet} holds {usable} addresses, and {needed} are needed: {tasks} for "
+        f"{subnet} has {usable} addresses, but {needed} are needed: {tasks} for "
         f"the containers, {nodes} for the nodes (one each), 1 for the gateway, 1 for a job; "
         f"{advice}"
     )
     if not config.network.nodes:
-        message += ", or say network.nodes if there are fewer servers than containers"
+        message += ", or set network.nodes if there are fewer servers than containers"
     paths: list[KeyPath] = [("network", "subnet"), ("network", "nodes"), ("workers",)]
     paths += [("workers", index, "replicas") for index in range(len(config.workers))]
     yield Conflict(tuple(paths), message)
@@ -136,11 +136,14 @@ def _network(config: Config) -> Iterator[Conflict]:
     if not network.external:
         return
     if network.name in ("bridge", "host", "ingress", "none"):
-        message = f"{network.name} is Docker's own, and no overlay that jobs can attach to"
+        message = (
+            f"{network.name} is one of Docker's own networks, not an overlay that jobs can "
+            "attach to"
+        )
         yield Conflict((("network", "name"), ("network", "external")), message)
     for name in ("mtu", "internal", "encrypted", "stack"):
         if getattr(network, name):
-            message = f"is set where the network {network.name} is made (network.external)"
+            message = f"is set where the network {network.name} is created (network.external)"
             yield Conflict((("network", name), ("network", "external")), message)
 
 
@@ -148,11 +151,11 @@ def _mpi(config: Config) -> Iterator[Conflict]:
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
     for name in config.mpi.params:
         if name in RESERVED_PARAMS:
-            message = "is found out when a container starts, and cannot be set: leave it out"
+            message = "is determined when a container starts and cannot be set: leave it out"
             yield Conflict((("mpi", "params", name),), message)
         elif not re.fullmatch(mpi.param_names, name):
-            message = f"is no {mpi.param_kind}, which mpi.implementation "
-            message += f"{config.mpi.implementation} takes"
+            message = f"is not an {mpi.param_kind}, as mpi.implementation "
+            message += f"{config.mpi.implementation} requires"
             yield Conflict((("mpi", "params", name), ("mpi", "implementation")), message)
     release = release_of(config.image.base)
     if release and (why := release.broken.get(config.mpi.implementation)):

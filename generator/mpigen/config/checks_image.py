@@ -39,7 +39,7 @@ def image_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     image = config.image
     for name in ("ca", "build_env", "build_packages"):
         if getattr(image, name) and not (config.app or image.bench):
-            message = "is for the build stage, and without app there is none"
+            message = "is for the build stage, which does not exist without app"
             yield Conflict((("image", name), ("app",)), message)
     yield from _references(config)
     yield from _packages(config)
@@ -54,7 +54,7 @@ def _references(config: Config) -> Iterator[Conflict]:
     image, tag = config.image, config.image.tag or f"{config.name}:latest"
     made = [tag]
     if "@" in tag:
-        message = "has a digest, which nobody knows before the image is built: end it with a tag"
+        message = "has a digest, which is not known before the image is built: use a tag"
         yield Conflict((("image", "tag"),), message)
         made = []
     for index, group in enumerate(config.workers):
@@ -63,16 +63,16 @@ def _references(config: Config) -> Iterator[Conflict]:
             made.append(own)
             if not re.fullmatch(IMAGE, own):
                 name = clip(own, 2 * LONGEST)
-                message = f"the image of its own would be {name}, which is no image reference"
+                message = f"its own image would be named {name}, which is not an image reference"
                 yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
     if _full(image.base) in map(_full, made):
-        message = "is an image that is made from it: take another tag, or the base of that image"
+        message = "is built from this base: use another tag, or the base of that image"
         yield Conflict((("image", "base"), ("image", "tag")), message)
     if image_names.repository(image.base).rpartition("/")[2] in _NO_APT:
-        message = "has no apt-get, which installs MPI: take an image of Debian or Ubuntu"
+        message = "has no apt-get, which installs MPI: use an image of Debian or Ubuntu"
         yield Conflict((("image", "base"),), message)
     if image.distribute == "registry" and "/" not in tag:
-        message = "needs image.tag to say which registry, as in registry.example.org/team/solver:1"
+        message = "needs a registry in image.tag, for example registry.example.org/team/solver:1"
         yield Conflict((("image", "distribute"), ("image", "tag")), message)
 
 
@@ -93,7 +93,7 @@ def _packages(config: Config) -> Iterator[Conflict]:
         for index, each in enumerate(own):
             name, equals, version = each.partition("=")
             if equals and versions.setdefault(name, version) != version:
-                message = f"{name} is wanted as {versions[name]} too: an image has one version"
+                message = f"{name} is also requested as {versions[name]}: an image has one version"
                 yield Conflict(((*at, index),), message)
 
 
@@ -102,10 +102,10 @@ def _endpoints(image: Image) -> Iterator[Conflict]:
     for node, endpoint in image.endpoints.items():
         at: KeyPath = ("image", "endpoints", node)
         if first.setdefault(endpoint, node) != node:
-            yield Conflict((at,), f"{clip(first[endpoint])} has {clip(endpoint)} too")
+            yield Conflict((at,), f"{clip(first[endpoint])} also has {clip(endpoint)}")
         port = re.search(r":([0-9]+)$", endpoint)
         if port and not 0 < int(port[1][:9]) <= 65535:
-            yield Conflict((at,), f"{clip(port[1])} is no port: 65535 is the most")
+            yield Conflict((at,), f"{clip(port[1])} is not a port: the maximum is 65535")
 
 
 def _certificates(path: str, site: Path) -> Iterator[Conflict]:
@@ -119,30 +119,30 @@ def _certificates(path: str, site: Path) -> Iterator[Conflict]:
         yield Conflict((at,), error.message)
         return
     if b"PRIVATE KEY-----" in text:
-        yield Conflict((at,), f"{clip(path)} has a private key: leave it out of the image")
+        yield Conflict((at,), f"{clip(path)} contains a private key: leave it out of the image")
     elif b"CERTIFICATE-----" not in text:
-        message = f"{clip(path)} has no certificate in PEM, which begins with "
+        message = f"{clip(path)} contains no PEM certificate, which begins with "
         yield Conflict((at,), message + "-----BEGIN CERTIFICATE-----")
 
 
 def _app(app: App, image: Image, site: Path) -> Iterator[Conflict]:
     at: KeyPath = ("app", "source")
     if app.source.partition("/")[0] in ("output", ".git"):
-        message = f"{clip(app.source)} is no folder of sources: "
-        message += "private keys lie in output/, and git's own files in .git/"
+        message = f"{clip(app.source)} cannot be the folder of the sources: "
+        message += "output/ contains private keys, and .git/ git's own files"
         yield Conflict((at,), message)
     elif why := missing(app.source, site, Path.is_dir, "folder"):
         yield Conflict((at,), why)
     for folder in _NOT_FOR_PROGRAMS:
         if f"{app.bin}/".startswith(f"{folder}/"):
-            message = f"{folder} is the image's own: take another folder, as in /opt/app/bin"
+            message = f"{folder} belongs to the image: use another folder, for example /opt/app/bin"
             yield Conflict((("app", "bin"),), message)
     if "BINDIR" in image.build_env:
-        yield Conflict((("image", "build_env", "BINDIR"),), "is app.bin: say it there")
+        yield Conflict((("image", "build_env", "BINDIR"),), "is app.bin: set it there")
     versions: dict[str, str] = {}
     for index, each in enumerate(app.python):
         name, equals, version = each.partition("==")
         name = re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
         if equals and versions.setdefault(name, version) != version:
-            message = f"{clip(name)} is wanted as {versions[name]} too: there is one version of it"
+            message = f"{clip(name)} is also requested as {versions[name]}: choose one version"
             yield Conflict((("app", "python", index),), message)

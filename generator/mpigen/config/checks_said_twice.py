@@ -62,7 +62,8 @@ def _group(service: "Service", index: int, group: Workers) -> Iterator[Conflict]
         given = _get(keys, *path)
         if given is not _NOTHING and _plain(given, field) != _plain(value, field):
             message = (
-                f"{shown(given)} contradicts the group's {field}: say it there, and leave it out"
+                f"{shown(given)} contradicts the group's {field}: set it there, and leave "
+                "it out here"
             )
             yield Conflict(((*service.at, *path), service.at, (*home, field)), message)
     for field, limit in (("cpus", group.cpus), ("memory", group.memory)):
@@ -84,7 +85,7 @@ def _group(service: "Service", index: int, group: Workers) -> Iterator[Conflict]
     if group.threads and threads is not _NOTHING and str(threads) != str(group.threads):
         at = (*service.at, "environment", "OMP_NUM_THREADS")
         message = (
-            f"{shown(threads)} contradicts the group's threads: say it there, and leave it out"
+            f"{shown(threads)} contradicts the group's threads: set it there, and leave it out here"
         )
         yield Conflict((at, service.at), message)
 
@@ -99,7 +100,7 @@ def _environment(service: "Service") -> Iterator[Conflict]:
     for at, name in names.items():
         param = next((name.removeprefix(each) for each in _PREFIXES if name.startswith(each)), name)
         if param in RESERVED_PARAMS:
-            message = "is found out when a container starts, and cannot be set: leave it out"
+            message = "is determined when a container starts and cannot be set: leave it out"
             yield Conflict(((*service.at, "environment", at), service.at), message)
 
 
@@ -109,19 +110,19 @@ def _network(config: Config, keys: dict[str, Any], at: KeyPath) -> Iterator[Conf
     fixed: list[tuple[tuple[str, ...], tuple[object, ...], str]] = [
         (("driver",), ("overlay",), "the workers are on several servers: leave it out"),
         (("attachable",), (True,), "jobs attach themselves to the network: leave it out"),
-        (("external",), (network.external,), "say network.external"),
-        (("ipam", "config"), ([{"subnet": str(network.subnet)}],), "say network.subnet"),
+        (("external",), (network.external,), "use network.external"),
+        (("ipam", "config"), ([{"subnet": str(network.subnet)}],), "use network.subnet"),
         (("name",), (f"{config.name}_{network.name}",), "jobs look for it by network.name"),
     ]
     if network.internal:
-        fixed.append((("internal",), (True,), "network.internal says otherwise"))
+        fixed.append((("internal",), (True,), "network.internal sets something else"))
     if network.mtu:
         fits = (str(network.mtu - 50), network.mtu - 50)
-        fixed.append((("driver_opts", mtu), fits, "network.mtu says otherwise"))
+        fixed.append((("driver_opts", mtu), fits, "network.mtu sets something else"))
     for path, values, why in fixed:
         given = _get(keys, *path)
         if given is not _NOTHING and given not in values:
-            yield Conflict(((*at, *path), at), f"{shown(given)} cannot be: {why}")
+            yield Conflict(((*at, *path), at), f"{shown(given)} is not possible: {why}")
 
 
 def _differences(one: Any, at: KeyPath, other: Any, elsewhere: KeyPath) -> Iterator[Conflict]:
@@ -130,7 +131,7 @@ def _differences(one: Any, at: KeyPath, other: Any, elsewhere: KeyPath) -> Itera
         for key in one.keys() & other.keys():
             yield from _differences(one[key], (*at, key), other[key], (*elsewhere, key))
     elif one != other and not (isinstance(one, list) and isinstance(other, list)):
-        message = f"{dotted(elsewhere)} is {shown(other)}: say it in one place"
+        message = f"{dotted(elsewhere)} is {shown(other)}: set it in one place"
         yield Conflict((at, elsewhere), message)
 
 

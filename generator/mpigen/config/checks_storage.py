@@ -42,21 +42,21 @@ def storage_conflicts(config: Config) -> Iterator[Conflict]:
     for index, each in enumerate(config.storage):
         at: KeyPath = ("storage", index)
         if first.setdefault(each.target, index) != index:
-            message = f"storage[{first[each.target]}] has {each.target} too"
+            message = f"storage[{first[each.target]}] also has {each.target}"
             yield Conflict(((*at, "target"), at), message)
         name = each.volume
         if name and volumes.setdefault(name, index) != index:
-            message = f"storage[{volumes[name]}] is the volume {name} too"
+            message = f"storage[{volumes[name]}] is also the volume {name}"
             yield Conflict(((*at, "source"), at), message)
         if each.target in _IMAGE_FOLDERS or any(
             each.target.startswith(f"{ours}/") for ours in _IMAGE_FOLDERS
         ):
-            message = f"{each.target} is the image's own: take another folder, as in /data"
+            message = f"{each.target} belongs to the image: use another folder, for example /data"
             yield Conflict(((*at, "target"),), message)
         for name, place in _program_folders(config):
             if f"{place}/".startswith(f"{each.target}/"):
                 message = f"{each.target} would hide {name}, at {place} in the image: "
-                message += "take another folder, as in /data"
+                message += "use another folder, for example /data"
                 yield Conflict(((*at, "target"), ("app", "bin")), message)
                 break
         yield from _contradictions(config, index)
@@ -65,11 +65,11 @@ def storage_conflicts(config: Config) -> Iterator[Conflict]:
             if name in needs and getattr(each, name) is None:
                 yield Conflict(((*at, name), (*at, "type"), at), f"is needed with {each.type}")
             if name not in takes and getattr(each, name) is not None:
-                message = f"means nothing with {each.type}"
+                message = f"does not apply to {each.type}"
                 yield Conflict(((*at, name), (*at, "type")), message)
         is_path = (each.source or "").startswith("/")
         if each.source and "source" in takes and is_path == (each.type == "volume"):
-            wanted = "a name, as in data" if each.type == "volume" else "an absolute path"
+            wanted = "a name such as data" if each.type == "volume" else "an absolute path"
             yield Conflict(((*at, "source"), (*at, "type")), f"is {wanted} with {each.type}")
 
 
@@ -78,10 +78,10 @@ def _contradictions(config: Config, index: int) -> Iterator[Conflict]:
     each, at = config.storage[index], ("storage", index)
     options = (each.options or "").split(",")
     if ("ro" in options and not each.read_only) or ("rw" in options and each.read_only):
-        message = f"contradicts read_only: {str(each.read_only).lower()}: say it there alone"
+        message = f"contradicts read_only: {str(each.read_only).lower()}: set it only there"
         yield Conflict(((*at, "options"), (*at, "read_only")), message)
     if each.type == "tmpfs" and each.read_only:
-        message = "is for what others fill: a tmpfs is empty at first, and would stay so"
+        message = "makes no sense with a tmpfs, which is empty at first and would stay empty"
         yield Conflict(((*at, "read_only"), (*at, "type")), message)
     for number, group in enumerate(config.workers):
         if each.type == "tmpfs" and each.size and group.memory and each.size > group.memory:
@@ -100,12 +100,12 @@ def _sharing_conflicts(config: Config) -> Iterator[Conflict]:
         at: tuple[KeyPath, ...] = (("storage", index, "shared"), ("storage", index))
         options = own.get(each.volume or "")
         if each.type == "tmpfs":
-            yield Conflict(at, "means nothing with tmpfs")
+            yield Conflict(at, "does not apply to tmpfs")
         elif each.read_only:
-            yield Conflict(at, "is proved by writing a file, and read_only forbids that: drop it")
+            yield Conflict(at, "is proved by writing a file, which read_only forbids: leave it out")
         elif each.type == "volume" and not (isinstance(options, dict) and {*options} & _ELSEWHERE):
             message = "a volume is on one server, unless stack.volumes gives it another driver: "
-            yield Conflict(at, message + "take nfs, or bind of a folder that the servers share")
+            yield Conflict(at, message + "use nfs, or bind with a folder that the servers share")
 
 
 def _program_folders(config: Config) -> Iterator[tuple[str, str]]:

@@ -55,8 +55,8 @@ def _one_server(at: KeyPath, group: Workers) -> Iterator[Conflict]:
         if re.match(r"\s*node\.(hostname|id)\s*==", text)
     ]
     if pinned and group.max_per_node and group.replicas > group.max_per_node:
-        message = f"{group.replicas} containers are more than max_per_node {group.max_per_node} "
-        message += "on the one node that the constraints name"
+        message = f"{group.replicas} containers do not fit: max_per_node is {group.max_per_node} "
+        message += "on the one node that the constraints allow"
         paths = ((*at, "replicas"), (*at, "max_per_node"), (*at, "constraints", pinned[0]))
         yield Conflict(paths, message)
 
@@ -74,5 +74,5 @@ def _hosts(config: Config) -> Iterator[Conflict]:
             last = group.replicas if group.mode == "replicated" else 0
             is_number = re.fullmatch("[1-9][0-9]{0,5}", number)
             if stem == group.name and is_number and int(number) <= last:
-                message = f"is the name of a host of workers[{index}] too: take another one"
+                message = f"is also the name of a host of workers[{index}]: use another one"
                 yield Conflict((at, at[:-1]), message)

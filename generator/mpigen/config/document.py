@@ -191,7 +191,7 @@ def _build_merged(
                 places = brought.marks | places
                 merged = cast(dict[str, object], inherited) | merged
             else:
-                message = "<< takes a mapping, as in <<: *anchor, or a list of them"
+                message = "<< takes a mapping, for example <<: *anchor, or a list of them"
                 source.problems.append(Problem(path, message, _mark(base, source)))
     return merged, places
 
@@ -219,7 +219,7 @@ def _build_mapping(
             continue
         at = (*path, key)
         if key in mapping:
-            message = f"this key is here twice, first on line {source.marks[at].line}"
+            message = f"this key is defined twice, first on line {source.marks[at].line}"
             source.problems.append(Problem(at, message, _mark(key_node, source)))
         else:
             source.marks[at] = _mark(key_node, source)

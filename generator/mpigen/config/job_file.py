@@ -64,9 +64,9 @@ class JobFile(Section):
         "mpirun may precede it.",
         examples=["./heat --steps 100", ["./heat", "--steps", "100"]],
     )
-    name: Label = Field("", description="The job's name; default generated.", examples=["heat"])
+    name: Label = Field("", description="The job's name. Default: generated.", examples=["heat"])
     ranks: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None, description="Number of ranks; default all slots."
+        None, description="Number of ranks. Default: all slots."
     )
     workers: list[Label] = Field([], description="Use only the hosts of these groups, in order.")
     env: dict[EnvName, EnvValue] = Field({}, description="Variables for every rank.")
@@ -81,16 +81,16 @@ class JobFile(Section):
         None, description="End the job after this time.", examples=["90s", "2h"]
     )
     grace: Annotated[StrictInt, Field(ge=0, le=_LONGEST)] = Field(
-        0, description="Seconds for ranks between SIGTERM and SIGKILL."
+        0, description="Seconds between SIGTERM and SIGKILL for the ranks."
     )
-    label: StrictBool = Field(False, description="Begin each line of output with its rank.")
+    label: StrictBool = Field(False, description="Prefix each line of output with its rank.")
     detach: StrictBool = Field(False, description="Submit a batch job.")
     retries: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
-        0, description="Run a batch job again, as often, if a host was lost."
+        0, description="Maximum number of times to run a batch job again if a host was lost."
     )
     fetch: list[StrictText] = Field(
         [],
-        description="Pull what the job has written there when it has ended; not with detach.",
+        description="Pull these files when the job has ended. Not with detach.",
         examples=[["out/*.csv"]],
     )
 

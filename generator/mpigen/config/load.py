@@ -30,8 +30,8 @@ from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 _HINT = f"{NOTHING_WRITTEN} The fields are described in docs/configuration.md."
 
 _START = (
-    "Start a site with mpigen init, or name the file with -c FILE. The least that works "
-    "is one line: name: mycluster"
+    "Start a site with mpigen init, or name the file with -c FILE. The smallest file that "
+    "works is one line: name: mycluster"
 )
 
 # the largest mpigen.yaml, in bytes; one with 100 groups has some 50,000
@@ -78,7 +78,7 @@ def read_document(
     if source.data is None:
         source.data = {}
     if not isinstance(source.data, dict):
-        message = f"must be keys and values, as in {example}, not {kind_of(source.data)}"
+        message = f"must be keys and values such as {example}, not {kind_of(source.data)}"
         raise source.error([Problem((), message)], hint)
     return source
 

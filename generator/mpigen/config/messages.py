@@ -45,17 +45,17 @@ def _message(detail: ErrorDetails, path: KeyPath, root: Any) -> str:
             return f"{shown(given)} is not supported: it must be {context['expected']}"
         case "greater_than_equal":
             reason = _REASONS.get(str(path[-1]), "")
-            return f"{shown(given)} is too small: {context['ge']} is the least{reason}"
+            return f"{shown(given)} is too small: the minimum is {context['ge']}{reason}"
         case "less_than_equal":
-            return f"{shown(given)} is too large: {context['le']} is the most"
+            return f"{shown(given)} is too large: the maximum is {context['le']}"
         case "too_short":
             return "must not be empty"
         case "too_long":
-            return f"has {context['actual_length']:,} items: {context['max_length']} is the most"
+            return f"has {context['actual_length']:,} items: the maximum is {context['max_length']}"
         case "string_too_long":
-            return f"has {len(given):,} characters: {context['max_length']:,} is the most"
+            return f"has {len(given):,} characters: the maximum is {context['max_length']:,}"
         case "string_unicode":
-            return "holds characters that are no Unicode text"
+            return "contains characters that are not Unicode text"
         case "string_type":
             return f"must be text, not {kind_of(given)}{_quote_hint(given)}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -94,11 +94,11 @@ def kind_of(value: object) -> str:
 
 def _quote_hint(value: object) -> str:
     if isinstance(value, bool):
-        return " (YAML reads yes, no, on and off so): put it in quotes"
+        return " (YAML reads yes, no, on and off as true or false): put it in quotes"
     return "" if isinstance(value, (list, dict)) else ": put it in quotes"
 
 
-_GPUS = "GPUs are generic resources: workers take generic: {GPU: 1}; see docs/workers.md"
+_GPUS = "GPUs are generic resources: set generic: {GPU: 1} in workers; see docs/workers.md"
 _PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/servers.md"
 # What has no field of its own, although another field has a similar name.
 _ELSEWHERE = dict.fromkeys(("gpu", "gpus"), _GPUS) | dict.fromkeys(
@@ -114,8 +114,8 @@ def _suggestion(key: str, parent: KeyPath, root: Any) -> str:
         return advice
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if homes:
-        return f"it belongs to {' or '.join(homes)}: is it indented right?"
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        return f"it belongs to {' or '.join(homes)}: is it indented correctly?"
+    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
 
 
 def _model(path: KeyPath, root: Any) -> Any:

@@ -50,7 +50,7 @@ def find(site: Path) -> Project | None:
         if plan := project_native.bare(files) or project_python.bare(files) or _other(files):
             return Project(place, plan)
     if "app" in found:
-        return Project("app", Plan("a folder app/ without sources that it knows", unknown=True))
+        return Project("app", Plan("a folder app/ without sources that mpigen knows", unknown=True))
     return None
 
 

@@ -62,7 +62,7 @@ def listed(files: Files) -> Plan | None:
     plan = Plan(f"a Python project with {_PYPROJECT}")
     if left := _take_all(plan, _dependencies(data)):
         plan.notes.append(
-            f"{_PYPROJECT} asks for {', '.join(left)}, which is more than a name and versions:"
+            f"{_PYPROJECT} asks for {', '.join(left)}, which is more than names and versions:"
             " fill in app.python"
         )
     return _with_program(plan, files)

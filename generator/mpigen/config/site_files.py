@@ -17,8 +17,8 @@ def missing(path: str, site: Path, exists: Callable[[Path], bool], what: str) ->
     name = clip(str(place), 2 * LONGEST)
     try:
         if leads_out(place, site):
-            return f"{name} is a link out of the site: put a copy in its place"
+            return f"{name} is a link that leads out of the site: replace it with a copy"
         there = exists(place)
     except DATA_FAULTS:  # the path is too long
         there = False
-    return "" if there else f"there is no {what} {name}: the path starts from this file's folder"
+    return "" if there else f"there is no {what} {name}: the path is relative to this file's folder"

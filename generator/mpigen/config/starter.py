@@ -37,10 +37,10 @@ _PRESET: _Preset = {
 
 _OPENING = f"""\
 # yaml-language-server: $schema={SCHEMA}
-# One MPI cluster: `mpigen render` makes the Docker artifacts in output/ of this file.
+# One MPI cluster: `mpigen render` makes the Docker artifacts in output/ from this file.
 #
-# Every field is here. Behind a # is its default, or an example where that is nothing. To set one,
-# take away the # before it, and before the section and the list item that it stands in.
+# Every field is here. A comment shows the default of a field, or an example if it has none. To set
+# a field, remove the # before it, and before its section and its list item.
 """
 
 

@@ -32,13 +32,19 @@ def _size(least: int, why: str) -> BeforeValidator:
     def check(value: object) -> object:
         """Convert a Docker size to bytes."""
         if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise ValueError(f"{shown(value)} is no size: write it with its unit, as in 512m or 4g")
+            raise ValueError(
+                f"{shown(value)} is not a size: write it with a unit, for example 512m or 4g"
+            )
         text = shown(value) if isinstance(value, int) else value
         size = parse_bytes(text)
         if size < least:
-            raise ValueError(f"{clip(text)} is {size} bytes: {format_bytes(least)} is {why}")
+            raise ValueError(
+                f"{clip(text)} is {size} bytes: the minimum is {format_bytes(least)}{why}"
+            )
         if size > limits.BYTES:
-            raise ValueError(f"{clip(text)} is too large: {format_bytes(limits.BYTES)} is the most")
+            raise ValueError(
+                f"{clip(text)} is too large: the maximum is {format_bytes(limits.BYTES)}"
+            )
         return size
 
     return BeforeValidator(check)
@@ -60,12 +66,10 @@ ImageReference = Annotated[StrictText, AfterValidator(values.image), patterns.im
 Cpus = Annotated[str, BeforeValidator(values.cpus), patterns.cpus]
 Memory = Annotated[
     int,
-    _size(MEMORY_MINIMUM, "the least memory that Docker takes"),
+    _size(MEMORY_MINIMUM, ", which Docker requires"),
     patterns.size(MEMORY_MINIMUM),
 ]
-Shm = Annotated[
-    int, _size(SHM_MINIMUM, "a page of memory, and the least"), patterns.size(SHM_MINIMUM)
-]
+Shm = Annotated[int, _size(SHM_MINIMUM, ", a page of memory"), patterns.size(SHM_MINIMUM)]
 Slots = Annotated[
     Annotated[StrictInt, Field(ge=1, le=limits.SLOTS)] | None,
     BeforeValidator(values.slots),
@@ -82,7 +86,7 @@ SiteFolder = Annotated[StrictText, AfterValidator(values.sources), patterns.fold
 SiteFile = Annotated[StrictText, AfterValidator(values.folder), patterns.file]
 EnvName = Annotated[
     StrictText,
-    _matching(patterns.ENV_NAME, "is no name of an environment variable"),
+    _matching(patterns.ENV_NAME, "is not a name of an environment variable"),
     patterns.env_name,
 ]
 EnvValue = Annotated[StrictText, AfterValidator(values.env_value), patterns.env_value]
@@ -91,60 +95,70 @@ ParamName = Annotated[
     StrictText,
     _matching(
         patterns.PARAM,
-        "is no MPI parameter: use a-z, 0-9 and _ for Open MPI's, A-Z, 0-9 and _ for MPICH's",
+        "is not an MPI parameter: use a-z, 0-9 and _ for Open MPI's, A-Z, 0-9 and _ for MPICH's",
     ),
     patterns.param,
 ]
 Package = Annotated[
     StrictText,
-    _matching(patterns.PACKAGE, "is no Debian package: write name or name=version, one an item"),
+    _matching(
+        patterns.PACKAGE, "is not a Debian package: write name or name=version, one per item"
+    ),
     patterns.package,
 ]
 PythonPackage = Annotated[
     StrictText,
-    _matching(patterns.PYTHON, "is no Python package: write name, name==version or name>=version"),
+    _matching(
+        patterns.PYTHON, "is not a Python package: write name, name==version or name>=version"
+    ),
     patterns.python,
 ]
 AptMirror = Annotated[
     StrictText,
     BeforeValidator(values.plain_mirror),
-    _matching(patterns.MIRROR, "is no mirror: write http://HOST[:PORT][/PATH], before its /debian"),
+    _matching(
+        patterns.MIRROR, "is not a mirror: write http://HOST[:PORT][/PATH], before its /debian"
+    ),
     patterns.mirror,
 ]
 UserName = Annotated[
     StrictText,
     _matching(
         patterns.USER,
-        "is no name for the unprivileged user: use a-z, 0-9, _ and -, and none that Debian has",
+        "is not a name for the unprivileged user: use a-z, 0-9, _ and -, and not a name that "
+        "Debian uses",
     ),
     patterns.user,
 ]
 NodeName = Annotated[
     StrictText,
-    _matching(patterns.NODE, "is no host name of a node: take it from docker node ls"),
+    _matching(patterns.NODE, "is not a host name of a node: docker node ls shows them"),
     patterns.node,
 ]
 MpiName = Annotated[str, BeforeValidator(values.mpi_name), patterns.mpi_name]
 StorageSource = Annotated[
     StrictText,
-    _matching(patterns.STORAGE, "is neither a volume's name, as in data, nor an absolute path"),
+    _matching(
+        patterns.STORAGE, "is neither a volume's name, for example data, nor an absolute path"
+    ),
     patterns.storage,
 ]
 MountOptions = Annotated[
     StrictText,
     _matching(
-        patterns.MOUNT_OPTIONS, "are no mount options: write them as in nfsvers=4.2,hard, no addr="
+        patterns.MOUNT_OPTIONS,
+        "are not mount options: write them like nfsvers=4.2,hard, without addr=",
     ),
     patterns.mount_options,
 ]
 ServerName = Annotated[
     StrictText,
-    _matching(patterns.SERVER, "is no host name or address, as in nfs.example.org"),
+    _matching(patterns.SERVER, "is not a host name or address, for example nfs.example.org"),
     patterns.server,
 ]
 ResourceName = Annotated[
     StrictText,
-    _matching(patterns.RESOURCE, "is no name of a generic resource, as in GPU"),
+    _matching(patterns.RESOURCE, "is not a name of a generic resource, for example GPU"),
     patterns.resource,
 ]
 EngineVersion = Annotated[str, BeforeValidator(values.engine_version), patterns.engine_version]
@@ -152,7 +166,7 @@ EngineUrl = Annotated[
     StrictText,
     _matching(
         patterns.ENGINE,
-        "is no Docker endpoint: use ssh://USER@HOST, tcp://HOST:PORT or unix:///PATH",
+        "is not a Docker endpoint: use ssh://USER@HOST, tcp://HOST:PORT or unix:///PATH",
     ),
     patterns.engine,
 ]
@@ -160,7 +174,7 @@ ImagePath = Annotated[
     StrictText,
     _matching(
         patterns.PATH,
-        "must be an absolute path of letters, digits and ._+-, as in /opt/app/bin",
+        "must be an absolute path of letters, digits and ._+-, for example /opt/app/bin",
     ),
     patterns.path,
 ]

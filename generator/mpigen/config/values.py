@@ -22,13 +22,13 @@ def label(text: str) -> str:
     if not re.fullmatch(patterns.LABEL, text):
         near = to_label(text)
         raise ValueError(
-            f"{shown(text)} is no DNS label{foreign(text)}: "
+            f"{shown(text)} is not a DNS label{foreign(text)}: "
             "use a-z, 0-9 and -, with a letter or digit at both ends"
-            + (f", as in {clip(near)}" if near else "")
+            + (f", for example {clip(near)}" if near else "")
         )
     if len(text) > patterns.LABEL_LIMIT:
-        most = f"{patterns.LABEL_LIMIT} characters at most"
-        raise ValueError(f"a DNS label has {most}, this has {len(text)}")
+        most = f"at most {patterns.LABEL_LIMIT} characters"
+        raise ValueError(f"a DNS label has {most}, but this has {len(text)}")
     return text
 
 
@@ -50,14 +50,14 @@ def command(text: str) -> str:
         raise ValueError("must not be empty")
     for character in text:
         if not character.isprintable() and character not in "\n\t":
-            raise ValueError(f"holds the control character {character!a}")
+            raise ValueError(f"contains the control character {character!a}")
     return text
 
 
 def image(text: str) -> str:
     if not re.fullmatch(patterns.IMAGE, text):
         raise ValueError(
-            f"{shown(text)} is no image reference: "
+            f"{shown(text)} is not an image reference: "
             "write [registry/]name[:tag], the name in lower case"
         )
     return text
@@ -66,19 +66,17 @@ def image(text: str) -> str:
 def cpus(value: object) -> object:
     """Return CPUs as text, such as `2` or `1.5`; Docker accepts at most 9 decimal places."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("must be a number of CPUs, as in 2 or 1.5")
+        raise ValueError("must be a number of CPUs, for example 2 or 1.5")
     text = shown(value) if isinstance(value, int) else str(value)
     if not re.fullmatch(patterns.CPUS, text):
         raise ValueError(
-            f"{shown(text)} is no number of CPUs that Docker takes: "
-            "write 2 or 1.5, with 9 decimals at most"
+            f"{shown(text)} is not a number of CPUs that Docker accepts: "
+            "write 2 or 1.5, with at most 9 decimals"
         )
     if float(text) < CPUS_MINIMUM:
-        raise ValueError(
-            f"{clip(text)} is less than {CPUS_MINIMUM} CPUs, the least that Docker takes"
-        )
+        raise ValueError(f"{clip(text)} is less than {CPUS_MINIMUM} CPUs, the minimum of Docker")
     if float(text) > limits.CPUS:
-        raise ValueError(f"{clip(text)} is more than {limits.CPUS} CPUs, the most that Linux has")
+        raise ValueError(f"{clip(text)} is more than {limits.CPUS} CPUs, the maximum of Linux")
     return text
 
 
@@ -91,15 +89,15 @@ def slots(value: object) -> object:
 
 def subnet(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("must be a subnet, as in 10.77.0.0/24")
+        raise ValueError("must be a subnet, for example 10.77.0.0/24")
     try:
         network = IPv4Network(value, strict=False)
     except ValueError as error:
         raise ValueError(
-            f"{shown(value)} is no IPv4 subnet: write one as in 10.77.0.0/24"
+            f"{shown(value)} is not an IPv4 subnet: write one like 10.77.0.0/24"
         ) from error
     if "/" not in value:
-        raise ValueError(f"{shown(value)} has no prefix length: write it as in {clip(value)}/24")
+        raise ValueError(f"{shown(value)} has no prefix length: write it like {clip(value)}/24")
     address = value.partition("/")[0]
     if str(network.network_address) != address:
         raise ValueError(
@@ -107,9 +105,11 @@ def subnet(value: object) -> object:
         )
     special = network.is_loopback or network.is_multicast or network.is_link_local
     if special or network.is_reserved or address.startswith("0."):
-        raise ValueError(f"{clip(value)} is reserved: take a private one, as in 10.77.0.0/24")
+        raise ValueError(f"{clip(value)} is reserved: use a private one, for example 10.77.0.0/24")
     if not 8 <= network.prefixlen <= 29:
-        raise ValueError(f"/{network.prefixlen} makes no overlay: take a prefix from /8 to /29")
+        raise ValueError(
+            f"/{network.prefixlen} does not work for an overlay: use a prefix from /8 to /29"
+        )
     return network
 
 
@@ -117,18 +117,18 @@ def plain_mirror(value: object) -> object:
     if isinstance(value, str) and value.lower().startswith("https://"):
         raise ValueError(
             f"{value!r} needs certificates, which a base image does not have before its first "
-            "package: write http://, as apt checks the signatures of what it gets in any case"
+            "package: write http://, since apt verifies signatures in any case"
         )
     if isinstance(value, str) and value.endswith(("/debian", "/ubuntu")):
         shorter = clip(value.rpartition("/")[0])
-        raise ValueError(f"leave out the last part, which apt adds by itself: write {shorter}")
+        raise ValueError(f"leave out the last part, which apt adds itself: write {shorter}")
     return value
 
 
 def constraint(text: str) -> str:
     if not re.fullmatch(patterns.CONSTRAINT, text):
         raise ValueError(
-            f"{shown(text)} is no placement constraint: "
+            f"{shown(text)} is not a placement constraint: "
             "write KEY==VALUE or KEY!=VALUE, where KEY is "
             "node.labels.NAME, engine.labels.NAME, or node. and one of "
             "id, hostname, ip, role, platform.os, platform.arch"
@@ -152,7 +152,7 @@ def sources(text: str) -> str:
 
 
 def _folder_below(text: str) -> str:
-    return f"{shown(text)} must be a folder below this file's, as in app or src/solver"
+    return f"{shown(text)} must be a folder below this file's, for example app or src/solver"
 
 
 def env_value(text: str) -> str:
@@ -164,12 +164,12 @@ def param(value: object) -> object:
         return "1" if value else "0"
     if isinstance(value, (int, float)):
         if not _is_number(value):
-            raise ValueError(f"{shown(value)} is no number that MPI reads")
+            raise ValueError(f"{shown(value)} is not a number that MPI accepts")
         return str(value)
     if not isinstance(value, str):
         raise ValueError("must be text or a number")
     if len(value) > limits.LINE:
-        raise ValueError(f"has {len(value):,} characters: {limits.LINE:,} is the most")
+        raise ValueError(f"has {len(value):,} characters: the maximum is {limits.LINE:,}")
     one_line(value)
     if value != value.strip() or "#" in value or '"' in value:
         raise ValueError(f"{shown(value)} cannot be an MPI parameter: no quotes, # or outer spaces")
@@ -199,7 +199,7 @@ def plain(value: object, path: tuple[str | int, ...] = ()) -> object:
         _plain_text(value, path)
     elif isinstance(value, (bool, int, float)):
         if not _is_number(value):
-            raise Misplaced(path, f"{shown(value)} is no number that Docker reads")
+            raise Misplaced(path, f"{shown(value)} is not a number that Docker accepts")
     elif value is not None:
         kind = type(value).__name__
         raise Misplaced(path, f"{clip(str(value))} is read as a {kind}: put it in quotes")
@@ -208,7 +208,7 @@ def plain(value: object, path: tuple[str | int, ...] = ()) -> object:
 
 def _plain_text(text: str, path: tuple[str | int, ...]) -> None:
     if len(text) > limits.LINE:
-        raise Misplaced(path, f"has {len(text):,} characters: {limits.LINE:,} is the most")
+        raise Misplaced(path, f"has {len(text):,} characters: the maximum is {limits.LINE:,}")
     if not text.isprintable():
         raise Misplaced(path, f"{shown(text)} must be one line without control characters")
 
@@ -227,8 +227,10 @@ def mpi_name(value: object) -> object:
 
 def engine_version(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(patterns.ENGINE_VERSION, value):
-        given = clip(value) if isinstance(value, str) else f"{shown(value)}, which is no text,"
-        raise ValueError(f"{given} is no version of Docker: write it in quotes, as in '25.0'")
+        given = clip(value) if isinstance(value, str) else f"{shown(value)}, which is not text,"
+        raise ValueError(
+            f"{given} is not a version of Docker: write it in quotes, for example '25.0'"
+        )
     if tuple(map(int, value.split("."))) < OLDEST_ENGINE:
         raise ValueError(f"{value} is too old: 20.10 is the first with host names that resolve")
     return value

@@ -11,12 +11,12 @@ from mpigen.untrusted.quoting import LONGEST, LONGEST_REASON, clip, shown
 _EXPLANATIONS = (
     (
         r"mapping values are not allowed",
-        'no ": " can be here: is the line indented too far, or does its text need quotes?',
+        '": " is not allowed here: is the line indented too far, or does its text need quotes?',
         False,
     ),
     (
         r"expected <block end>.*",
-        "the line's indentation is that of no list or mapping above it",
+        "the line's indentation matches no list or mapping above it",
         False,
     ),
     (r"found character '\\t'", "a tab: indent with spaces", False),
@@ -39,8 +39,8 @@ _EXPLANATIONS = (
     ),
     (
         r"expected '<document start>'",
-        "what is above ends here, and this is no part of it: mpigen.yaml is one mapping, as in "
-        "name: mycluster",
+        "the mapping above ends here, and this is not part of it: mpigen.yaml is one mapping, "
+        "for example name: mycluster",
         False,
     ),
     (
@@ -48,16 +48,16 @@ _EXPLANATIONS = (
         r"the tag \1 is not supported",
         False,
     ),
-    (r"another document", "a second document begins here: one file is one cluster", False),
+    (r"another document", "a second document begins here: one file describes one cluster", False),
 )
 
 
 # what the tags of YAML's scalars stand for
 _KINDS = {
     "bool": "true or false",
-    "int": "whole number that can be read",
-    "float": "number that can be read",
-    "timestamp": "date",
+    "int": "a whole number",
+    "float": "a number",
+    "timestamp": "a date",
     "binary": "base64",
 }
 
@@ -97,4 +97,4 @@ def explain_value(node: yaml.Node, error: Exception) -> str:
     what = _KINDS.get(kind, clip(kind))
     if isinstance(error, ValueError) and kind == "timestamp":  # such as 2026-99-99
         return clip(str(error), LONGEST_REASON)
-    return f"{shown(node.value)} is no {what}: put it in quotes if it is text"
+    return f"{shown(node.value)} cannot be read as {what}: put it in quotes if it is text"

@@ -21,28 +21,35 @@ def swarm(facts: Facts) -> list[Finding]:
     if facts.swarm == "active":
         return [Finding("swarm", "unknown", worker(facts))]
     if facts.swarm == "inactive":
-        todo = "docker swarm init makes one of it, docker swarm join makes it part of one."
-        return [Finding("swarm", "bad", f"the engine at {facts.where} is in no Swarm", todo)]
-    what = f"the engine's part in its Swarm is {facts.swarm}: {facts.swarm_error or 'no reason'}"
-    todo = "docker swarm unlock" if facts.swarm == "locked" else "docker info tells more."
+        todo = "Run docker swarm init to create a Swarm, or docker swarm join to join one."
+        return [
+            Finding("swarm", "bad", f"the engine at {facts.where} is not part of a Swarm", todo)
+        ]
+    what = (
+        f"the state of the engine in its Swarm is {facts.swarm}: {facts.swarm_error or 'no reason'}"
+    )
+    todo = "docker swarm unlock" if facts.swarm == "locked" else "docker info shows more."
     return [Finding("swarm", "bad", what, todo)]
 
 
 def _silent(error: str) -> Finding:
     if NO_LEADER in error:
         todo = (
-            "More than half of the managers must be up: start their engines; then again: mpigen "
-            f"doctor. Only where their servers are lost for good: {_QUORUM}"
+            "More than half of the managers must be up: start their engines, then run mpigen "
+            f"doctor again. Only if their servers are lost for good: {_QUORUM}"
         )
         return Finding("swarm", "bad", f"its managers have no leader: {error}", todo)
-    todo = "See the load of its server and its engine's log; then again: mpigen doctor"
+    todo = "See the load of its server and its engine's log, then run mpigen doctor again"
     return Finding("swarm", "bad", f"its manager has not answered: {error}", todo)
 
 
 def worker(facts: Facts) -> str:
     """A sentence for an engine that is a worker, with the addresses of the managers."""
     there = f"; its managers: {join_names(facts.managers)}" if facts.managers else ""
-    return f"the engine at {facts.where} is a worker of its Swarm{there}: name one by --context"
+    return (
+        f"the engine at {facts.where} is a worker of its Swarm{there}: name one of them with "
+        "--context"
+    )
 
 
 def managers(facts: Facts) -> list[Finding]:
@@ -53,7 +60,7 @@ def managers(facts: Facts) -> list[Finding]:
     if lost:
         left = f"{len(all_) - len(lost)} of {len(all_)} are left, {len(all_) - bears} are needed"
         todo = (
-            "Start their engines; open 2377/tcp to them. Only where a server is lost for good: "
+            "Start their engines; open 2377/tcp to them. Only if a server is lost for good: "
             "docker node demote NAME"
         )
         return [Finding("managers", "bad", f"{join_names(lost)}: unreachable; {left}", todo)]
@@ -69,7 +76,7 @@ def nodes(facts: Facts) -> list[Finding]:
     for node in facts.nodes:
         if node.state != "ready":
             todo = (
-                "Start its engine, or see why the managers do not hear of it. Only where its "
+                "Start its engine, or find out why the managers do not reach it. Only if its "
                 f"server is lost for good: docker node rm --force {node.name}"
             )
             found.append(Finding("nodes", "bad", f"{node.name} is {node.state}", todo))
@@ -94,16 +101,16 @@ def look(facts: Facts) -> list[Finding]:
         for id, why in errors.items()
         if id in names and id not in facts.late and not _lacks_image(why)
     )
-    todo = "See that node's engine; then again: mpigen doctor"
+    todo = "Check that node's engine, then run mpigen doctor again"
     bad = [Finding("look", "bad", f"{where}: {why}", todo) for why, where in failed.items()]
     slow = _slow(facts, names, errors)
-    ran = f"a container that looks ran on {len(facts.hosts)} of {len(facts.nodes)} nodes"
+    ran = f"a probe ran on {len(facts.hosts)} of {len(facts.nodes)} nodes"
     return bad + slow or [Finding("look", "ok" if facts.hosts else "unknown", ran)]
 
 
 def _slow(facts: Facts, names: Mapping[str, str], errors: Mapping[str, str]) -> list[Finding]:
     """What was slow, which is no fault, and may be all that is wrong."""
-    todo = "See the load of these servers, and wait longer for jobs; then again: mpigen doctor"
+    todo = "See the load of these servers, and wait longer for jobs; then run mpigen doctor again"
     late = names_by_text((names[id], errors[id]) for id in facts.late if id in names)
     found = [Finding("look", "unknown", f"{who}: slow, {why}", todo) for why, who in late.items()]
     hosts = {worker.address: worker.host for worker in facts.workers}
@@ -137,7 +144,7 @@ def image(facts: Facts) -> list[Finding]:
         what = f"{join_names(needed)}: no image {facts.image}"
         found.append(Finding("image", "bad", what, "Bring it there: mpigen build"))
     if spare := [node.name for node in lacking if node.id in facts.spare]:
-        what = f"{join_names(spare)}: no image {facts.image}, and no group is placed there"
+        what = f"{join_names(spare)}: no image {facts.image}, but no group is placed there"
         found.append(Finding("image", "ok", what))
     names = {node.id: node.name for node in facts.nodes}
     have = names_by_text((names[id], host.image) for id, host in facts.hosts.items() if host.image)
@@ -151,7 +158,7 @@ def image(facts: Facts) -> list[Finding]:
     if len({*have, *runs}) > 1:
         parts = [f"{fingerprint} on {where}" for fingerprint, where in have.items()]
         parts += [f"{fingerprint} in {where}" for fingerprint, where in runs.items()]
-        todo = "Bring one to all, and roll it out: mpigen build, mpigen deploy"
+        todo = "Copy one of them to all nodes, and roll it out: mpigen build, mpigen deploy"
         what = f"{facts.image} is not the same everywhere: {'; '.join(parts)}"
         found.append(Finding("image", "bad", what, todo))
     elif have:
@@ -174,10 +181,10 @@ def workers(facts: Facts) -> list[Finding]:
         there = sum(worker.group == group for worker in facts.workers)
         run.append(f"{there} of {wanted} {group}")
         if there < wanted:
-            todo = f"docker service ps {facts.stack}_{group} says why, if it stays so."
+            todo = f"docker service ps {facts.stack}_{group} shows why, if this persists."
             found.append(Finding("workers", "bad", f"{run[-1]} run", todo))
         elif not wanted and group in facts.everywhere:
-            what = f"{group}: no node that is ready and active may run it"
+            what = f"{group}: no ready and active node may run it"
             todo = f"docker service ps {facts.stack}_{group}, docker node ls"
             found.append(Finding("workers", "bad", what, todo))
         elif not wanted:
@@ -193,7 +200,7 @@ def workers(facts: Facts) -> list[Finding]:
 def disk(facts: Facts) -> list[Finding]:
     """Check that a new image fits next to the old one on every node's disk."""
     if facts.image_size is None:
-        what = f"this engine has no {facts.image}, so what it needs is not known"
+        what = f"this engine has no {facts.image}, so the space that it needs is unknown"
         return [Finding("disk", "unknown", what)]
     names = {node.id: node.name for node in facts.nodes}
     free = {id: host.free for id, host in facts.hosts.items() if host.free is not None}
@@ -202,7 +209,7 @@ def disk(facts: Facts) -> list[Finding]:
     for id, there in free.items():
         if there < need:
             what = f"{names[id]}: {there / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed"
-            todo = f"Make room on {names[id]}: docker system df tells what there is."
+            todo = f"Make room on {names[id]}: docker system df shows what uses space."
             found.append(Finding("disk", "bad", f"{what} for a new image", todo))
     if free and not found:
         least = min(free.values()) / 1e9
@@ -225,7 +232,7 @@ def clock(facts: Facts) -> list[Finding]:
         elif max(-least, most) <= _SURE_SECONDS:
             near[id] = max(-least, most)
         else:
-            rest[id] = f"slow: it answered too late to tell, {least:.0f} to {most:.0f} s"
+            rest[id] = f"slow: it answered too late to measure, {least:.0f} to {most:.0f} s"
     if near and not found:
         found.append(Finding("clock", "ok", f"within {max(near.values()):.1f} s of the leader's"))
     bad = {id for id in facts.clocks if id not in near and id not in rest}

@@ -59,7 +59,7 @@ def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding
     for version, names in names_by_text(versions.items()).items():
         numbers = parsed(version)
         if not numbers:
-            what = f"{version} of {names} is no version that can be compared with {minimum}"
+            what = f"{version} of {names} cannot be compared with {minimum}"
             found.append(Finding(check, "unknown", what))
         elif numbers < parsed(minimum):
             lacks = [

@@ -24,7 +24,7 @@ def ports(facts: Facts) -> list[Finding]:
         where = f"{owner.get(address, address)} ({address})"
         what = f"{number}/tcp of {where}: {why}, asked by {join_names(askers)}"
         protocols = f"{number}/tcp and udp" if number == str(GOSSIP_PORT) else f"{number}/tcp"
-        todo = f"Open {protocols} on {where} to all nodes, and see that its engine listens there."
+        todo = f"Open {protocols} on {where} to all nodes, and check that its engine listens there."
         found.append(Finding("ports", "bad", what, todo))
     if facts.hosts and not found:
         what = f"{MANAGER_PORT}/tcp of the managers and {GOSSIP_PORT}/tcp of all nodes answer"
@@ -46,7 +46,7 @@ def path(facts: Facts) -> list[Finding]:
         why = "no worker runs" if facts.deployed else f"the stack {facts.stack} is not deployed"
         proof = f"can prove that {VXLAN_PORT}/udp is open" if facts.is_overlay else "can prove it"
         what = f"{why}: only traffic on the {facts.driver} {proof}"
-        return [Finding("overlay", "unknown", what, "Then again: mpigen doctor")]
+        return [Finding("overlay", "unknown", what, "Then run mpigen doctor again")]
     names = {node.id: node.name for node in facts.nodes}
     workers = {worker.address: worker for worker in facts.workers}
     askers: dict[tuple[str, str], list[str]] = {}
@@ -75,12 +75,12 @@ def _blocked(facts: Facts, where: str, result: str, askers: str) -> Finding:
     if kind == "silent":
         todo = f"Open {VXLAN_PORT}/udp and {GOSSIP_PORT}/tcp and udp between all nodes."
         if not facts.is_overlay:
-            todo = "See that each node has addresses of its own, and that switches let them pass."
-        return Finding("overlay", "bad", f"nothing gets from {askers} to {where}", todo)
+            todo = "Check that each node has its own addresses, and that switches let them pass."
+        return Finding("overlay", "bad", f"no traffic from {askers} reaches {where}", todo)
     if kind == "large":
-        todo = "The path's MTU is too small: a smaller network.mtu in mpigen.yaml, then "
-        todo += _AGAIN if facts.is_overlay else "make the network again with a smaller one."
-        return Finding("overlay", "bad", f"small packets alone get from {askers} to {where}", todo)
+        todo = "The path's MTU is too small: set a smaller network.mtu in mpigen.yaml, then "
+        todo += _AGAIN if facts.is_overlay else "create the network again with a smaller MTU."
+        return Finding("overlay", "bad", f"only small packets from {askers} reach {where}", todo)
     if kind == "slow":
         what, _, seconds = why.partition(" ")
         said = f"slow: {askers} waited {seconds} s for a {what} of {where}"
@@ -103,10 +103,11 @@ def mtu(facts: Facts) -> list[Finding]:
             unknown.append(node.name)
         elif host.links[link] < facts.mtu:
             what = (
-                f"{node.name}: {link} takes {host.links[link]} bytes, and the overlay is made for "
+                f"{node.name}: {link} carries packets of {host.links[link]} bytes, but the "
+                "overlay is made for "
                 f"{facts.mtu}"
             )
-            todo = f"network.mtu: {host.links[link]} in mpigen.yaml, then {_AGAIN}"
+            todo = f"Set network.mtu: {host.links[link]} in mpigen.yaml, then {_AGAIN}"
             found.append(Finding("mtu", "bad", what, todo))
         else:
             fits.append(f"{host.links[link]}")
@@ -121,7 +122,7 @@ def mtu(facts: Facts) -> list[Finding]:
 
 def subnet(facts: Facts) -> list[Finding]:
     """Check that the overlay's subnet overlaps no other network, in the Swarm or on a node."""
-    todo = f"Another network.subnet in mpigen.yaml, then {_AGAIN}; or remove the other one."
+    todo = f"Set another network.subnet in mpigen.yaml, then {_AGAIN}; or remove the other one."
     found = [
         Finding("subnet", "bad", f"{facts.subnet} overlaps {pool} of the network {name}", todo)
         for name, pools in facts.networks.items()
@@ -158,12 +159,12 @@ def kernel(facts: Facts) -> list[Finding]:
                 unknown.append(node.name)
             elif not host.kernel[option]:
                 lack = f"{node.name}: a kernel without CONFIG_{option}, for {what}"
-                todo = "Another kernel" + (
-                    ", or no network.encrypted." if option == "INET_ESP" else "."
+                todo = "Use another kernel" + (
+                    ", or unset network.encrypted." if option == "INET_ESP" else "."
                 )
                 found.append(Finding("kernel", "bad", lack, todo))
     if unknown:
-        what = f"{join_names(unknown)}: it does not tell what it was built with"
+        what = f"{join_names(unknown)}: the kernel does not report its build options"
         found.append(Finding("kernel", "unknown", what))
     if facts.hosts and not found:
         what = f"{' and '.join(needed) or 'nothing more is needed'} on {len(facts.hosts)} nodes"
@@ -195,7 +196,7 @@ def names(facts: Facts) -> list[Finding]:
             for text in _stale(group, runs, seen.names[group] - facts.changed)
         )
         todo = (
-            "The nodes tell each other within a minute. If it stays: "
+            "Nodes update each other within a minute. If this persists: "
             f"docker service update --force {service} (it restarts the workers, and ends jobs)"
         )
         found += [Finding("dns", "bad", f"{where}: {text}", todo) for text, where in stale.items()]
@@ -209,7 +210,7 @@ def names(facts: Facts) -> list[Finding]:
 def _stale(group: str, runs: dict[str, str], answered: frozenset[str]) -> list[str]:
     if any(address == host for address, host in runs.items()):
         # only their nodes know the addresses
-        count = f"tasks.{group} names {len(answered)} addresses, and {len(runs)} workers run"
+        count = f"tasks.{group} names {len(answered)} addresses, but {len(runs)} workers run"
         return [count] if len(answered) != len(runs) else []
     lost = [f"{runs[address]} ({address})" for address in runs if address not in answered]
     ghosts = [address for address in answered if address not in runs]

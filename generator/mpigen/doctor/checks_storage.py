@@ -34,6 +34,6 @@ def _folder(facts: Facts, folder: str) -> Finding:
     if silent := {*where.values()} - {*answers}:
         return Finding("storage", "unknown", f"{folder}: not read on {join_names(silent)}")
     if len(answers) < 2:
-        return Finding("storage", "unknown", f"{folder}: workers are on one server alone")
+        return Finding("storage", "unknown", f"{folder}: all workers are on one server")
     what = f"{folder}: written on {writer}, read on {join_names(answers)}"
     return Finding("storage", "ok", what)

@@ -35,7 +35,7 @@ def examine(facts: Facts) -> list[Finding]:
         return [*found, *_unknown("no engine answers", ["swarm", *names])]
     found += cluster.swarm(facts)
     if not facts.nodes:
-        why = "a worker cannot tell" if facts.swarm == "active" else "there is no Swarm"
+        why = "a worker does not know this" if facts.swarm == "active" else "there is no Swarm"
         if facts.is_manager:
             why = "its manager has not answered"
         return [*found, *_unknown(why, names)]

@@ -45,7 +45,7 @@ def not_probed(
     if not reasons:
         return []
     text = "; ".join(f"{names} ({reason})" for reason, names in names_by_text(reasons).items())
-    return [Finding(check, "unknown", f"not looked at: {text}")]
+    return [Finding(check, "unknown", f"not checked: {text}")]
 
 
 def _reason(state: str, availability: str, error: str) -> str:
@@ -53,4 +53,4 @@ def _reason(state: str, availability: str, error: str) -> str:
         return state
     if availability != "active":
         return {"drain": "drained", "pause": "paused"}.get(availability, availability)
-    return error or "nothing of ours ran there"
+    return error or "no probe ran there"

@@ -59,7 +59,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
     deployment = Deployment(engine, artifacts, stack)
     try:
         known, container = _manager(known, deployment)
-        say(f"looking into {sum(node.is_ready for node in known.nodes)} nodes")
+        say(f"checking {sum(node.is_ready for node in known.nodes)} nodes")
         return _nodes(known, deployment, container)
     except ClusterError as error:
         return replace(known, swarm_error=error.message, swarm_hint=error.hint)
@@ -84,7 +84,7 @@ def _client(known: Facts) -> Facts:
     # if the engine is silent it fails, after it has printed its own version
     command = ["sh", "-c", "docker version --format '{{.Client.Version}}' 2>/dev/null || :"]
     version = "".join(processes.run(command, "docker version").split()[:1])
-    return replace(known, client=version, client_error="" if version else "it is mute")
+    return replace(known, client=version, client_error="" if version else "it does not answer")
 
 
 def _engine(known: Facts, engine: Engine) -> Facts:

@@ -52,7 +52,9 @@ def build(
     the build fails.
     """
     if "@" in artifacts.image:
-        raise InputError(f"an image cannot be built as {artifacts.image}", "Take a tag, no digest.")
+        raise InputError(
+            f"an image cannot be built as {artifacts.image}", "Use a tag, not a digest."
+        )
     if large := content.describe_data(artifacts, site):
         say(large)
     context = content.hash_context(artifacts, site)
@@ -139,7 +141,7 @@ def _run(
         f.write("\n".join([*log.lines, ""]))
     raise ClusterError(
         "\n".join([f"build.sh ended with {process.returncode}", *end]),
-        "\n".join([*hint, f"All that it printed is in {f.name}"]),
+        "\n".join([*hint, f"Its full output is in {f.name}"]),
     )
 
 
@@ -158,7 +160,7 @@ def _next_step(engine: Engine, artifacts: Artifacts, lines: Sequence[str]) -> li
         return cures.find(lines, artifacts)
     return [
         f"the engine at {engine.where.url} has no {name} and could not pull it: mpigen lab base "
-        f"{name} makes one of Debian's; mpigen lab load {name} takes it into a lab"
+        f"{name} makes a Debian image; mpigen lab load {name} copies it into a lab"
         for name in lacking
     ]
 

@@ -35,11 +35,11 @@ _CURES = tuple(
         (
             r"No rule to make target .install.|No targets specified and no makefile found",
             "{source}Makefile has no target install: add one that copies the program to $(BINDIR), "
-            "or say in mpigen.yaml how to build it: app.build",
+            "or set app.build in mpigen.yaml",
         ),
         (
             r"app\.build put no program into (\S+)$",
-            "Nothing was installed: say in mpigen.yaml, as app.build, commands that put the "
+            "Nothing was installed: set app.build in mpigen.yaml to commands that put the "
             "program into $BINDIR, which is {0}",
         ),
         (
@@ -62,7 +62,8 @@ _CURES = tuple(
         (
             r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate"
             r"|Version '\S+' for '(\S+)' was not found",
-            "{0} is no package of image.base: correct it in image.packages or image.build_packages",
+            "{0} is not a package of image.base: correct it in image.packages or "
+            "image.build_packages",
         ),
         (
             r"No matching distribution found for (\S+)",
@@ -85,7 +86,7 @@ _CURES = tuple(
         ),
         (
             r"No space left on device",
-            "The disk of the engine is full: docker system df shows what takes room",
+            "The disk of the engine is full: docker system df shows what uses space",
         ),
     )
 )

@@ -118,12 +118,14 @@ def push(engine: Engine, images: Sequence[str], say: Say) -> str:
         try:
             engine.docker("push", image)
         except ClusterError as error:
-            login = f"Log in, if it wants that: docker login {image_names.registry(image)}".rstrip()
+            login = (
+                f"Log in, if it requires that: docker login {image_names.registry(image)}".rstrip()
+            )
             raise ClusterError(error.message, login) from error
     with blame(f"looking for {images[0]}"):
         digest = digest_of(engine.client.images.get(images[0]), images[0])
     if digest is None:
-        raise ClusterError(f"{images[0]} was pushed, and the engine does not know its digest")
+        raise ClusterError(f"{images[0]} was pushed, but the engine does not know its digest")
     return digest
 
 

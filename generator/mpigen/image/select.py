@@ -47,8 +47,8 @@ def references_to_deploy(
     """The references to deploy by variant: `given`, the user's choice, or `reference_to_deploy`."""
     if given and "@" in given and len(artifacts.images) > 1:
         raise InputError(
-            f"{given} is one image by its digest, and groups with packages have others",
-            "Name a tag, beside which theirs are: TAG-GROUP.",
+            f"{given} names one image by its digest, but groups with packages have others",
+            "Name a tag: the images of these groups are TAG-GROUP.",
         )
     if given:
         return {name: image_names.add_variant(given, name) for name in artifacts.images}
@@ -196,7 +196,7 @@ def _refuse_changed(
     # build.sh without mpigen writes no label, so such an image cannot be compared
     if context and built_from and context != built_from:
         raise ClusterError(
-            f"what {artifacts.folder} builds has changed since {name} was built", hint
+            f"{name} is out of date: sources or {artifacts.folder} changed after it was built", hint
         )
 
 

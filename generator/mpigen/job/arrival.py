@@ -44,7 +44,7 @@ class Arrived:
 class Delivery:
     """All files of one host. `missing` are the indices of patterns that nothing matched there.
 
-    `others` is the number of what was left out: neither files nor folders. `took_part` is false
+    `others` is the number of what was skipped: neither files nor folders. `took_part` is false
     for a host that was asked for the files of a job and ran none of its ranks.
     """
 
@@ -73,7 +73,7 @@ def receive(
             delivery = _delivery(section, host, folder / host, patterns, room, sent)
         except (ValueError, tarfile.TarError, EOFError) as error:
             section.finish(host)  # its own words, if it has failed, say more
-            raise ClusterError(f"{host}: what it sent was refused: {error}") from None
+            raise ClusterError(f"{host}: what it sent was rejected: {error}") from None
         section.finish(host)
         yield delivery
 
@@ -121,7 +121,7 @@ class _Section:
         assert self._end
         status, words = self._end
         if status:
-            hint = "mpigen status names the hosts." if status == _NO_LOGIN else ""
+            hint = "mpigen status lists the hosts." if status == _NO_LOGIN else ""
             raise ClusterError(f"{host}: {clip(words, 300) or f'it ended with {status}'}", hint)
 
     def _more(self) -> bool:
@@ -157,7 +157,7 @@ def _delivery(
         raise OSError(28, f"{host} has {int(total) / 1e9:.1f} GB, {room() / 1e9:.1f} GB are free")
     files = tuple(_unpack(section, host, folder, sums, int(total), sent)) if sums else ()
     if gone := {*sums} - {each.name for each in files}:
-        raise ValueError(f"{clip(min(gone))} has not come")
+        raise ValueError(f"{clip(min(gone))} has not arrived")
     indices = tuple(int(each) for each in missing.strip("-").split(",") if each)
     return Delivery(host, files, indices, int(others))
 
@@ -172,7 +172,7 @@ def _sums(section: _Section, length: int, patterns: Collection[str]) -> dict[str
     for line in lines[:-1]:
         digest, _, name = line.partition("  ")
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise ValueError(f"{clip(line)} is no hash")
+            raise ValueError(f"{clip(line)} is not a hash")
         check_name(name, patterns)
         found[name] = digest
     return found
@@ -182,7 +182,7 @@ def check_name(name: str, patterns: Collection[str]) -> None:
     """Raise ValueError for a name that leads out of the folder, or that nobody has asked for."""
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts):
-        raise ValueError(f"{clip(name)!r} would lie elsewhere")
+        raise ValueError(f"{clip(name)!r} would be written elsewhere")
     if not any(_matches(parts[0], PurePosixPath(pattern).name) for pattern in patterns):
         raise ValueError(f"{clip(name)!r} was not asked for")
 

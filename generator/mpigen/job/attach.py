@@ -205,14 +205,17 @@ def _code(engine: Engine, ended: Ended, left: int, stopped: int | None, forced: 
     if ended.error:
         raise ClusterError(
             f"the engine at {engine.where.url} was lost: {ended.error}",
-            "The job may run on there; see mpigen jobs, and end it with mpigen cancel JOB.",
+            "The job may still be running there; see mpigen jobs, and end it with mpigen cancel "
+            "JOB.",
         )
     if stopped is not None and forced:
         return stopped
     code = left if ended.code is None else ended.code
     if code == 128 and left == 1:
         # the engine's code for a container that it could not start; docker has printed the reason
-        raise ClusterError("the job did not start", "See what Docker says above; mpigen doctor.")
+        raise ClusterError(
+            "the job did not start", "See Docker's message above, then run mpigen doctor."
+        )
     return stopped if stopped is not None and code >= 128 else code
 
 

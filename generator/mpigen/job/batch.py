@@ -76,7 +76,7 @@ def submit(deployment: Deployment, hosts: Hosts, job: JobSpec) -> None:
 
 def _namesake(name: str) -> InputError:
     return InputError(
-        f"there is a batch job {name} already",
+        f"the batch job {name} already exists",
         f"Take another --name; or end it (mpigen cancel {name}), and remove it "
         f"(mpigen jobs --remove {name}).",
     )
@@ -103,7 +103,7 @@ def _refuse_foreground(deployment: Deployment, name: str) -> None:
         found = engine.client.api.containers(all=True, filters={"label": labels})
     if any(SWARM_TASK_LABEL not in each["Labels"] for each in found):
         raise InputError(
-            f"there is a job {name} in the foreground already",
+            f"a foreground job {name} already exists",
             f"Take another --name; or end it: mpigen cancel {name}",
         )
 

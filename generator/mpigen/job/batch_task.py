@@ -115,7 +115,7 @@ def why_ended(task: state.Task) -> str:
     if task.error:
         return task.error
     if task.state == "shutdown":
-        return "Swarm ended it: its node was drained, or out of touch for a while"
+        return "Swarm ended it: its node was drained, or unreachable for a while"
     return f"it is {task.state}" if task.has_ended else "its node was lost"
 
 

@@ -28,7 +28,7 @@ def read(paths: Sequence[Path], environment: Mapping[str, str]) -> tuple[str, ..
             name, equals, _ = text.partition("=")
             if not _NAME.fullmatch(name):
                 column = len(line) - len(text) + 1
-                wrong = f"{shown(name)} is no name of a variable: write NAME=VALUE"
+                wrong = f"{shown(name)} is not a name of a variable: write NAME=VALUE"
                 faults.append(Fault(str(path), number, column, "", wrong))
             elif "\0" in text:
                 faults.append(Fault(str(path), number, 1, name, "has a NUL character"))

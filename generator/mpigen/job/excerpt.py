@@ -42,11 +42,11 @@ def parse(tail: str, since: str, timestamps: bool, now: float) -> Excerpt:
     """
     wrong = []
     if tail != "all" and not re.fullmatch(r"[0-9]+", tail):
-        wrong.append(f"--tail {tail}: this is no number of lines, nor `all`")
+        wrong.append(f"--tail {tail}: this is neither a number of lines nor `all`")
     start = _since(since, now) if since else ""
     if start is None:
         wrong.append(
-            f"--since {since}: this is no time; write 10m, 1h30m, 2026-11-30, "
+            f"--since {since}: this is not a time; write 10m, 1h30m, 2026-11-30, "
             "2026-11-30T08:00:00Z or seconds since 1970"
         )
     if wrong:

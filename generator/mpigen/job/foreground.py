@@ -39,7 +39,7 @@ tries=600
 until [ -r {USER_KEY_IN_IMAGE} ] && [ -e {USER_KEY_IN_IMAGE}.pub ]; do
     tries=$((tries - 1))
     if [ $tries -eq 0 ]; then
-        echo "mpigen: no key has come for this job within a minute" >&2
+        echo "mpigen: no key has arrived for this job within a minute" >&2
         exit 1
     fi
     sleep 0.1
@@ -61,7 +61,7 @@ def image_config(deployment: Deployment, image: str, say: Say) -> dict[str, Any]
         found = _inspect(engine, image)
     if found is None:
         raise ClusterError(
-            f"the engine at {engine.where.url} has no image {image}, which a job is started from",
+            f"the engine at {engine.where.url} has no image {image}, which jobs are started from",
             "Bring it to every node: mpigen build; or start the job on a node that has it.",
         )
     return found
@@ -158,7 +158,7 @@ def _create(
     except ClusterError as error:
         if "is already in use by container" in error.message:
             raise InputError(
-                f"there is a job {job.name} already", f"End it: mpigen cancel {job.name}"
+                f"the job {job.name} already exists", f"End it: mpigen cancel {job.name}"
             ) from None
         raise
     return printed.split()[-1]
@@ -182,7 +182,7 @@ def _refuse_other_keys(deployment: Deployment, group: str) -> None:
     if any(name not in rendered for name in names):
         raise ClusterError(
             f"the workers of {deployment.stack} have other keys than "
-            f"{deployment.artifacts.folder / KEYS}, as after mpigen keys rotate",
+            f"{deployment.artifacts.folder / KEYS}, for example after mpigen keys rotate",
             "Deploy first, which needs no build: mpigen deploy",
         )
 
@@ -195,8 +195,8 @@ def _key(artifacts: Artifacts, config: dict[str, Any]) -> bytes:
     private = artifacts.folder / KEYS / USER_KEY
     if not private.exists():
         raise InputError(
-            f"{private} is missing, and a job logs in with it (ssh.delivery: secret)",
-            "Bring it: mpigen keys import DIR; or use the Swarm's own: mpigen run --detach",
+            f"{private} is missing, but a job logs in with it (ssh.delivery: secret)",
+            "Import it: mpigen keys import DIR; or use the Swarm's own copy: mpigen run --detach",
         )
     public = private.with_name(f"{private.name}.pub")
     openssh.check_private(private, pair.read_public(public))
@@ -217,7 +217,7 @@ def _owner(config: dict[str, Any]) -> tuple[int, int]:
     if not (uid.isdigit() and gid.isdigit()):
         raise ClusterError(
             f"the image's user is {uid!r}, so the owner of a job's key is not known",
-            "Let the Dockerfile say USER UID:GID, in numbers.",
+            "Set USER UID:GID in the Dockerfile, in numbers.",
         )
     return int(uid), int(gid)
 

@@ -29,7 +29,7 @@ for pattern; do
         link=$top/files/${{path##*/}}
         [ "$(readlink -- "$link" || :)" != "$path" ] || continue
         ln -s -- "$path" "$link" 2>/dev/null || {{
-            echo "two of these are called ${{path##*/}}: pull them apart, or their folder" >&2
+            echo "two of these are called ${{path##*/}}: pull them separately, or their folder" >&2
             exit 1
         }}
     done
@@ -58,9 +58,9 @@ def refuse_bad(pattern: str) -> None:
     name = posixpath.basename(pattern.rstrip("/"))
     if name in ("", ".", ".."):
         hint = "Name files or folders of the hosts: mpigen pull 'out/*.csv'"
-        raise InputError(f"{pattern!r} has no name at its end", hint)
+        raise InputError(f"{pattern!r} does not end with a name", hint)
     if not pattern.isprintable():
-        raise InputError(f"{pattern!r} is no path that can be pulled")
+        raise InputError(f"{pattern!r} is not a path that can be pulled")
 
 
 def program() -> str:

@@ -26,7 +26,7 @@ from mpigen.swarm.processes import Say
 
 MOST_BYTES = 8 * 1024**2
 """The size of the file, some 15,000 jobs; beyond it the older half is dropped."""
-_UNKNOWN = "nobody saw its end: its mpigen was killed"
+_UNKNOWN = "its end is unknown: its mpigen was killed"
 
 
 def file() -> Path:

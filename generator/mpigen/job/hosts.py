@@ -42,12 +42,12 @@ class Hosts:
         for group in groups:
             if group not in self.counts and group not in self.missing:
                 there = ", ".join([*self.counts, *self.missing])
-                raise InputError(f"--workers {group}: there is no such group; there are: {there}")
+                raise InputError(f"--workers {group}: there is no such group; groups: {there}")
         chosen = dict.fromkeys(groups or (*self.counts, *self.missing))
         if absent := [group for group in chosen if group in self.missing]:
             rest = " ".join(f"--workers {group}" for group in self.counts)
             raise ClusterError(
-                f"{', '.join(absent)}: rendered, and not deployed yet",
+                f"{', '.join(absent)}: rendered, but not deployed yet",
                 "Deploy it: mpigen deploy" + (f"; or run without it: {rest}" if rest else ""),
             )
         unplaced = {
@@ -56,7 +56,7 @@ class Hosts:
         if unplaced:
             raise ClusterError(
                 "\n".join(f"Swarm cannot place {host}: {why}" for host, why in unplaced.items()),
-                "docker node ls shows the nodes; mpigen scale takes containers away.",
+                "docker node ls shows the nodes; mpigen scale removes containers.",
             )
         return Hosts(
             self.image,
@@ -140,11 +140,11 @@ def refuse_too_many(job: JobSpec, hosts: Hosts) -> None:
     )
     if not hosts.total:
         group = next(iter(hosts.counts))
-        raise ClusterError(f"there is no slot: {there}", f"Get some: mpigen scale {group}=1")
+        raise ClusterError(f"there are no slots: {there}", f"Add some: mpigen scale {group}=1")
     if job.ranks is None or job.ranks <= hosts.total:
         return
     raise InputError(
-        f"-n {job.ranks} needs more than the {hosts.total} slots that there are: {there}",
+        f"-n {job.ranks} needs more than the {hosts.total} slots that the hosts have: {there}",
         f"{_more(hosts, job.ranks - hosts.total)} or share them: "
         f"mpigen run -- --oversubscribe -n {job.ranks} CMD",
     )
@@ -155,8 +155,8 @@ def _more(hosts: Hosts, slots: int) -> str:
     for group in sorted(hosts.counts, key=lambda name: -hosts.slots[name]):
         count = hosts.counts[group] + math.ceil(slots / hosts.slots[group])
         if count <= hosts.most.get(group, count):
-            return f"Get more: mpigen scale {group}={count};"
-    return "The groups are as large as these nodes and max_per_node let them be: add servers,"
+            return f"Add more: mpigen scale {group}={count};"
+    return "The groups cannot be larger on these nodes with their max_per_node: add servers,"
 
 
 def create_options(job: JobSpec, hosts: Hosts, deployment: Deployment) -> list[str]:

@@ -47,10 +47,10 @@ def land(landed: Path, target: Path, where: Mapping[Arrived, Path]) -> int:
     problems = []
     for place in where.values():
         if (target / place).is_dir():
-            problems.append(f"{target / place} is a folder, and a file of that name has come")
+            problems.append(f"{target / place} is a folder, but a file of that name has arrived")
         for parent in list((target / place).parents)[: len(place.parts)]:
             if parent.exists() and not parent.is_dir():
-                problems.append(f"{parent} is a file, and a folder of that name has come")
+                problems.append(f"{parent} is a file, but a folder of that name has arrived")
             elif parent.is_dir() and parent.stat().st_dev != device:
                 problems.append(f"{parent} is on another disk: pull into it")
     if problems:

@@ -75,9 +75,9 @@ def find_all(deployment: Deployment, names: Sequence[str], past: bool = False) -
     for job in every(deployment, past) if names else []:
         known.setdefault(job.name, []).append(job)
     if missing := [name for name in names if name not in known]:
-        hint = "mpigen jobs lists those that can be seen from here."
+        hint = "mpigen jobs lists the jobs that can be seen from here."
         if not deployment.engine.is_manager:
-            hint += f" This engine is no manager: batch jobs are seen with {manager_context()}."
+            hint += f" This engine is not a manager: to see batch jobs, use {manager_context()}."
         stack = deployment.stack
         raise InputError(
             "\n".join(f"there is no job {n} of the stack {stack}" for n in missing), hint
@@ -110,7 +110,7 @@ def remove(deployment: Deployment, jobs: Sequence[Job]) -> None:
     """
     if left := [job.name for job in jobs if not job.over]:
         raise InputError(
-            f"not over yet, and nothing was removed: {', '.join(left)}",
+            f"not finished yet, so nothing was removed: {', '.join(left)}",
             f"End them first: mpigen cancel {' '.join(left)}",
         )
     for job in jobs:

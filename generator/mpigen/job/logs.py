@@ -46,7 +46,7 @@ def copy(engine: Engine, job: Job, wanted: Excerpt, follow: bool, say: Say) -> N
     """
     if job.kind != "batch":
         raise ClusterError(
-            f"the job {job.name} runs in the foreground: its output is where it was started",
+            f"the job {job.name} runs in the foreground: its output appears where it was started",
             "mpigen run --detach makes jobs whose output Docker keeps.",
         )
     copies = (_Copy(1), _Copy(2))
@@ -100,7 +100,7 @@ def _await_start(engine: Engine, job: Job, say: Say) -> None:
     while not ((now := batch_task.task(engine, job.id)) and now.container):
         if now and (batch_task.has_ended(now) or batch_task.is_lost(engine, now)):
             return
-        waits = f"waiting for {job.name} to begin: {(now and now.error) or 'pending'}"
+        waits = f"waiting for {job.name} to start: {(now and now.error) or 'pending'}"
         if waits != last:
             say(last := waits)
         time.sleep(0.5)

@@ -155,7 +155,7 @@ def _land(deliveries: list[Delivery], wanted: Wanted, folder: Path, to: Path) ->
     there = [each for each in deliveries if each.took_part]
     if wanted.job and not there:
         raise CheckFailed(
-            "no host says that it ran a rank of the job",
+            "no host reports that it ran a rank of the job",
             "The image may be older than this mpigen: mpigen build, mpigen deploy.",
         )
     _refuse_missing(there, wanted)
@@ -194,7 +194,7 @@ def _refuse_missing(there: list[Delivery], wanted: Wanted) -> None:
 def _none(message: str, wanted: Wanted) -> CheckFailed | InputError:
     if wanted.job:
         return CheckFailed(message, "Nothing was fetched.")
-    hint = "Nothing was written. Paths begin where jobs start."
+    hint = "Nothing was written. Paths are relative to the folder where jobs start."
     if not wanted.every:
-        hint += f" Look on all hosts: mpigen pull --all {shlex.join(wanted.patterns)}"
+        hint += f" Search all hosts: mpigen pull --all {shlex.join(wanted.patterns)}"
     return InputError(message, hint)

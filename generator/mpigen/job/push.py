@@ -142,7 +142,9 @@ def pack(files: tuple[Path, ...], archive: IO[bytes]) -> list[str]:
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, file in _every_file(files):
             if name in names or not name.isprintable() or "\\" in name:
-                raise InputError(f"{file}: another file has this name, or it cannot be one")
+                raise InputError(
+                    f"{file}: another file has the same name, or its name is not allowed"
+                )
             with file.open("rb") as content:
                 entry = tar.gettarinfo(arcname=name, fileobj=content)
                 entry.uid = entry.gid = 0
@@ -199,7 +201,7 @@ def _name(file: Path) -> str:
 
 def _checked(file: Path) -> Path:
     if not file.is_file():
-        kind = "a link that leads nowhere" if file.is_symlink() else "no file"
+        kind = "a broken link" if file.is_symlink() else "neither a file nor a folder"
         raise InputError(f"{file} is {kind}: push copies files and folders")
     return file
 

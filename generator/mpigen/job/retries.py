@@ -16,7 +16,7 @@ LOST_HOST = 75
 """The exit code of a job that has lost a host, from mpirun: EX_TEMPFAIL of sysexits.h."""
 WAIT = 300
 """Seconds that such a job waits for workers: Swarm has to find a node lost, and replace them."""
-UNKNOWN = "its log does not tell its exit code"
+UNKNOWN = "its log does not contain its exit code"
 
 _NOTE = "mpigen: exit code "
 _LINE = re.compile(rf"{_NOTE}(\d{{1,3}})")

@@ -87,18 +87,20 @@ def mpirun(
     if ranks is not None and ranks < 1:
         wrong.append(f"-n {ranks}: a job has at least one rank")
     if grace < 0:
-        wrong.append(f"--grace {grace}: this is no number of seconds")
+        wrong.append(f"--grace {grace}: this is not a number of seconds")
     if workdir and not workdir.startswith("/"):
-        wrong.append(f"--workdir {workdir}: this is no absolute path")
+        wrong.append(f"--workdir {workdir}: this is not an absolute path")
     if not 0 <= retries <= MOST_RETRIES:
-        wrong.append(f"--retries {retries}: this is no number from 0 to {MOST_RETRIES}")
+        wrong.append(f"--retries {retries}: this is not a number from 0 to {MOST_RETRIES}")
     wrong += [
         f"--env {pair}: this is not NAME=VALUE" for pair in env if not _VARIABLE.fullmatch(pair)
     ]
     if wrong:
         raise InputError("\n".join(wrong))
     if mpi not in IMPLEMENTATIONS:
-        raise InputError(f"this mpigen does not know the MPI {mpi!r}", "Use the one that rendered.")
+        raise InputError(
+            f"this mpigen does not know the MPI {mpi!r}", "Use the mpigen that rendered the folder."
+        )
     implementation = IMPLEMENTATIONS[mpi]
     number = [] if ranks is None else ["-n", str(ranks)]
     env = tuple({pair.partition("=")[0]: pair for pair in env}.values())
@@ -161,7 +163,7 @@ def checked_name(name: str, program: str) -> str:
         return "-".join(part for part in (stem.strip("-"), secrets.token_hex(3)) if part)
     if not _NAME.fullmatch(name):
         hint = "Use at most 32 lower-case letters, digits and dashes, no dash first or last."
-        raise InputError(f"--name {name}: this cannot name a job", hint)
+        raise InputError(f"--name {name}: this is not a valid name for a job", hint)
     return name
 
 
@@ -179,4 +181,6 @@ def seconds(text: str) -> int:
     try:
         return parse_duration(text)
     except ValueError:
-        raise InputError(f"{text!r} is no duration", "Write it as 90s, 10m, 2h or 1h30m.") from None
+        raise InputError(
+            f"{text!r} is not a duration", "Write it like 90s, 10m, 2h or 1h30m."
+        ) from None

@@ -60,7 +60,7 @@ def _one(engine: Engine, job: Job, deadline: float | None) -> Awaited:
     except MpigenError as error:
         return Awaited(job.name, error.exit_code, error.message)
     if code is None:
-        return Awaited(job.name, TIMED_OUT, f"the job {job.name} is not over yet")
+        return Awaited(job.name, TIMED_OUT, f"the job {job.name} has not ended yet")
     return Awaited(job.name, code)
 
 
@@ -72,7 +72,9 @@ def _code(engine: Engine, job: Job, deadline: float | None) -> int | None:
     try:
         return int(engine.client.api.wait(job.id, limit, "removed")["StatusCode"])
     except NotFound:
-        raise ClusterError(f"the job {job.name} has ended, and nobody kept its exit code") from None
+        raise ClusterError(
+            f"the job {job.name} has ended, but its exit code was not kept"
+        ) from None
     except (DockerException, RequestException) as error:
         if limit and "timed out" in str(error).lower():
             return None

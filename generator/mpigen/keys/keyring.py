@@ -53,7 +53,7 @@ def _status(key: str, file: Path, recorded: str | None) -> Status:
     rendered = bool(now) and now == recorded
     # without a recorded fingerprint there are no artifacts to compare with
     if now and recorded and not (rendered or problem):
-        problem = f"{file} is not the key that the other artifacts hold. Run: mpigen render"
+        problem = f"the other artifacts contain another key than {file}. Run: mpigen render"
     return Status(key, now, "here" if file.exists() else "not here", rendered, problem)
 
 
@@ -118,7 +118,9 @@ def export(output: Path, folder: Path) -> list[Path]:
     texts |= {Path(path).name: (text, 0o644) for path, text in pairs.public.files().items()}
     existing = [str(folder / name) for name in texts if os.path.lexists(folder / name)]
     if existing:
-        raise InputError(f"there already: {', '.join(existing)}", "Name another folder.")
+        raise InputError(
+            f"these files already exist: {', '.join(existing)}", "Name another folder."
+        )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, (text, mode) in texts.items():

@@ -31,23 +31,25 @@ def check_private(file: Path, public: str | None, root: Path | None = None) -> N
     if root is not None:
         refuse_leading_out(file, root)
     if not file.is_file():
-        raise InputError(f"{file} is no file", "Move it out of the way.")
+        raise InputError(f"{file} is not a file", "Move it away.")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
         raise InputError(f"{file} can be read by others: its mode is {mode:o}", f"chmod 600 {file}")
     cipher, kind, blob = _read(file)
     if kind != "ssh-ed25519":
-        raise InputError(f"{file} is a key of type {clip(kind)}: the cluster's are ssh-ed25519")
+        raise InputError(
+            f"{file} is a key of type {clip(kind)}: the cluster's keys are ssh-ed25519"
+        )
     if cipher != "none":
-        hint = f"Take it off: ssh-keygen -p -N '' -f {file}"
-        raise InputError(f"{file} has a passphrase, and nobody in a container can type it", hint)
+        hint = f"Remove it: ssh-keygen -p -N '' -f {file}"
+        raise InputError(f"{file} has a passphrase, which nobody can type in a container", hint)
     if public and base64.b64decode(public.split()[1]) != blob:
         raise mismatch(file)
 
 
 def mismatch(file: Path) -> InputError:
     """Return the error for a private key whose .pub file has the public half of another key."""
-    hint = "Bring back the one that belongs to the other, or make new keys: mpigen keys rotate"
+    hint = "Restore the one that belongs to the other, or make new keys: mpigen keys rotate"
     return InputError(f"{file} does not belong to {file.name}.pub", hint)
 
 
@@ -88,8 +90,8 @@ def _armored(file: Path) -> re.Match[str]:
 
 
 def _no_key(file: Path) -> InputError:
-    hint = "Keys are made by mpigen, or by ssh-keygen -t ed25519."
-    return InputError(f"{file} is no OpenSSH private key", hint)
+    hint = "Make keys with mpigen, or with ssh-keygen -t ed25519."
+    return InputError(f"{file} is not an OpenSSH private key", hint)
 
 
 def _header(data: bytes) -> tuple[str, str, bytes]:

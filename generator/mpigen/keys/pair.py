@@ -109,7 +109,7 @@ def read_public(public_file: Path, root: Path | None = None) -> str:
         raise InputError(f"{public_file}: no such file") from error
     key = _PUBLIC.match(text)
     if not key:
-        hint = "Bring it back with git checkout, or delete both halves: render makes new keys."
+        hint = "Restore it with git checkout, or delete both halves: render makes new keys."
         raise InputError(f"{public_file} is not an ed25519 public key", hint)
     return key[0]
 

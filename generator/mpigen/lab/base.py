@@ -57,7 +57,7 @@ def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") ->
         except ImageNotFound:
             pass
         else:
-            say(f"{ref} is there")
+            say(f"the engine has {ref}")
             return
     say(f"pulling {ref}")
     try:
@@ -103,8 +103,9 @@ def _attempt_bootstrap(
         _bootstrap(client, ref, say, mirror)
     except ClusterError as bootstrap:
         raise ClusterError(
-            f"{ref} can be had neither way\n{pull.message}\n{bootstrap.message}",
-            "Name a package mirror that this machine reaches: "
+            f"{ref} is available neither from a registry nor from a package "
+            f"mirror\n{pull.message}\n{bootstrap.message}",
+            "Name a package mirror that this machine can reach: "
             f"mpigen lab base {ref} --mirror http://MIRROR/debian",
         ) from bootstrap
 

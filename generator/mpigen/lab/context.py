@@ -27,7 +27,7 @@ def create(lab: str, socket: Path) -> None:
     name = name_of(lab)
     if _host(name):
         raise ClusterError(
-            f"there is a docker context {name} that is not a lab's",
+            f"the docker context {name} exists and does not belong to a lab",
             f"Give the lab another name, or remove it: docker context rm {name}",
         )
     description = f"mpigen lab {lab}, its first manager"

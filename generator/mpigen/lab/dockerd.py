@@ -53,7 +53,7 @@ def start(daemon: Dockerd, say: Say, answers: Callable[[], bool]) -> None:
     """
     pid = _alive(daemon.pidfile, "dockerd")
     if pid:
-        say(f"waiting for the dockerd that runs already (process {pid})")
+        say(f"waiting for the running dockerd (process {pid})")
     else:
         clear_stale(daemon, say)
         say("starting dockerd")
@@ -61,7 +61,7 @@ def start(daemon: Dockerd, say: Say, answers: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not answers():
         if not Path(f"/proc/{pid}").exists():
-            raise ClusterError(f"dockerd ended as it started\n{_log(daemon)}", _where(daemon))
+            raise ClusterError(f"dockerd ended during its start\n{_log(daemon)}", _where(daemon))
         if time.monotonic() > deadline:
             raise ClusterError(
                 f"dockerd (process {pid}) has not answered for {_START_SECONDS:.0f} s\n"

@@ -56,19 +56,21 @@ def up(
     _check(name, count, managers)
     if unknown := [each for each in engines if each not in nodes.ENGINES]:
         there = ", ".join(nodes.ENGINES)
-        raise InputError(f"no node has Docker {', '.join(unknown)}: there are {there}")
+        raise InputError(
+            f"a lab has no nodes with Docker {', '.join(unknown)}: choose from {there}"
+        )
     client = engine.local()
     with alone(name):
         lab = find(name)
         if lab:
             return _same(lab, count, managers, engines, say)
         if _remove(client, name):
-            say(f"removed what an unfinished start of the lab {name} had left")
+            say(f"removed the rest of an unfinished start of the lab {name}")
         tags = {each: nodes.image(client, each, say) for each in dict.fromkeys(engines)}
         try:
             return _make(client, name, count, managers, _in_turn(engines, count), tags, say)
         except BaseException:
-            say(f"removing what was made of the lab {name}")
+            say(f"removing what was created of the lab {name}")
             _remove(client, name)
             raise
 
@@ -138,7 +140,7 @@ def down(name: str, say: Say) -> bool:
 def _check(name: str, count: int, managers: int = 1) -> None:
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{name!r} cannot name a lab",
+            f"{name!r} is not a valid name for a lab",
             "Use at most 32 lower-case letters, digits and dashes, no dash first or last.",
         )
     if not 1 <= count <= _LARGEST:

@@ -68,7 +68,7 @@ def install(packages: Sequence[str], say: Say) -> None:
     if not (release.exists() and is_debian_like(release.read_text("utf-8"))):
         raise ClusterError(
             f"mpigen installs packages only on Debian and Ubuntu; missing: {' '.join(packages)}",
-            "Install them by this machine's own means, then run the command again.",
+            "Install them with this machine's package manager, then run the command again.",
         )
     say(f"installing Debian packages: {' '.join(packages)}")
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]

@@ -82,7 +82,7 @@ class Node:
 
     def connect(self, timeout: float = 60) -> docker.DockerClient:
         """Connect to the node's engine; `timeout` in seconds. Raises ClusterError if silent."""
-        hint = f"Look: docker logs {self.container}. To start over: mpigen lab down, mpigen lab up."
+        hint = f"See: docker logs {self.container}. To start over: mpigen lab down, mpigen lab up."
         with blame(f"{self.name} ({self.container}) does not answer", hint):
             return docker.DockerClient(base_url=self.docker_host, timeout=int(timeout))
 
@@ -202,7 +202,7 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
                 say(f"{node.name} answers")
                 silent.remove(node)
             elif not _is_running(client, node):
-                raise ClusterError(f"{node.name} ended as it started\n{_log(client, node)}")
+                raise ClusterError(f"{node.name} ended during its start\n{_log(client, node)}")
             elif time.monotonic() > deadline:
                 raise ClusterError(
                     f"{node.name} has not answered for {_START_SECONDS:.0f} s\n{_log(client, node)}"

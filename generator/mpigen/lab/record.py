@@ -29,7 +29,7 @@ def alone(name: str) -> Iterator[None]:
     except BlockingIOError:
         os.close(handle)
         raise ClusterError(
-            f"another mpigen is at work on the lab {name}", "Wait until it ends."
+            f"another mpigen is working on the lab {name}", "Wait until it ends."
         ) from None
     try:
         yield

@@ -13,4 +13,4 @@ def parse_duration(text: str) -> int:
         total = ((days * 24 + hours) * 60 + minutes) * 60 + rest
         if total:
             return total
-    raise ValueError(f"{text!r} is no duration: write it as 90s, 10m, 2h or 1h30m")
+    raise ValueError(f"{text!r} is not a duration: write it like 90s, 10m, 2h or 1h30m")

@@ -18,7 +18,7 @@ def parse_bytes(text: str) -> int:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", text, flags)
     size = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else _TOO_LARGE
     if size >= _TOO_LARGE:
-        raise ValueError(f"{shown(text)} is no size that Docker takes: write 512m or 4g")
+        raise ValueError(f"{shown(text)} is not a size that Docker accepts: write 512m or 4g")
     return int(size)
 
 

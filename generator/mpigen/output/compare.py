@@ -93,8 +93,8 @@ def read_blob(target: Path) -> Blob | None:
         if stat.S_ISLNK(mode):
             return Blob(stat.S_IFLNK, os.fsencode(target.readlink()))
         if not stat.S_ISREG(mode):
-            hint = "Nothing was written. Move it out of the way."
-            raise InputError(f"{target} is not a file, and should be one", hint)
+            hint = "Nothing was written. Move it away."
+            raise InputError(f"{target} is not a file, but should be one", hint)
         data = read_bytes(target, _MOST_BYTES)
         return Blob(stat.S_IFREG | (0o755 if mode & stat.S_IXUSR else 0o644), data)
     except (FileNotFoundError, NotADirectoryError):
@@ -108,7 +108,7 @@ def resolve_folder(folder: Path) -> Path:
     try:
         return folder.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError up to Python 3.12
-        raise InputError(f"{folder} is a symlink that leads nowhere: {error}") from error
+        raise InputError(f"{folder} is a broken symlink: {error}") from error
 
 
 def _edited(present: Blob, recorded: Mapping[str, str], path: str) -> bool:

@@ -39,7 +39,7 @@ def write_lock(output: Path, say: Callable[[str], None]) -> Iterator[None]:
             # a folder that cannot be created has no other render; writing will report the reason
             if parent.is_dir():
                 why = f"{parent} cannot be locked ({error.strerror})"
-                say(f"warning: {why}: see to it that one render runs at a time")
+                say(f"warning: {why}: make sure that only one render runs at a time")
         yield
     finally:
         for folder in reversed(made):

@@ -55,8 +55,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]}?"
     if len(names) > _MAX_NAMES:
-        return f"none of the {len(names)} that there are is like it"
-    return f"there are {', '.join(names) or 'none'}"
+        return f"none of the {len(names)} known names is similar"
+    return f"known: {', '.join(names)}" if names else "there are none"
 
 
 def at(file: str, source: str, line: int, message: str, hint: str = "") -> InputError:
@@ -101,7 +101,7 @@ def locating_errors(file: str, source: str) -> Iterator[None]:
     except jinja2.TemplateSyntaxError as error:
         raise at(file, source, error.lineno, error.message or str(error)) from error
     except (RecursionError, MemoryError) as error:  # MemoryError: of Python's own compiler
-        raise InputError(f"{file}: has too many brackets or tags in one another") from error
+        raise InputError(f"{file}: brackets or tags are nested too deeply") from error
     except ValueError as error:  # a number of more than 4,300 digits
         raise InputError(f"{file}: {clip(str(error), LONGEST_REASON)}") from error
     except SyntaxError as error:  # in the Python code that Jinja generates
@@ -131,7 +131,7 @@ def missing(name: str, known: Iterable[str]) -> str:
 def copied(name: str, path: str) -> tuple[str, str]:
     """Message and hint for a template reference `name` to `path`, which is a copied file."""
     return (
-        f"no template {name}: {path} is copied as it is, and has no blocks",
+        f"no template {name}: {path} is copied unchanged and has no blocks",
         f"Remove this, copy the file with `mpigen templates eject {path}`, and edit the copy.",
     )
 

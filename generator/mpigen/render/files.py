@@ -109,15 +109,15 @@ def _text(path: Path) -> str:
 
 def _refuse_link(path: Path, folder: Path) -> None:
     """Raise InputError for a link to a folder, a loop of links, or a link out of `folder`."""
-    hint = "Put a copy in its place: what is rendered is what is committed."
+    hint = "Replace it with a copy: only what is committed may be rendered."
     if path.is_dir():
-        raise InputError(f"{path}: is a link to a folder, and would not be looked into", hint)
+        raise InputError(f"{path}: is a link to a folder, which is not followed", hint)
     try:
         within = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: is a link that leads back to itself", hint) from error
     if not within:
-        raise InputError(f"{path}: is a link out of the site's templates", hint)
+        raise InputError(f"{path}: is a link that leads out of the site's templates", hint)
 
 
 def _refuse_name(path: Path, name: str) -> None:
@@ -133,6 +133,6 @@ def _refuse_duplicates(names: Iterable[str], folder: Path) -> None:
         if other := made.get(artifact(name)):
             raise InputError(
                 f"{folder / other} and {folder / name} both make the artifact {artifact(name)}",
-                f"Keep one: {SUFFIX} files are rendered, every other file is copied as it is.",
+                f"Keep one: {SUFFIX} files are rendered, every other file is copied unchanged.",
             )
         made[artifact(name)] = name

@@ -22,7 +22,7 @@ def refuse_admitting(text: str, origin: str) -> None:
     if _LINE not in lines:
         raise InputError(
             f"{origin} makes output/{IGNORE}, and lets private keys into git",
-            f"It needs the line {_LINE}: `mpigen templates show {IGNORE}` has it.",
+            f"It needs the line {_LINE}: see `mpigen templates show {IGNORE}`.",
         )
     below = lines[len(lines) - lines[::-1].index(_LINE) :]
     for line in below:
@@ -30,7 +30,7 @@ def refuse_admitting(text: str, origin: str) -> None:
             raise InputError(
                 f"{origin} makes output/{IGNORE}, whose line {shown(line)} may let private keys "
                 "into git",
-                f"Write it above the line {_LINE}, which then has the last word.",
+                f"Write it above the line {_LINE}, which then takes precedence.",
             )
 
 

@@ -109,7 +109,7 @@ def _cycles(templates: Templates, name: str) -> _Problems:
     if cycle and name == min(cycle[1]):
         reference, path = cycle
         message = f"{reference.verb} itself"
-        message += f", by way of {', '.join(path[:-1])}" if path[:-1] else ""
+        message += f", through {', '.join(path[:-1])}" if path[:-1] else ""
         hint = f'To change the built-in, write {{% extends "{BUILTIN}{name}" %}}.'
         yield reference.line, message, hint if templates.exists(f"{BUILTIN}{name}") else ""
 

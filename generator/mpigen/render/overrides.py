@@ -97,8 +97,10 @@ def eject(extended: str, builtin: str, block: str, there: str | None) -> str | N
     try:
         tree = jinja2.Environment().parse(there)
     except jinja2.TemplateSyntaxError as error:
-        message = f"the site's template is wrong, line {error.lineno}: {clip(error.message or '')}"
-        raise InputError(message, "Mend it first.") from error
+        message = (
+            f"the site's template has an error in line {error.lineno}: {clip(error.message or '')}"
+        )
+        raise InputError(message, "Fix it first.") from error
     if base(tree) != extended or block in block_names(tree):
         return None
     return there + ("" if there.endswith("\n") else "\n") + added

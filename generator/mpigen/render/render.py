@@ -65,7 +65,7 @@ def render(cluster: Cluster, keys: PublicKeys, templates: Templates) -> dict[str
     for name in sorted(templates.names, key=lambda name: artifact(name) not in _HELD):
         path, origin = artifact(name), templates.origin(name)
         if path.startswith(_RESERVED):
-            raise InputError(f"{origin}: {path} is mpigen's own, and no template's")
+            raise InputError(f"{origin}: {path} is written by mpigen itself, not by a template")
         if not _is_used(path, cluster):
             continue
         try:
@@ -103,7 +103,7 @@ def _is_used(path: str, cluster: Cluster) -> bool:
 def _refuse_if_required(path: str, origin: str) -> None:
     """Raise InputError if the artifact, for which the template prints nothing, is required."""
     if path in _REQUIRED:
-        raise InputError(f"{origin} gives nothing, and a cluster needs {path}")
+        raise InputError(f"{origin} gives nothing, but a cluster needs {path}")
 
 
 def _refuse_files_in_files(files: Mapping[str, File]) -> None:

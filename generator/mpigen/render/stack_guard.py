@@ -24,7 +24,7 @@ def violated_requirements(document: Any, cluster: Cluster) -> list[str]:
         if group.name in services:
             found += list(_violations(services[group.name], at, _service_rules(group, cluster)))
         else:
-            found.append(f"{at} is gone: jobs wait for its {group.replicas} containers")
+            found.append(f"{at} is missing: jobs wait for its {group.replicas} containers")
     at = f"networks.{cluster.network.name}"
     found += list(
         _violations(
@@ -45,11 +45,11 @@ def _service_rules(group: Group, cluster: Cluster) -> list[_Rule]:
     return [
         _Rule("image", _is(image), f"scripts/build.sh makes {image}"),
         _Rule("hostname", _is(group.hostname), "hosts are found by this name"),
-        _Rule("user", _is(None, user), f"sshd and its keys are for {user}, root is for nobody"),
+        _Rule("user", _is(None, user), f"sshd and its keys are for {user}, and nobody uses root"),
         _Rule("cap_drop", _is(["ALL"]), capability),
         _Rule("cap_add", _is(None, []), capability),
         _Rule("ports", _is(None, []), "it is published to all who reach the servers"),
-        _Rule("init", _is(True), "nobody else ends what a job leaves"),
+        _Rule("init", _is(True), "nothing else ends what a job leaves behind"),
         _Rule("entrypoint", _is(None), start),
         _Rule("command", _is(None), start),
         _Rule("healthcheck.test", _is(["CMD", "/usr/local/bin/mpi-health"]), login),
@@ -81,7 +81,7 @@ def _network_rules(cluster: Cluster) -> list[_Rule]:
     """The rules for the cluster's network."""
     subnet = "the interface of MPI is found by its subnet"
     if cluster.network.external:
-        return [_Rule("external", _is(True), "network.external says that others make it")]
+        return [_Rule("external", _is(True), "with network.external it already exists")]
     return [
         _Rule("driver", _is("overlay"), "the workers are on several servers"),
         _Rule("attachable", _is(True), "jobs attach themselves to it"),

@@ -60,7 +60,7 @@ def changes(swarm: OnSwarm, request: Request) -> Iterator[Change]:
             there = swarm.deployment.engine.client.api.inspect_config(request.id)  # type: ignore[no-untyped-call]
         if there["Spec"].get("Data", "") != request.body.get("Data", ""):
             swarm.refused.append(
-                f"the content of the config {request.name} differs, and Swarm does not change a "
+                f"the content of the config {request.name} differs, but Swarm cannot change a "
                 "config: give it another name"
             )
     elif not search(_HASHED, request.name):
@@ -78,13 +78,13 @@ def _service(swarm: OnSwarm, request: Request) -> Change:
         return Change(CREATE, "service", name, started=wanted)
     if mode.keys() != live["Spec"]["Mode"].keys():
         swarm.refused.append(
-            f"{name} is {' '.join(live['Spec']['Mode']).lower()}, and Swarm does not change that: "
+            f"{name} is {' '.join(live['Spec']['Mode']).lower()}, which Swarm cannot change: "
             f"docker service rm {name}"
         )
     update = (live.get("UpdateStatus") or {}).get("State", "")
     if update not in _SETTLED:
         swarm.unknown.append(
-            f"{name}: what Swarm makes of its last update, which is {update}: containers that it "
+            f"{name}: the result of its last update, which is {update}: containers that it "
             "has not replaced yet may be replaced"
         )
     found = tuple(specs.differences(live["Spec"], request.body, swarm.networks))

@@ -31,7 +31,7 @@ def deploy(
     containers after.
     """
     stack = deployment.stack
-    say("looking for what would be in the way")
+    say("checking for problems")
     problems = preflight.problems(deployment, images, say)
     if problems:
         raise ClusterError(
@@ -40,7 +40,7 @@ def deploy(
         )
     before = {task.id for each in state.groups(deployment) for task in each.failed}
     say(f"deploying {', '.join(images.values())}")
-    goes_on = f"Swarm goes on with {stack}; mpigen status shows it, mpigen down ends it"
+    goes_on = f"Swarm continues with {stack}; mpigen status shows it, mpigen down ends it"
     with _on_interrupt(goes_on, say):
         why, printed = rollout.follow(deployment, images, wait, say, see)
     if not why:
@@ -55,7 +55,7 @@ def deploy(
     reasons += watch.reasons(deployment.engine, groups, before)
     raise ClusterError(
         "\n".join([f"{stack} is not up, {why}:", *(reasons or [tail(printed)])]),
-        "Swarm goes on trying. mpigen status shows how it is, mpigen down removes it.",
+        "Swarm keeps trying. mpigen status shows its state, mpigen down removes it.",
     )
 
 
@@ -67,7 +67,8 @@ def refuse_removal(
     running = listing.running(deployment) if fewer else []
     if running:
         raise CheckFailed(
-            f"jobs run on {deployment.stack}, and fewer containers of {', '.join(fewer)} may end "
+            f"jobs are running on {deployment.stack}, and fewer containers of {', '.join(fewer)} "
+            "may end "
             f"them: {', '.join(running)}",
             "Wait for them, or cancel them (mpigen jobs), or scale with --force.",
         )
@@ -90,7 +91,7 @@ def scale(
     # takes for a change, and restarts every container (docker-py 7.2.0, Service.scale)
     sizes = [f"{service}={count}" for service, count in services.items()]
     deadline = time.monotonic() + wait
-    goes_on = "Swarm goes on scaling; mpigen status shows it, mpigen scale takes it back"
+    goes_on = "Swarm continues scaling; mpigen status shows it, mpigen scale reverts it"
     with _on_interrupt(goes_on, say):
         engine.docker("service", "scale", "--detach", *sizes)
         while True:
@@ -101,7 +102,7 @@ def scale(
             if time.monotonic() > deadline:
                 raise ClusterError(
                     "\n".join([f"not up after {wait:.0f} s:", *watch.reasons(engine, now)]),
-                    "Swarm goes on trying; mpigen scale with fewer takes it back.",
+                    "Swarm keeps trying; mpigen scale with fewer reverts it.",
                 )
             time.sleep(_POLL)
 
@@ -122,7 +123,7 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
         )
     found = _remove_jobs(deployment, say)
     if leftovers.sweep(engine, deployment.network):
-        say("removed what a command that was killed had left on the nodes")
+        say("removed what a killed command had left on the nodes")
     label = {"label": f"{state.NAMESPACE_LABEL}={stack}"}
     with blame(f"asking for the stack {stack}"):
         parts: list[Any] = engine.client.api.services(filters=label)  # type: ignore[no-untyped-call]
@@ -144,7 +145,7 @@ def down(deployment: Deployment, wait: float, say: Say) -> bool:
     if done.returncode:
         raise ClusterError(
             f"{stack} is not gone:\n{tail(done.stdout + done.stderr)}",
-            "Swarm goes on removing it; to wait longer: mpigen down --wait SECONDS",
+            "Swarm continues removing it; to wait longer: mpigen down --wait SECONDS",
         )
     return True
 
@@ -162,6 +163,6 @@ def _on_interrupt(what: str, say: Say) -> Iterator[None]:
 def _remove_jobs(deployment: Deployment, say: Say) -> bool:
     found = listing.every(deployment)
     for job in found:
-        say(f"{'forgetting' if job.over else 'ending'} the job {job.name}")
+        say(f"{'removing' if job.over else 'ending'} the job {job.name}")
         listing.end(deployment.engine, job)
     return bool(found)

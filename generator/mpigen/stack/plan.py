@@ -150,7 +150,7 @@ def _keys_there(swarm: OnSwarm, rendered: Mapping[str, Any]) -> dict[str, Any]:
             external[key] = {"external": True, "name": name}
         elif file and not os.access(path, os.R_OK):
             swarm.refused.append(
-                f"{path} cannot be read, and the Swarm has no secret of it: mpigen keys import DIR"
+                f"{path} cannot be read, and the Swarm has no such secret: mpigen keys import DIR"
             )
     return external
 

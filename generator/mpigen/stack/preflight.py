@@ -85,8 +85,8 @@ def misplaced(
         )
     elif most and most * allowed < wanted:
         yield (
-            f"{name}: {wanted} containers are more than {most} a node on the {allowed} "
-            "nodes that it may be on"
+            f"{name}: {wanted} containers are more than {most} per node on the {allowed} "
+            "nodes that may run it"
         )
 
 
@@ -122,7 +122,7 @@ def _network(deployment: Deployment, rendered: Mapping[str, Any]) -> Iterator[st
     if artifacts.external and there.get("Driver") in _NATIVE:
         # its addresses are in the configuration of each node, and not here
         if not there.get("Attachable") or there.get("Scope") != "swarm":
-            yield f"the network {name} is no attachable network of the Swarm"
+            yield f"the network {name} is not an attachable network of the Swarm"
         return
     if [pool.get("Subnet") for pool in pools] != [artifacts.subnet]:
         has = ", ".join(pool.get("Subnet", "?") for pool in pools)
@@ -130,9 +130,9 @@ def _network(deployment: Deployment, rendered: Mapping[str, Any]) -> Iterator[st
     options = there.get("Options") or {}
     if artifacts.external:
         if there.get("Driver") != "overlay" or not there.get("Attachable"):
-            differs.append("no attachable overlay")
+            differs.append("not an attachable overlay")
         if differs:
-            yield f"the network {name} is no network for it ({'; '.join(differs)}): {create}"
+            yield f"the network {name} does not fit ({'; '.join(differs)}): {create}"
         return
     for key in ("com.docker.network.driver.mtu", "encrypted"):
         is_, should = options.get(key), (wanted.get("driver_opts") or {}).get(key)
@@ -143,8 +143,8 @@ def _network(deployment: Deployment, rendered: Mapping[str, Any]) -> Iterator[st
             differs.append(f"{key} {bool(there.get(key.capitalize()))}".lower())
     if differs:
         yield (
-            f"the network {name} is there with other options ({'; '.join(differs)}), and Swarm "
-            "does not change a network: mpigen down first"
+            f"the network {name} already exists with other options ({'; '.join(differs)}), "
+            "and Swarm cannot change a network: run mpigen down first"
         )
 
 

@@ -25,7 +25,7 @@ def need_deployed(deployment: Deployment) -> None:
     missing = [each.name for each in deployment.artifacts.groups if each.name not in found]
     if missing:
         raise ClusterError(
-            f"{', '.join(missing)}: rendered, and not deployed yet", "Deploy it: mpigen deploy"
+            f"{', '.join(missing)}: rendered, but not deployed yet", "Deploy it: mpigen deploy"
         )
 
 
@@ -65,8 +65,8 @@ def verify(
             checks.wait()  # it removes the container that runs the checks
             raise
     if status == _NONE_COLLECTED:
-        raise CheckFailed(f"{folder} holds no check that could be run")
+        raise CheckFailed(f"{folder} contains no check that could be run")
     if status == _FAILED:
-        raise CheckFailed("the cluster is not as it should be: see the failed checks above")
+        raise CheckFailed("checks of the cluster failed: see above")
     if status != 0:
         raise ClusterError(f"the checks could not be run: pytest ended with {status}")

@@ -14,14 +14,14 @@ _LOG_SECONDS = 20
 
 # part of a task's error -> its meaning and the next step
 _CAUSES = {
-    "no suitable node": "no node can take it: see its constraints and what its nodes have free",
+    "no suitable node": "no node can run it: check its constraints and the nodes' free resources",
     "insufficient resources": "no node has that much memory or CPU free: ask for less, or add one",
     "range of cpus is": "its node has fewer CPUs than `cpus`: ask for less",
     "no such image": "the node lacks the image: mpigen build brings it there",
-    "bind source path does not exist": "a folder of `storage` is missing there: make it",
-    "unhealthy": "it took no ssh login in time: see its log, the load of its node, and that the "
-    "overlay's subnet is free",
-    "overlaps with": "its network overlaps another: mpigen down, and take another network.subnet",
+    "bind source path does not exist": "a folder of `storage` is missing there: create it",
+    "unhealthy": "it accepted no ssh login in time: check its log, the load of its node, and that "
+    "the overlay's subnet is free",
+    "overlaps with": "its network overlaps another: mpigen down, and set another network.subnet",
 }
 
 

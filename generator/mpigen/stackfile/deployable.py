@@ -47,17 +47,17 @@ def faults(service: Any, around: Around) -> Iterator[tuple[Path, str]]:
     if not isinstance(service, dict):
         return
     if not around.has_image and not service.get("image"):
-        yield (), "a service of its own needs an image, and has none"
+        yield (), "an additional service needs an image, but has none"
     for section, what in _DECLARED.items():
         for path, name in _named(service.get(section), section):
             if name not in around.declared[section]:
-                message = f"{shown(name)} is no {what} of this stack: "
+                message = f"{shown(name)} is not a {what} of this stack: "
                 known = ", ".join(sorted(around.declared[section]))
                 message += f"declare it as stack: {{{section}: {{{clip(name)}: ...}}}}"
-                yield path, message + (f"; there are {clip(known)}" if known else "")
+                yield path, message + (f"; known: {clip(known)}" if known else "")
     for index, each in enumerate(_list(service.get("volumes"))):
         if isinstance(each, dict) and each.get("type") == "bind" and not each.get("source"):
-            yield ("volumes", index), "lacks source: a bind is of a folder of the server"
+            yield ("volumes", index), "lacks source: a bind mounts a folder of the server"
     ulimits = service.get("ulimits")
     for name, each in ulimits.items() if isinstance(ulimits, dict) else ():
         if isinstance(each, dict) and _less(each.get("hard"), each.get("soft")):
@@ -89,8 +89,11 @@ def _ports(service: dict[str, Any], around: Around) -> Iterator[tuple[Path, str]
         return
     for index, port in enumerate(ports):
         if not isinstance(port, dict) or port.get("mode", "ingress") == "ingress":
-            message = "Swarm refuses it where endpoint_mode is dnsrr, as the workers need: publish "
-            yield ("ports", index), message + "it on each server, as {mode: host, target: 80}"
+            message = "Swarm refuses it with endpoint_mode: dnsrr, which the workers need: publish "
+            yield (
+                ("ports", index),
+                message + "it on each server, for example {mode: host, target: 80}",
+            )
 
 
 def _mounts(service: dict[str, Any], around: Around) -> Iterator[tuple[Path, str]]:
@@ -98,15 +101,15 @@ def _mounts(service: dict[str, Any], around: Around) -> Iterator[tuple[Path, str
     for path, target in _targets(service):
         place = target.rstrip("/")
         if not target.startswith("/"):
-            yield path, f"{shown(target)} is no absolute path: write it as in /data"
+            yield path, f"{shown(target)} is not an absolute path: write it like /data"
         elif place in first:
             yield (
                 path,
-                f"{place} is mounted by {first[place]} too: an engine refuses one place twice",
+                f"{first[place]} also mounts {place}: an engine refuses two mounts in one place",
             )
         elif hidden := next((each for each in _NEEDED if f"{each}/".startswith(f"{place}/")), ""):
             message = f"{target} would hide {hidden}, which containers need: "
-            yield path, message + "take another folder, as in /data"
+            yield path, message + "use another folder, for example /data"
         first.setdefault(place, ".".join(map(str, path)))
 
 
@@ -141,14 +144,14 @@ def section_faults(section: str, entries: Any) -> Iterator[tuple[Path, str]]:
         external = keys.get("external")
         own = sorted(keys.keys() & {"driver", "driver_opts", "file", "ipam", "labels", "internal"})
         if external and own:
-            message = f"external says that others made it: leave out {', '.join(own)}"
+            message = f"external means that it already exists: leave out {', '.join(own)}"
             yield (section, name, "external"), message
         elif isinstance(external, dict) and "name" in external and "name" in keys:
-            yield (section, name, "name"), "external has a name too: leave out one of them"
+            yield (section, name, "name"), "external has a name as well: leave out one of them"
         elif section in ("secrets", "configs") and not (
             external or keys.keys() & {"file", "driver"}
         ):
-            message = "says neither the file that it is of, nor external: true where others made it"
+            message = "needs file, or external: true if it already exists"
             yield (section, name), message
 
 

@@ -36,7 +36,7 @@ _IGNORED = {
     "privileged": "a Swarm service cannot be privileged",
     "restart": "write deploy.restart_policy",
     "security_opt": "",
-    "shm_size": "say it as shm in the group",
+    "shm_size": "set shm in the group",
     "userns_mode": "",
 }
 
@@ -71,7 +71,7 @@ def _unique_items(
     if wanted and isinstance(given, list):
         texts = [json.dumps(item, sort_keys=True, default=str) for item in given]
         if len(set(texts)) < len(texts):
-            yield ValidationError(f"{shown(given)} has an item twice")
+            yield ValidationError(f"{shown(given)} contains an item twice")
 
 
 def definitions(quick: bool = True) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
                 for each in inner:
                     yield from _explain(each)
             else:
-                yield path, f"{shown(given)} is not what docker stack deploy takes here"
+                yield path, f"{shown(given)} is not what docker stack deploy accepts here"
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
             hint = ": put it in quotes" if "string" in kinds and _is_plain(given) else ""
@@ -114,13 +114,13 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
         case "enum":
             yield path, f"{shown(given)} must be one of {', '.join(rule)}"
         case "pattern" if rule.endswith("(ns|us|µs|ms|s|m|h))+$"):
-            yield path, f"{shown(given)} is no duration: write it as in 30s or 1m30s"
+            yield path, f"{shown(given)} is not a duration: write it like 30s or 1m30s"
         case "pattern" if form := dict[str, Any](error.schema).get("description"):  # type: ignore[arg-type]
             yield path, f"{shown(given)} {form}"
         case "minimum":
-            yield path, f"{shown(given)} is too small: {rule} is the least"
+            yield path, f"{shown(given)} is too small: the minimum is {rule}"
         case "maximum":
-            yield path, f"{shown(given)} is too large: {rule} is the most"
+            yield path, f"{shown(given)} is too large: the maximum is {rule}"
         case "required":
             yield path, f"lacks {', '.join(sorted(set(rule) - set(given)))}"
         case _:
@@ -132,9 +132,9 @@ def _unknown(key: str, known: list[str]) -> str:
         why = _IGNORED[key]
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
     if key == "start_interval":
-        return "came with Docker 25.0: say engine: {minimum: '25.0'}"
+        return "needs Docker 25.0: set engine: {minimum: '25.0'}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"
 
 

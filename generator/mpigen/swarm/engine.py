@@ -66,7 +66,7 @@ def endpoint(context: str | None = None) -> Endpoint:
     try:
         answer = processes.run(command, "docker context inspect")
     except ClusterError as error:
-        error.hint = f"docker context ls lists the contexts that there are; {_lab()}."
+        error.hint = f"docker context ls lists all contexts; {_lab()}."
         raise
     name, url, tls = answer.splitlines()[:3]
     certs = Path(tls) / "docker"
@@ -119,14 +119,14 @@ class Engine:
             managers = [peer["Addr"].rpartition(":")[0] for peer in swarm["RemoteManagers"] or []]
             raise ClusterError(
                 f"the engine at {self.where.url} ({self.where.source}) is a worker of its Swarm, "
-                "and this needs a manager",
-                f"Name a docker context of a manager, with --context; it is at {managers[0]}."
+                "but this needs a manager",
+                f"Name a docker context of a manager with --context; it is at {managers[0]}."
                 if managers
-                else "Name a docker context of a manager, with --context.",
+                else "Name a docker context of a manager with --context.",
             )
         raise ClusterError(
-            f"the engine at {self.where.url} ({self.where.source}) is in no Swarm",
-            f"docker swarm init makes one of it; {_lab()}.",
+            f"the engine at {self.where.url} ({self.where.source}) is not part of a Swarm",
+            f"Run docker swarm init; {_lab()}.",
         )
 
 
@@ -148,7 +148,10 @@ def reach(context: str | None = None) -> Engine:
         return Engine(client_of(where), where, context)
     except ClusterError as error:
         if failures.SILENT in error.message:  # so it need not be started
-            error.hint = "It is there, and slow or hung: see the load of its server, and its log."
+            error.hint = (
+                "It accepts connections, but is slow or hangs: check the load of its "
+                "server and its log."
+            )
         raise
 
 
@@ -179,10 +182,12 @@ def _next_step(where: Endpoint) -> str:
     if where.is_ssh:
         server, command = ssh.words(where.url)
         login = shlex.join(word for word in server if word != "--")
-        return f"Try it by hand: ssh {login} {command[0]} version; {where.source} names it."
+        return (
+            f"Try it by hand: ssh {login} {command[0]} version. {where.source} sets this address."
+        )
     if where.url == DEFAULT_URL:
         return "Start one: mpigen lab engine"
-    return f"Start that engine, or point elsewhere: {where.source} names it."
+    return f"Start that engine, or use another one: {where.source} sets this address."
 
 
 def is_closed_to_us(where: Endpoint) -> bool:
@@ -200,7 +205,7 @@ def _lab() -> str:
     """How to get at a lab's Swarm: by the context of one that is up, or by `lab up`."""
     if found := _labs():
         return f"a lab is up: {' or '.join(f'--context {name}' for name in found)}"
-    return "mpigen lab up makes a Swarm on this machine"
+    return "mpigen lab up starts a Swarm on this machine"
 
 
 def _labs() -> list[str]:

@@ -29,7 +29,7 @@ def sweep(engine: Engine, network: str = "") -> list[str]:
 
     With `network`, also all that are attached to it, whoever waits for them.
     """
-    with blame("asking for services that were left"):
+    with blame("looking for services that were left behind"):
         api = engine.client.api
         there: list[dict[str, Any]] = api.services(filters={"label": LABEL})  # type: ignore[no-untyped-call]
         if not there:
@@ -48,7 +48,7 @@ def sweep(engine: Engine, network: str = "") -> list[str]:
 
 def remove(engine: Engine, name: str) -> None:
     """Remove the service of a probe, if it is there."""
-    hint = f"It is left: docker service rm {name}"
+    hint = f"It is left behind; remove it: docker service rm {name}"
     with blame(f"removing the service {name}", hint), suppress(NotFound):
         engine.client.api.remove_service(name)  # type: ignore[no-untyped-call]
 

@@ -76,7 +76,7 @@ def run(engine: Engine, probes: Sequence[Probe], seconds: float) -> list[dict[st
     # chosen first, so that an interrupt can remove a service whose creation is still under way
     names = [f"mpigen-probe-{secrets.token_hex(6)}" for _ in probes]
     try:
-        with blame("looking into the nodes"):
+        with blame("checking the nodes"):
             # an interrupt waits for these
             processes.in_parallel(
                 lambda pair: _create(engine, *pair, seconds),
@@ -167,7 +167,7 @@ def _answer(task: dict[str, Any], lines: Sequence[str], seconds: float) -> Answe
         return _end(task, seconds)
     if "end=yes" in lines:
         return Answer(tuple(lines), clock=_clock(task))
-    return Answer(error=f"its output has not come within {_LOG_SECONDS} s", late=True)
+    return Answer(error=f"no output has arrived within {_LOG_SECONDS} s", late=True)
 
 
 def _end(task: dict[str, Any], seconds: float) -> Answer:

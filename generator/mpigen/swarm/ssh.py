@@ -58,11 +58,11 @@ def words(url: str) -> tuple[list[str], list[str]]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ClusterError(f"{url} is no address of an engine: {error}") from None
+        raise ClusterError(f"{url} is not an address of an engine: {error}") from None
     if not parts.hostname or parts.password is not None or parts.query or parts.fragment:
         raise ClusterError(
-            f"{url.replace(f':{parts.password}@', ':...@')} is no address of an engine",
-            "Write ssh://USER@HOST or ssh://USER@HOST:PORT; ssh takes keys, and no password here.",
+            f"{url.replace(f':{parts.password}@', ':...@')} is not an address of an engine",
+            "Write ssh://USER@HOST or ssh://USER@HOST:PORT; mpigen uses ssh keys, not passwords.",
         )
     # not parts.hostname, which is in lower case: ~/.ssh/config tells capitals apart
     host = parts.netloc.rpartition("@")[2]

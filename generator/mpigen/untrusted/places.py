@@ -6,7 +6,7 @@ from pathlib import Path
 from mpigen.errors import InputError
 from mpigen.untrusted.quoting import clip
 
-_OUT = "Put a copy in its place: a site's links must stay inside the site."
+_OUT = "Replace it with a copy: a site's links must stay inside the site."
 
 
 def leads_out(path: Path, root: Path) -> bool:
@@ -18,14 +18,14 @@ def refuse_leading_out(path: Path, root: Path) -> None:
     """Raise InputError if `path` leads out of the folder `root`."""
     if leads_out(path, root):
         where = clip(str(real(path)))
-        raise InputError(f"{path}: is a link out of the site, to {where}", _OUT)
+        raise InputError(f"{path}: is a link that leads out of the site, to {where}", _OUT)
 
 
 def refuse_link(folder: Path) -> None:
     """Raise InputError if `folder` is a symlink, or neither a folder nor missing."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        hint = "Nothing was written. Move it out of the way."
-        raise InputError(f"{folder} is a file or a symlink, and should be a folder", hint)
+        hint = "Nothing was written. Move it away."
+        raise InputError(f"{folder} is a file or a symlink, but should be a folder", hint)
 
 
 def root_of(path: Path, site: Path) -> Path:
@@ -48,7 +48,7 @@ def output_folder(site: Path, named: Path | None) -> Path:
     top, leads_to = real(site), real(folder)
     if leads_to == top / written.relative_to(_absolute(site)):
         return folder
-    hint = f"Replace the link by a folder, or name the place itself: -o {clip(str(leads_to))}"
+    hint = f"Replace the link by a folder, or name its target: -o {clip(str(leads_to))}"
     if leads_to == top or not leads_to.is_relative_to(top):
         raise InputError(f"{folder} is a link that leads out of the site", hint)
     if any(is_git(part) for part in leads_to.relative_to(top).parts):

@@ -31,7 +31,7 @@ def read_bytes(path: Path, most: int, root: Path | None = None) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = getattr(error, "strerror", None) or error
         if path.is_symlink() and not path.exists():
-            raise InputError(f"{path}: is a symlink that leads nowhere: {reason}") from error
+            raise InputError(f"{path}: is a broken symlink: {reason}") from error
         raise InputError(f"{path}: cannot be read: {reason}") from error
     if len(data) > most:
         raise InputError(f"{path}: has more than {most:,} bytes", "It was not read any further.")
@@ -40,4 +40,4 @@ def read_bytes(path: Path, most: int, root: Path | None = None) -> bytes:
 
 def _refuse_irregular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is no regular file", "Put a plain file in its place.")
+        raise InputError(f"{path}: is not a regular file", "Replace it with a regular file.")

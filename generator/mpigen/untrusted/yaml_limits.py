@@ -59,7 +59,7 @@ def _expanded(node: yaml.Node, most: int, known: dict[int, tuple[int, int]]) -> 
         return 1, 0
     if id(node) in known:
         if known[id(node)] == (0, 0):
-            raise _error("what this anchor names holds itself", node.start_mark)
+            raise _error("this anchor contains itself", node.start_mark)
         return known[id(node)]
     known[id(node)] = (0, 0)
     values, levels = 1, 0
@@ -68,7 +68,7 @@ def _expanded(node: yaml.Node, most: int, known: dict[int, tuple[int, int]]) -> 
             more, deeper = _expanded(each, most, known)
             values, levels = values + more, max(levels, deeper + 1)
     if values > most:
-        raise _error(f"its aliases stand for more than {most:,} values", node.start_mark)
+        raise _error(f"its aliases expand to more than {most:,} values", node.start_mark)
     if levels > DEPTH:
         raise _error(f"its aliases are {_TOO_DEEP}", node.start_mark)
     known[id(node)] = (values, levels)

@@ -66,6 +66,6 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, mpigen: Mpigen, tex
     (tmp_path / "other.json").write_text(text)
     for words_of in (["--compare", tmp_path / "other.json"], [tmp_path / "other.json"]):
         done = mpigen("bench", *words_of, "--report", tmp_path / "r.html")
-        assert done.code == 2 and "holds no results of a bench" in done.err
+        assert done.code == 2 and "contains no results of a bench" in done.err
     assert not (tmp_path / "r.html").exists()
     assert mpigen("bench", tmp_path / "none.json", "--report", tmp_path / "r.html").code == 2

@@ -43,7 +43,7 @@ def clone(site: Path) -> Path:
 def test_a_fresh_output_is_fresh_and_nothing_is_written(site: Path, mpigen: Mpigen) -> None:
     before = snapshot(site)
     done = mpigen("render", "--check")
-    assert (done.code, done.out, done.err) == (0, "x: output is fresh, 33 files\n", "")
+    assert (done.code, done.out, done.err) == (0, "x: output is up to date, 33 files\n", "")
     assert mpigen("render", "--diff").out == ""
     assert snapshot(site) == before
 
@@ -63,7 +63,7 @@ def test_each_kind_of_drift_is_named_with_what_mends_it(site: Path, mpigen: Mpig
         "    extra  output/notes.md",
     ):
         assert line in done.err.splitlines()
-    assert "Run `mpigen render` and commit what it writes" in done.err
+    assert "Run `mpigen render` and commit the result" in done.err
     assert snapshot(site) == before
     assert mpigen("render").code == 0
     assert mpigen("render", "--check").code == 0
@@ -117,11 +117,11 @@ def test_a_hand_edit_is_told_with_the_ways_out(site: Path, mpigen: Mpigen) -> No
     assert done.code == 1
     assert "\n-# mine\n" in done.err
     assert done.err.endswith(
-        "What was edited by hand has three ways out:\n"
+        "For files edited by hand you have three options:\n"
         "  move the edit into the site's templates:\n"
         "    mpigen templates eject stack.yml   (makes templates/stack.yml.j2)\n"
         "  overwrite it: mpigen render --force\n"
-        "  take back what git has: git checkout -- output/stack.yml\n"
+        "  restore the version in git: git checkout -- output/stack.yml\n"
     )
     assert snapshot(site) == before
 
@@ -175,7 +175,7 @@ def test_a_diff_of_new_keys_says_that_they_are_not_kept(site: Path, mpigen: Mpig
     shutil.rmtree(site / "output/keys")
     done = mpigen("render", "--diff")
     assert done.code == 0
-    assert done.err == "note: render makes new keys; those in this diff are thrown away\n"
+    assert done.err == "note: render makes new keys; the keys in this diff are discarded\n"
 
 
 def test_check_and_diff_together_show_and_judge(site: Path, mpigen: Mpigen) -> None:
@@ -216,9 +216,9 @@ def test_a_warning_is_said_and_is_no_drift(site: Path, mpigen: Mpigen) -> None:
 @pytest.mark.parametrize(
     ("workers", "warns"),
     [
-        ("slots: 8, shm: 127m", "worker: 127m of /dev/shm is little for 8 slots: "),
+        ("slots: 8, shm: 127m", "worker: 127m of /dev/shm is small for 8 slots: "),
         ("slots: 8, shm: 128m", ""),
-        ("slots: 64, memory: 1g", "worker: 512m of /dev/shm is little for 64 slots: "),
+        ("slots: 64, memory: 1g", "worker: 512m of /dev/shm is small for 64 slots: "),
         ("slots: 64", ""),
         ("slots: 1, shm: 1m", ""),
     ],
@@ -241,7 +241,7 @@ def test_before_the_first_render_the_check_says_so_and_makes_no_keys(
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "error: nothing has been rendered to output yet\n"
-        "Run `mpigen render`, and commit what it writes.\n"
+        "Run `mpigen render`, and commit the result.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["mpigen.yaml"]
 

@@ -41,7 +41,7 @@ def test_the_lines_of_a_plan() -> None:
         "      - secrets: old",
         "      + secrets: new",
         "  - secret old",
-        "  = service s_gone: not in stack.yml, and stays: docker service rm s_gone",
+        "  = service s_gone: not in stack.yml, but kept: docker service rm s_gone",
         "1 to create, 1 to change, 1 to remove; containers: 0 to start, 3 to replace, 1 to remove",
         "this ends running jobs: night",
         "next: wait for the jobs, or mpigen deploy --force",
@@ -49,13 +49,13 @@ def test_the_lines_of_a_plan() -> None:
 
 
 def test_which_jobs_end_is_said_as_far_as_it_is_known() -> None:
-    assert "no job runs that this would end" in dry_run.lines(plan())
+    assert "no running job would end" in dry_run.lines(plan())
     assert "this may end running jobs, if they use those containers: night" in dry_run.lines(
         plan(jobs=("night",))
     )
     refused = list(dry_run.lines(plan((), ("the subnet",), ("night",))))
-    assert "  ! deploy would refuse: the subnet" in refused and "jobs that run: night" in refused
-    assert not [line for line in refused if line.startswith("nothing would change")]
+    assert "  ! deploy would refuse: the subnet" in refused and "running jobs: night" in refused
+    assert not [line for line in refused if line.startswith("no changes")]
 
 
 def test_a_value_neither_steers_a_terminal_nor_fills_it(capsys: pytest.CaptureFixture[str]) -> None:

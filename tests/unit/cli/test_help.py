@@ -41,7 +41,7 @@ def test_every_command_has_its_section_and_its_line() -> None:
 def test_the_first_help_is_by_section_and_cut_nowhere() -> None:
     text = printed()
     titles = [line for line in text.splitlines() if line.rstrip(":") in help.SECTIONS]
-    assert titles == ["Set up:", "Cluster:", "Jobs:", "Look:"]
+    assert titles == ["Set up:", "Cluster:", "Jobs:", "Inspect:"]
     assert "Commands:" not in text
     for name, command in COMMANDS.items():
         if " " not in name:

@@ -52,9 +52,9 @@ def test_labels_and_the_folder_of_ranks() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"retries": 1}, "--retries: only a batch job can be run again"),
-        ({"retries": 101, "detach": True}, "--retries 101: this is no number from 0 to 100"),
-        ({"workdir": "here"}, "--workdir here: this is no absolute path"),
+        ({"retries": 1}, "--retries works for batch jobs only"),
+        ({"retries": 101, "detach": True}, "--retries 101: this is not a number from 0 to 100"),
+        ({"workdir": "here"}, "--workdir here: this is not an absolute path"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, object], message: str) -> None:

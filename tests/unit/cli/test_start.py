@@ -83,7 +83,9 @@ def test_the_program_is_that_of_the_reference_site(here: Path, mpigen: Mpigen) -
 def test_init_says_that_ci_needs_mpigen_itself(here: Path, mpigen: Mpigen, ci: str) -> None:
     done = mpigen("init", "--ci", ci)
     pipeline = starter.CI_FILES[ci]
-    assert f"\nCI needs mpigen itself: say in {pipeline} where its wheel is (MPIGEN)\n" in done.out
+    assert (
+        f"\nCI needs mpigen itself: set MPIGEN in {pipeline} to the path of its wheel\n" in done.out
+    )
     assert f" ci/mpigen-{__version__}-py3-none-any.whl\n" in (here / pipeline).read_text()
 
 

@@ -117,11 +117,11 @@ def test_nothing_is_overwritten(site: Path, mpigen: Mpigen) -> None:
         done = mpigen("templates", "eject", *words)
         assert (done.code, done.err.splitlines()[0]) == (
             2,
-            "error: templates/Dockerfile.j2 is there already",
+            "error: templates/Dockerfile.j2 already exists",
         )
     done = mpigen("templates", "eject", "scripts/status.sh", "--block", "header")
     assert done.code == 2
-    assert "notes.md is the site's own already" in mpigen("templates", "eject", "notes.md").err
+    assert "notes.md already comes from the site" in mpigen("templates", "eject", "notes.md").err
     assert (site / "templates/Dockerfile.j2").read_text() == before
     assert mpigen("templates", "eject", "Dockerfile", "--block", "user").code == 0
     assert (site / "templates/Dockerfile.j2").read_text().startswith(before)
@@ -157,7 +157,7 @@ def test_an_upgrade_tells_which_overrides_it_concerns(
     override(site)
     extend(site, "stack.yml.j2", "footer", "# us\n")
     assert mpigen("render").code == 0
-    assert mpigen("templates", "diff").out == "nothing has changed under the site's overrides\n"
+    assert mpigen("templates", "diff").out == "none of the overridden templates has changed\n"
     manifest = json.loads((site / "output/manifest.json").read_text())
     assert [(each["path"], each["block"]) for each in manifest["overrides"]] == [
         ("Dockerfile", "packages"),
@@ -182,7 +182,7 @@ def test_an_upgrade_tells_which_overrides_it_concerns(
     # a render takes note
     assert "warning" in mpigen("render").err
     assert "warning" not in mpigen("render").err
-    assert mpigen("templates", "diff").out == "nothing has changed under the site's overrides\n"
+    assert mpigen("templates", "diff").out == "none of the overridden templates has changed\n"
 
 
 def test_an_upgrade_is_silent_where_nothing_is_overridden(
@@ -249,7 +249,7 @@ def test_what_cannot_be_ejected_is_told(mpigen: Mpigen) -> None:
     Path("templates").unlink()
     sites.template(Path(), "Dockerfile.j2", "{% if %}\n")
     done = mpigen("templates", "eject", "Dockerfile", "--block", "user")
-    assert done.code == 2 and "the site's template is wrong, line 1" in done.err
+    assert done.code == 2 and "the site's template has an error in line 1" in done.err
     for words in (["list"], ["diff"], ["show", "Dockerfile", "--blocks"]):
         assert (
             "templates/Dockerfile.j2:1: Expected an expression" in mpigen("templates", *words).err

@@ -27,7 +27,7 @@ def test_the_users_file_beside_output_names_the_context(
     (here / ".mpigen-context").write_text("mpigen-lab\n")
     for output in (OUTPUT, here / "output"):
         assert where.choose(None, output) == "mpigen-lab"
-    said = "note: docker context mpigen-lab, as .mpigen-context says\n"
+    said = "note: docker context mpigen-lab, from .mpigen-context\n"
     assert capsys.readouterr().err.startswith(said)
     # what is said nearer to the command counts, and without a note
     assert where.choose("other", OUTPUT) == "other"
@@ -39,7 +39,7 @@ def test_the_users_file_beside_output_names_the_context(
 @pytest.mark.parametrize("text", ["", "two words", "context: mpigen-lab", "\x1b[31m", "-x"])
 def test_a_file_without_a_context_is_refused(here: Path, text: str) -> None:
     (here / ".mpigen-context").write_text(text)
-    with pytest.raises(InputError, match="is no docker context") as caught:
+    with pytest.raises(InputError, match="is not a docker context") as caught:
         where.choose(None, OUTPUT)
     assert "\x1b" not in caught.value.message
 
@@ -48,7 +48,7 @@ def test_a_file_that_leads_out_of_the_site_is_not_read(here: Path) -> None:
     (here / "site").mkdir()
     (here / "mine").write_text("mpigen-lab\n")
     (here / "site/.mpigen-context").symlink_to("../mine")
-    with pytest.raises(InputError, match="link out of the site"):
+    with pytest.raises(InputError, match="link that leads out of the site"):
         where.choose(None, Path("site/output"))
 
 

@@ -14,7 +14,7 @@ def fits(folder: Path, text: str) -> bool:
     try:
         sites.config(folder, f"name: x\n{text}")
     except InputError as error:
-        assert "addresses, and" in error.message
+        assert "addresses, but" in error.message
         return False
     return True
 
@@ -45,7 +45,7 @@ def test_the_subnet_that_is_advised_is_the_smallest_that_fits(
     workers = f"workers: [replicas: {replicas}]"
     with pytest.raises(InputError) as caught:
         sites.config(tmp_path, f"name: x\nnetwork: {{subnet: 10.0.0.0/29}}\n{workers}")
-    advised = int(caught.value.message.partition("take a subnet of /")[2].partition(",")[0])
+    advised = int(caught.value.message.partition("use a subnet of /")[2].partition(",")[0])
     assert fits(tmp_path, f"network: {{subnet: 10.0.0.0/{advised}}}\n{workers}")
     assert not fits(tmp_path, f"network: {{subnet: 10.0.0.0/{advised + 1}}}\n{workers}")
 

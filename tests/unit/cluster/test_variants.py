@@ -78,7 +78,7 @@ def test_groups_of_the_same_packages_share_an_image(tmp_path: Path) -> None:
 
 def test_an_image_that_deploy_is_told_of_is_each_groups_own(tmp_path: Path) -> None:
     script = sites.artifacts(tmp_path, TEXT)["scripts/deploy.sh"].text
-    over = script[script.index("\nover=\n") : script.index("# Swarm takes a network whose")]
+    over = script[script.index("\nover=\n") : script.index("# Swarm accepts a network whose")]
     # a docker that has none of the images
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\nexit 1\n")

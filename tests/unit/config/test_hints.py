@@ -11,13 +11,13 @@ from tests import sites
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("workers: [{gpus: 2}]", "GPUs are generic resources: workers take generic: {GPU: 1}"),
+        ("workers: [{gpus: 2}]", "GPUs are generic resources: set generic: {GPU: 1} in workers"),
         ("image: {http_proxy: 'http://p:3128'}", "proxies are set in Docker's ~/.docker/config"),
         ("image: {HTTPS_PROXY: 'http://p:3128'}", "proxies are set in Docker's ~/.docker/config"),
         (
             "image: {apt_mirror: 'https://mirror.example.org'}",
             "needs certificates, which a base image does not have before its first package: "
-            "write http://, as apt checks the signatures",
+            "write http://, since apt verifies signatures",
         ),
     ],
 )

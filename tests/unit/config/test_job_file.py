@@ -73,7 +73,7 @@ ranks: 3
     ]
     assert found[1, "comand"] == "unknown key; did you mean command?"
     assert found[1, "command"].startswith("must be given: the program with its arguments")
-    assert "is no duration: write it as 90s" in found[4, "timeout"]
+    assert "is not a duration: write it like 90s" in found[4, "timeout"]
     assert "twice" in found[8, "ranks"]
 
 
@@ -81,7 +81,7 @@ ranks: 3
     ("text", "message"),
     [
         ("", r"job.yaml:1:1: command: must be given"),
-        ("[a]", r"job.yaml:1:1: must be keys and values, as in command: ./heat"),
+        ("[a]", r"job.yaml:1:1: must be keys and values such as command: ./heat"),
         ("command: './heat \"a'", r"job.yaml:1:1: command: No closing quotation: close the quotes"),
         ("command: []", r"job.yaml:1:1: command: must not be empty"),
         ("command: ''", r"job.yaml:1:1: command: must not be empty"),

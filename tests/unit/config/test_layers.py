@@ -70,7 +70,7 @@ def test_each_error_names_its_own_file_and_line(tmp_path: Path) -> None:
 
 def test_a_conflict_between_layers_is_where_the_upper_one_says_it(tmp_path: Path) -> None:
     (line,) = refusal(tmp_path, BASE, "network:\n  subnet: 10.0.0.0/29\n")
-    assert line.startswith("1.yaml:2:3: network.subnet: 10.0.0.0/29 holds 6 addresses")
+    assert line.startswith("1.yaml:2:3: network.subnet: 10.0.0.0/29 has 6 addresses")
     (line,) = refusal(
         tmp_path, "network: {subnet: 10.0.0.0/29}\nname: x\n", "workers: [{replicas: 9}]"
     )
@@ -79,7 +79,7 @@ def test_a_conflict_between_layers_is_where_the_upper_one_says_it(tmp_path: Path
 
 def test_a_key_twice_in_one_file_is_an_error_and_in_two_files_is_none(tmp_path: Path) -> None:
     (line,) = refusal(tmp_path, BASE, "name: a\nname: b\n")
-    assert line == "1.yaml:2:1: name: this key is here twice, first on line 1"
+    assert line == "1.yaml:2:1: name: this key is defined twice, first on line 1"
     assert load(*layers(tmp_path, BASE, "name: a\n")).name == "a"
 
 

@@ -172,5 +172,5 @@ def test_a_file_that_is_not_there_is_an_error_that_says_the_least_file(tmp_path:
     with pytest.raises(InputError, match="no such file") as caught:
         load(tmp_path / "mpigen.yaml")
     assert "name: mycluster" in caught.value.hint
-    with pytest.raises(InputError, match="is no regular file"):
+    with pytest.raises(InputError, match="is not a regular file"):
         load(tmp_path)

@@ -26,7 +26,7 @@ from tests import sites
          "2:11: workers[0].replicas: must be a whole number, not the text '08': write 8, without"),
         ("n\u0430me: y", "2:1: n\u0430me: unknown key (\u0430 is CYRILLIC SMALL LETTER A);"),
         ("a: !ENV x", "2:4: not valid YAML: the tag !ENV is not supported"),
-        ("...\nssh: {}", "3:1: not valid YAML: what is above ends here, and this is no part of it"),
+        ("...\nssh: {}", "3:1: not valid YAML: the mapping above ends here, and this is not"),
     ],
 )  # fmt: skip
 def test_it_is_refused_where_it_is_with_a_way_out(tmp_path: Path, text: str, told: str) -> None:

@@ -45,7 +45,7 @@ def test_a_site_is_for_the_program_that_was_found(
     assert ("\nfound " in done.out) == (kind != "empty")
     assert done.out.endswith("\nnext: mpigen render\n")
     assert mpigen("render").code == 0
-    mine = ".gitignore is yours: add .mpigen*, report.html, report.json"
+    mine = ".gitignore was kept: add .mpigen*, report.html, report.json"
     assert (mine in done.out) == (".gitignore" in expected.files)
     # a second time nothing is missing
     assert " new " not in mpigen("init").out
@@ -125,7 +125,7 @@ def test_a_python_package_is_installed_with_what_it_asks_for(tmp_path: Path) -> 
     found = plan(tmp_path)
     assert (found.python, found.build) == (["mpi4py", "y"], "")
     assert found.notes == [
-        "pyproject.toml asks for x; os_name == 'nt', which is more than a name and versions: "
+        "pyproject.toml asks for x; os_name == 'nt', which is more than names and versions: "
         "fill in app.python"
     ]
 

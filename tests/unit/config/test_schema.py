@@ -188,5 +188,5 @@ def test_what_users_may_not_write_of_a_group(field: str, values: list[object]) -
 
 def test_a_size_is_of_plain_letters(tmp_path: Path) -> None:
     # the sign for kelvin is a k to those who ignore case
-    with pytest.raises(InputError, match="no size"):
+    with pytest.raises(InputError, match="is not a size"):
         sites.config(tmp_path, "name: x\nworkers: [memory: 9999999\N{KELVIN SIGN}]\n")

@@ -203,12 +203,12 @@ def test_all_is_well() -> None:
         ),
         pytest.param(
             overlay(peers={"10.77.0.2": "silent", "10.77.0.3": "yes"}),
-            {"overlay": ["nothing gets from node-2 to worker-1 (10.77.0.2) on node-1"]},
+            {"overlay": ["no traffic from node-2 reaches worker-1 (10.77.0.2) on node-1"]},
             id="no way for the overlay",
         ),
         pytest.param(
             overlay(peers={"10.77.0.2": "large", "10.77.0.3": "yes"}),
-            {"overlay": ["small packets alone get from node-2 to worker-1 (10.77.0.2) on node-1"]},
+            {"overlay": ["only small packets from node-2 reach worker-1 (10.77.0.2) on node-1"]},
             id="small packets alone",
         ),
         pytest.param(
@@ -222,7 +222,11 @@ def test_all_is_well() -> None:
         ),
         pytest.param(
             second(links={"eth0": 1400}),
-            {"mtu": ["node-2: eth0 takes 1400 bytes, and the overlay is made for 1500"]},
+            {
+                "mtu": [
+                    "node-2: eth0 carries packets of 1400 bytes, but the overlay is made for 1500"
+                ]
+            },
             id="small mtu",
         ),
         pytest.param(
@@ -272,9 +276,7 @@ def test_a_node_that_is_down_is_blamed_once() -> None:
     )
     assert found(known, "bad") == {"nodes": ["node-2 is down"]}
     unknown = found(known, "unknown")
-    assert {what for those in unknown.values() for what in those} == {
-        "not looked at: node-2 (down)"
-    }
+    assert {what for those in unknown.values() for what in those} == {"not checked: node-2 (down)"}
     assert len(unknown) == 9
 
 
@@ -286,7 +288,7 @@ def test_an_image_that_a_node_without_workers_lacks() -> None:
         hosts_errors={"id2": "No such image: mpi:1"},
     )
     assert found(known, "bad") == {}
-    assert "node-2: no image mpi:1, and no group is placed there" in found(known, "ok")["image"]
+    assert "node-2: no image mpi:1, but no group is placed there" in found(known, "ok")["image"]
 
 
 def words_of(known: Facts) -> str:
@@ -360,9 +362,7 @@ def test_no_worker_of_none_is_not_all_of_them() -> None:
     none = replace(WELL, wanted={"worker": 0}, workers=())
     assert "worker is scaled to 0: no worker of it is to run" in found(none, "unknown")["workers"]
     nowhere = replace(none, everywhere=frozenset({"worker"}))
-    assert found(nowhere, "bad") == {
-        "workers": ["worker: no node that is ready and active may run it"]
-    }
+    assert found(nowhere, "bad") == {"workers": ["worker: no ready and active node may run it"]}
 
 
 def test_a_network_of_the_servers_own() -> None:
@@ -382,7 +382,7 @@ def test_a_network_of_the_servers_own() -> None:
     assert "4789" not in words_of(known)
     fewer = Attached({"worker": frozenset({"10.77.0.2"})}, dict.fromkeys(hosts, "yes"), {})
     assert found(replace(known, attached={"id1": fewer, "id2": fewer}), "bad") == {
-        "dns": ["node-1, node-2: tasks.worker names 1 addresses, and 2 workers run"]
+        "dns": ["node-1, node-2: tasks.worker names 1 addresses, but 2 workers run"]
     }
     task = {"NetworksAttachments": [{"Network": {"Spec": {"Name": "mv"}}}]}
     assert survey._address(task, "mv", "worker-1") == "worker-1"
@@ -413,22 +413,25 @@ def test_what_cannot_be_told_is_no_fault() -> None:
     worker = replace(bare, engine="26.1", where="w", swarm="active", managers=("192.0.2.1",))
     assert found(worker, "bad") == {}
     assert found(worker, "unknown")["swarm"] == [
-        "the engine at w is a worker of its Swarm; its managers: 192.0.2.1: name one by --context"
+        "the engine at w is a worker of its Swarm; its managers: 192.0.2.1: name one of "
+        "them with --context"
     ]
     alone = replace(bare, engine="26.1", where="w", swarm="inactive")
-    assert found(alone, "bad") == {"swarm": ["the engine at w is in no Swarm"]}
+    assert found(alone, "bad") == {"swarm": ["the engine at w is not part of a Swarm"]}
     leaderless = replace(bare, engine="26.1", swarm="active", is_manager=True, swarm_error="no!")
     assert found(leaderless, "bad") == {"swarm": ["its manager has not answered: no!"]}
     locked = replace(bare, engine="26.1", swarm="locked")
     assert found(locked, "bad") == {
-        "swarm": ["the engine's part in its Swarm is locked: no reason"]
+        "swarm": ["the state of the engine in its Swarm is locked: no reason"]
     }
     development = replace(WELL, client="dev")
     assert set(found(development, "unknown")) == {"client"}
     nat = second(addresses={"10.0.0.1": "eth0"})
     assert set(found(nat, "unknown")) == {"mtu"}
     untold = replace(second(kernel={}), options={"encrypted": ""})
-    assert found(untold, "unknown")["kernel"] == ["node-2: it does not tell what it was built with"]
+    assert found(untold, "unknown")["kernel"] == [
+        "node-2: the kernel does not report its build options"
+    ]
     undeployed = replace(WELL, deployed=False, workers=(), attached={}, wanted={})
     assert set(found(undeployed, "unknown")) == {"workers", "overlay", "dns"}
     assert found(undeployed, "bad") == {}
@@ -492,7 +495,7 @@ def test_storage_that_is_said_to_be_shared_is_told_by_node() -> None:
     assert told(known("10.77.0.2 same")) == ("unknown", "/data: not read on node-2")
     assert told(known()) == ("unknown", "/data: not read on node-1, node-2")
     alone = replace(known("10.77.0.2 same"), workers=WELL.workers[:1])
-    assert told(alone) == ("unknown", "/data: workers are on one server alone")
+    assert told(alone) == ("unknown", "/data: all workers are on one server")
     assert told(replace(known(), workers=())) == ("unknown", "/data: no worker runs")
     assert "storage" not in {each.check for each in doctor.examine(WELL)}
 

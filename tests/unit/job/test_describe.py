@@ -75,7 +75,7 @@ def test_who_has_started_a_job_and_how_long_it_took() -> None:
         (0, "done", 0, ""),
         (3, "failed", 3, ""),
         # nobody knows: this is no success
-        (None, "failed", None, "its log does not tell its exit code"),
+        (None, "failed", None, "its log does not contain its exit code"),
     ],
 )
 def test_the_exit_code_of_a_job_with_retries_is_what_it_has_noted(

@@ -35,8 +35,8 @@ def test_the_options_are_dockers() -> None:
 def test_what_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(InputError) as error:
         excerpt.parse("-5", "yesterday", False, NOW)
-    assert "--tail -5: this is no number of lines" in error.value.message
-    assert "--since yesterday: this is no time" in error.value.message
+    assert "--tail -5: this is neither a number of lines" in error.value.message
+    assert "--since yesterday: this is not a time" in error.value.message
 
 
 def test_a_lines_time_is_exact_to_the_nanosecond() -> None:
@@ -49,4 +49,4 @@ def test_a_lines_time_is_exact_to_the_nanosecond() -> None:
 def test_mpigen_logs_refuses_before_it_asks_docker(mpigen: Mpigen) -> None:
     done = mpigen("logs", "x", "--context", "nowhere", "--tail", "five")
     assert (done.code, "nowhere" in done.err) == (2, False)
-    assert "--tail five: this is no number of lines" in done.err
+    assert "--tail five: this is neither a number of lines" in done.err

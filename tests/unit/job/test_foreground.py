@@ -47,4 +47,4 @@ def test_a_container_whose_key_never_comes_ends(tmp_path: Path) -> None:
         ["sh", "-c", script, "job", "echo", "begun"], capture_output=True, text=True, timeout=10
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert "no key has come for this job" in done.stderr
+    assert "no key has arrived for this job" in done.stderr

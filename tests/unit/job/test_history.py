@@ -78,7 +78,7 @@ def test_a_job_of_which_nobody_saw_the_end_says_so() -> None:
     os.waitpid(pid, 0)
     (job,) = history.jobs("s", "e")
     assert (job.state, job.exit_code, job.ended) == ("unknown", None, None)
-    assert "nobody saw its end" in job.error
+    assert "its end is unknown" in job.error
 
 
 def test_a_job_that_failed_without_an_exit_code_has_its_reason() -> None:

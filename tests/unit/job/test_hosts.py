@@ -22,10 +22,10 @@ def test_more_ranks_than_slots_are_refused_with_what_there_is() -> None:
     with pytest.raises(InputError) as error:
         hosts.refuse_too_many(job(11), TWO)
     assert error.value.message == (
-        "-n 11 needs more than the 10 slots that there are: cpu has 3 x 2, gpu has 1 x 4"
+        "-n 11 needs more than the 10 slots that the hosts have: cpu has 3 x 2, gpu has 1 x 4"
     )
     assert "mpigen scale gpu=2" in error.value.hint
-    with pytest.raises(InputError, match="the 6 slots that there are: cpu has 3 x 2"):
+    with pytest.raises(InputError, match="the 6 slots that the hosts have: cpu has 3 x 2"):
         hosts.refuse_too_many(job(7), TWO.choose(("cpu",)))
 
 
@@ -44,7 +44,7 @@ def test_scaling_is_advised_only_where_swarm_would_not_refuse_it() -> None:
 
 def test_a_cluster_without_a_slot_is_told() -> None:
     none = Hosts("x", {"cpu": 0}, {"cpu": 2}, {}, True)
-    with pytest.raises(ClusterError, match="there is no slot"):
+    with pytest.raises(ClusterError, match="there are no slots"):
         hosts.refuse_too_many(job(), none)
 
 
@@ -55,20 +55,20 @@ def test_where_no_manager_can_be_asked_nothing_is_refused() -> None:
 def test_groups_are_chosen_in_the_order_given() -> None:
     assert list(TWO.choose(("gpu", "cpu")).counts) == ["gpu", "cpu"]
     assert TWO.choose(()).counts == TWO.counts
-    with pytest.raises(InputError, match="--workers tpu: there is no such group; there are: cpu"):
+    with pytest.raises(InputError, match="--workers tpu: there is no such group; groups: cpu"):
         TWO.choose(("tpu",))
 
 
 def test_a_group_that_is_not_deployed_is_told_at_once() -> None:
     some = replace(TWO, missing=("new",))
     for groups in ((), ("new",), ("cpu", "new")):
-        with pytest.raises(ClusterError, match="new: rendered, and not deployed yet") as error:
+        with pytest.raises(ClusterError, match="new: rendered, but not deployed yet") as error:
             some.choose(groups)
         assert error.value.hint == (
             "Deploy it: mpigen deploy; or run without it: --workers cpu --workers gpu"
         )
     assert some.choose(("cpu", "gpu")).counts == TWO.counts
-    with pytest.raises(InputError, match="there are: cpu, gpu, new"):
+    with pytest.raises(InputError, match="groups: cpu, gpu, new"):
         some.choose(("tpu",))
 
 

@@ -59,10 +59,10 @@ def test_what_cannot_be_pushed_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for files, why in (
         ([tmp_path / "gone"], "gone is missing"),
-        ([tmp_path / "link"], "link is a link that leads nowhere"),
+        ([tmp_path / "link"], "link is a broken link"),
         ([tmp_path / "with"], "away is a link to a folder"),
         ([tmp_path / "empty"], "no file in it"),
-        ([tmp_path / "a", tmp_path / "d/a"], "another file has this name"),
+        ([tmp_path / "a", tmp_path / "d/a"], "another file has the same name"),
     ):
         with pytest.raises(InputError, match=why):
             push.pack(tuple(files), io.BytesIO())

@@ -18,7 +18,7 @@ def test_durations(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "-1", "1.5h", "m", "10 m", "5x", "1m1h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="is no duration"):
+    with pytest.raises(InputError, match="is not a duration"):
         spec.seconds(text)
 
 
@@ -115,7 +115,7 @@ def test_a_made_up_name_tells_the_program_and_is_never_twice_the_same() -> None:
 
 @pytest.mark.parametrize("name", ["A", "-a", "a-", "a_b", "a" * 33, "a b"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="cannot name a job"):
+    with pytest.raises(InputError, match="is not a valid name for a job"):
         spec.checked_name(name, "")
 
 

@@ -97,7 +97,7 @@ def test_what_is_no_public_key_is_refused_with_its_file(output: Path, text: str)
 def test_what_is_no_private_key_is_refused_with_its_file(output: Path) -> None:
     (output / "keys/id_ed25519.pub").unlink()
     (output / "keys/id_ed25519").write_text("no key\n")
-    with pytest.raises(InputError, match="keys/id_ed25519 is no OpenSSH private key"):
+    with pytest.raises(InputError, match="keys/id_ed25519 is not an OpenSSH private key"):
         pair.ensure(output)
 
 

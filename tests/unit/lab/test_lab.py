@@ -19,7 +19,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a_b", "a/b", "..", "a" * 33, "a\n"])
 def test_names_that_no_lab_can_have(name: str) -> None:
-    with pytest.raises(InputError, match="cannot name a lab"):
+    with pytest.raises(InputError, match="is not a valid name for a lab"):
         lab.up(name, 3, print)
 
 
@@ -81,7 +81,7 @@ def test_a_lab_is_found_by_its_record(state: Path) -> None:
 def test_only_one_mpigen_works_on_a_lab(state: Path) -> None:
     with (
         record.alone("lab"),
-        pytest.raises(ClusterError, match="another mpigen is at work on the lab lab"),
+        pytest.raises(ClusterError, match="another mpigen is working on the lab lab"),
         record.alone("lab"),
     ):
         pass

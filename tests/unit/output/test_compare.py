@@ -147,7 +147,7 @@ def test_a_manifest_of_somebody_else_is_refused(output: Path, text: str | None) 
     else:
         (output / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(
-        InputError, match=r"manifest\.json(: is no regular file| is not a manifest)"
+        InputError, match=r"manifest\.json(: is not a regular file| is not a manifest)"
     ):
         compare(FILES, output)
 
@@ -183,7 +183,7 @@ def test_a_folder_in_a_files_place_stops_everything(output: Path) -> None:
     (output / "sub/c").unlink()
     (output / "sub/c").mkdir()
     before = content(output)
-    with pytest.raises(InputError, match="sub/c is not a file, and should be one"):
+    with pytest.raises(InputError, match="sub/c is not a file, but should be one"):
         write(changed("a", "new\n"), output, {"keys/id_ed25519": "secret\n"})
     assert content(output) == before
 

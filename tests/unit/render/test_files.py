@@ -106,19 +106,19 @@ def test_a_template_that_names_a_built_in_file_is_told_the_way_out(
     sites.template(site, f"{RANK}.j2", tag)
     told = refused(site)
     assert told.message.splitlines()[0] == (
-        f"{site}/templates/{RANK}.j2:1: no template builtin/{RANK}{suffix}: {RANK} is copied as it "
-        "is, and has no blocks"
+        f"{site}/templates/{RANK}.j2:1: no template builtin/{RANK}{suffix}: {RANK} is copied "
+        "unchanged and has no blocks"
     )
     assert f"`mpigen templates eject {RANK}`" in told.hint
     sites.template(site, f"{RANK}.j2", f'{{% set name = "builtin/{RANK}" %}}{{% include name %}}')
     told = refused(site)
-    assert "is copied as it is, and has no blocks" in told.message and "eject" in told.hint
+    assert "is copied unchanged and has no blocks" in told.message and "eject" in told.hint
 
 
 def test_a_template_cannot_name_a_file_of_the_site(site: Path) -> None:
     sites.template(site, "part.txt", "x\n")
     sites.template(site, "a.txt.j2", '{% include "part.txt" %}\n')
-    assert "no template part.txt: part.txt is copied as it is" in refused(site).message
+    assert "no template part.txt: part.txt is copied unchanged" in refused(site).message
     # the built-in template is still there under its own name
     sites.template(site, "a.txt.j2", '{% include "builtin/README.md.j2" %}\n')
     sites.template(site, "README.md", "# Ours\n")
@@ -149,12 +149,12 @@ def test_what_cannot_be_an_artifact_is_refused(site: Path) -> None:
 
     for suffix in ("", ".j2"):
         file = folder / f"a.txt{suffix}"
-        check(file.symlink_to(site / "secret"), "is a link out of the site's templates")
-        check(file.symlink_to("/dev/zero"), "is a link out of the site's templates")
+        check(file.symlink_to(site / "secret"), "is a link that leads out of the site's templates")
+        check(file.symlink_to("/dev/zero"), "is a link that leads out of the site's templates")
         check(file.symlink_to(site), "is a link to a folder")
         check(file.symlink_to("nowhere"), "cannot be read as UTF-8 text: [Errno 2]")
         check(file.symlink_to(file.name), "is a link that leads back to itself")
-        check(os.mkfifo(file), "is no regular file")
+        check(os.mkfifo(file), "is not a regular file")
         check(file.write_bytes(b"\xff\xfe"), "cannot be read as UTF-8 text")
         check(file.write_bytes(b"x" * 10_000_001), "has more than 10,000,000 bytes")
     (folder / "a\nb").write_text("")
@@ -169,7 +169,7 @@ def test_what_cannot_be_an_artifact_is_refused(site: Path) -> None:
 @pytest.mark.parametrize("name", ["keys/id_ed25519", "keys/id_ed25519.pub", "manifest.json"])
 def test_what_mpigen_makes_itself_is_not_copied(site: Path, name: str) -> None:
     sites.template(site, name, "mine\n")
-    assert "is mpigen's own" in refused(site).message
+    assert "is written by mpigen itself" in refused(site).message
 
 
 def test_a_file_that_lets_private_keys_into_git_is_refused(site: Path) -> None:
@@ -223,13 +223,13 @@ def test_the_command_knows_files(site: Path, mpigen: Mpigen) -> None:
     for words in (["show", RANK, "--blocks"], ["eject", RANK, "--block", "header"]):
         done = mpigen("templates", *words)
         assert done.code == 2
-        assert done.err.startswith(f"error: {RANK} is copied as it is, and has no blocks\n")
+        assert done.err.startswith(f"error: {RANK} is copied unchanged and has no blocks\n")
         assert f"`mpigen templates eject {RANK}`" in done.err
     done = mpigen("templates", "eject", RANK)
     assert (done.code, done.out.splitlines()[0]) == (0, f"     new  templates/{RANK}")
     copy = site / "templates" / RANK
     assert copy.read_text() == SHIPPED and copy.stat().st_mode & 0o111
-    assert f"{copy.relative_to(site)} is there already" in mpigen("templates", "eject", RANK).err
+    assert f"{copy.relative_to(site)} already exists" in mpigen("templates", "eject", RANK).err
     copy.write_text(SHIPPED + "# ours\n")
     sites.template(site, "notes.txt", "x\n")
     rows = {row["path"]: row for row in json.loads(mpigen("templates", "list", "--json").out)}
@@ -247,7 +247,7 @@ def test_the_command_knows_files(site: Path, mpigen: Mpigen) -> None:
     for path, there in (("README.md", "README.md"), (RANK, f"{RANK}.j2")):
         for more in ([], ["--block", "header"]):
             done = mpigen("templates", "eject", path, *more)
-            assert done.code == 2 and f"error: templates/{there} is there already" in done.err
+            assert done.code == 2 and f"error: templates/{there} already exists" in done.err
 
 
 def test_an_upgrade_tells_of_a_file_that_a_site_has_replaced(

@@ -54,7 +54,9 @@ def test_the_shell_of_it_is_clean(tmp_path: Path) -> None:
 def test_a_name_that_makes_too_long_a_secret_is_refused(tmp_path: Path) -> None:
     fits = "a" * 35
     sites.artifacts(tmp_path, SECRET.replace("x", fits))
-    with pytest.raises(InputError, match=r"1:1: name: with ssh\.delivery secret a name has 35 "):
+    with pytest.raises(
+        InputError, match=r"1:1: name: with ssh\.delivery secret the name may have at most 35 "
+    ):
         sites.artifacts(tmp_path, SECRET.replace("x", fits + "a"))
 
 

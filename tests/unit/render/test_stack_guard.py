@@ -48,7 +48,7 @@ def test_the_network_and_a_replaced_file_are_watched_too(tmp_path: Path) -> None
         "stack.yml: networks.mpi.driver is 'bridge'; the workers are on several servers",
         "stack.yml: networks.mpi.attachable is False; jobs attach themselves to it",
     } <= {*warnings}
-    assert "stack.yml: services.worker is gone: jobs wait for its 2 containers" in warnings
+    assert "stack.yml: services.worker is missing: jobs wait for its 2 containers" in warnings
 
 
 def test_a_replaced_file_that_docker_would_refuse_is_refused(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_template_that_gives_nothing_makes_no_file(tmp_path: Path, text: str) 
 )
 def test_what_a_cluster_needs_cannot_be_left_out(tmp_path: Path, path: str) -> None:
     told = error(tmp_path, f"{path}.j2", "{% if 0 %}x{% endif %}\n").message
-    assert told == f"templates/{path}.j2 gives nothing, and a cluster needs {path}"
+    assert told == f"templates/{path}.j2 gives nothing, but a cluster needs {path}"
 
 
 def test_a_new_path_is_a_new_artifact_quoted_by_its_kind(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n\n{{ nope }}\n", "new.txt.j2:3: 'nope' is undefined"),
         (
             "a\n{{ cluster.nope }}\n",
-            "new.txt.j2:2: cluster has no 'nope'; there are additions, app, build_packages",
+            "new.txt.j2:2: cluster has no 'nope'; known: additions, app, build_packages",
         ),
         (
             "a\n{{ cluster.port }}\n",
@@ -128,7 +128,7 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, message
 @pytest.mark.parametrize("name", ["a.yml.j2", "a.json.j2", "a.py.j2", "a.sh.j2", "Dockerfile.j2"])
 def test_an_undefined_name_is_told_whatever_the_quoting(tmp_path: Path, name: str) -> None:
     told = error(tmp_path, name, "a: {{ nope }}\n").message
-    assert told.startswith(f"{name}:1: 'nope' is undefined; there are cluster, held, keys\n")
+    assert told.startswith(f"{name}:1: 'nope' is undefined; known: cluster, held, keys\n")
 
 
 def test_a_mistake_in_an_included_file_is_told_of_that_file(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_template_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     "name", ["keys/id_ed25519.j2", "keys/id_ed25519.pub.j2", "manifest.json.j2"]
 )
 def test_what_mpigen_makes_itself_has_no_template(tmp_path: Path, name: str) -> None:
-    assert "is mpigen's own" in error(tmp_path, name, "mine\n").message
+    assert "is written by mpigen itself" in error(tmp_path, name, "mine\n").message
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_name_is_told_with_the_nearest_that_there_is(
         ("{% for i in range(9999) %}{% for j in range(9999) %}aaaaaaaaaa{% endfor %}{% endfor %}",
          "gives more than 10,000,000 characters"),
         ("{{ open('/etc/passwd') }}", "'open' is undefined"),
-        ("{% import 'os' as os %}", "no template os; there are "),
+        ("{% import 'os' as os %}", "no template os; known: "),
     ],
 )  # fmt: skip
 def test_a_template_runs_no_code_and_reads_no_files(
@@ -245,7 +245,9 @@ def test_a_link_out_of_the_site_s_templates_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/a.txt.j2").symlink_to(tmp_path / "secret")
-    with pytest.raises(InputError, match=r"a\.txt\.j2: is a link out of the site's templates"):
+    with pytest.raises(
+        InputError, match=r"a\.txt\.j2: is a link that leads out of the site's templates"
+    ):
         sites.artifacts(tmp_path, "name: x\n")
 
 
@@ -253,12 +255,12 @@ def test_templates_that_extend_one_another_are_told(tmp_path: Path) -> None:
     sites.template(tmp_path, "b.txt.j2", '{% extends "a.txt.j2" %}\n')
     told = error(tmp_path, "a.txt.j2", '{% extends "b.txt.j2" %}\n')
     assert told.message == (
-        'a.txt.j2:1: extends itself, by way of b.txt.j2\n  > 1 | {% extends "b.txt.j2" %}'
+        'a.txt.j2:1: extends itself, through b.txt.j2\n  > 1 | {% extends "b.txt.j2" %}'
     )
     sites.template(tmp_path, "b.txt.j2", '\n{% include "c.txt.j2" %}\n')
     sites.template(tmp_path, "c.txt.j2", '{% if 0 %}{% import "a.txt.j2" as a %}{% endif %}\n')
     told = error(tmp_path, "a.txt.j2", '{% extends "b.txt.j2" %}\n')
-    assert told.message.startswith("a.txt.j2:1: extends itself, by way of b.txt.j2, c.txt.j2\n")
+    assert told.message.startswith("a.txt.j2:1: extends itself, through b.txt.j2, c.txt.j2\n")
 
 
 def test_what_can_be_told_without_rendering_is_told_of_all_templates_at_once(
@@ -304,7 +306,10 @@ def test_a_mistake_that_shows_in_a_built_in_template_is_told_of_the_site_s(tmp_p
         ("{{ 5 | dictsort }}", "a.txt.j2:1: AttributeError: 'int' object has no attribute 'items'"),
         ("{% macro f(a, a) %}{% endmacro %}", "a.txt.j2: duplicate argument"),
         ("{% for i in [1] %}" * 30 + "{% endfor %}" * 30, "a.txt.j2: too many statically nested"),
-        ("{{ " + "(" * 2000 + ")" * 2000 + " }}", "a.txt.j2: has too many brackets or tags"),
+        (
+            "{{ " + "(" * 2000 + ")" * 2000 + " }}",
+            "a.txt.j2: brackets or tags are nested too deeply",
+        ),
         (
             "{% set n = 'a.txt.j2' %}{% include n %}",
             "a.txt.j2:1: extends, includes or calls itself",

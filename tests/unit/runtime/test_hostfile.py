@@ -99,7 +99,7 @@ def test_a_hostfile_has_the_groups_that_are_asked_for_in_their_order(hostfile: H
 def test_a_group_that_there_is_not_is_refused(hostfile: Hostfile) -> None:
     code, lines, said = hostfile(MPI_GROUPS="cpu tpu")
     assert (code, lines) == (2, [])
-    assert said == "mpi-hostfile: MPI_GROUPS: there is no group tpu; there are: cpu gpu\n"
+    assert said == "mpi-hostfile: MPI_GROUPS: there is no group tpu; groups: cpu gpu\n"
 
 
 def test_a_wait_is_told_once_and_who_is_missing(hostfile: Hostfile) -> None:
@@ -123,7 +123,7 @@ def test_who_does_not_answer_as_one_of_this_cluster_is_told_and_passed_over(
     code, lines, said = hostfile(MPI_GROUPS="cpu")
     assert (code, lines) == (0, ["127.0.0.11 slots=2", "127.0.0.12 slots=2"])
     assert said.splitlines() == [
-        f"mpi-hostfile: cpu: 127.0.0.{last} is in DNS and no sshd of this cluster answers there"
+        f"mpi-hostfile: cpu: 127.0.0.{last} is in DNS, but no sshd of this cluster answers there"
         for last in (31, 32, 33, 34)
     ]
 
@@ -139,7 +139,7 @@ def test_no_hostfile_names_a_host_twice(hostfile: Hostfile) -> None:
     hostfile.add("cpu", "127.0.0.13", f"cpu-2 {KEY}")
     code, lines, said = hostfile(MPI_WAIT="1")
     assert (code, lines) == (1, [])
-    assert "mpi-hostfile: two containers call themselves cpu-2\n" in said
+    assert "mpi-hostfile: two containers are named cpu-2\n" in said
 
 
 @pytest.mark.parametrize(
@@ -165,5 +165,5 @@ def test_a_file_may_be_named(hostfile: Hostfile) -> None:
     done = hostfile.root.load("mpi-hostfile", "exit main();", other, env={"MPI_WAIT": "soon"})
     assert (done.returncode, done.stderr) == (
         2,
-        "mpi-hostfile: MPI_WAIT=soon is no number of seconds\n",
+        "mpi-hostfile: MPI_WAIT=soon is not a number of seconds\n",
     )

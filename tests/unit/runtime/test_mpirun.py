@@ -134,7 +134,8 @@ def test_several_programs_without_their_ranks_are_refused(root: Root, words: str
     done = root.run("mpirun", *words.split(), input="")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "mpirun: of several programs each needs its number of ranks: -n N PROGRAM : -n N PROGRAM\n"
+        "mpirun: with several programs, each needs its number of ranks: "
+        "-n N PROGRAM : -n N PROGRAM\n"
     )
 
 
@@ -225,7 +226,7 @@ def test_a_lost_rank_is_named_and_never_ends_with_0(root: Root) -> None:
     done = root.run("mpirun", "0", "0", stdin=subprocess.DEVNULL)
     assert done.returncode == 75
     assert done.stderr == (
-        "mpirun: 0 of 2 ranks have ended: the job is not done, and this is status 75\n"
+        "mpirun: 0 of 2 ranks have ended: the job did not complete; the exit code is 75\n"
         "mpirun: worker-1 (127.0.0.1) is lost, or its node, with rank 0\n"
     )
 
@@ -268,7 +269,7 @@ def test_labels_are_refused_where_mpi_carries_the_output(root: Root) -> None:
     labels = {"MPI_LABEL": "1"}
     done = start(root, SHOWS).run("mpirun", "--output", "x", "prog", env=labels, input="")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "mpirun: --output has MPI carry the output" in done.stderr
+    assert "mpirun: --output makes MPI carry the output" in done.stderr
 
 
 def free_port() -> int:
@@ -285,7 +286,7 @@ def test_a_host_that_is_slow_is_not_called_lost(root: Root) -> None:
         root.write("bin/ssh", "#!/bin/sh\nsleep 60\n")
         done = root.run("mpirun", "0", "0", stdin=subprocess.DEVNULL)
     assert done.returncode == 1
-    line = "mpirun: 0 of 2 ranks have ended: the job is not done, and this is status 1\n"
+    line = "mpirun: 0 of 2 ranks have ended: the job did not complete; the exit code is 1\n"
     assert done.stderr == line
 
 
@@ -299,8 +300,8 @@ def test_a_host_of_which_nothing_is_heard_is_not_called_lost(root: Root) -> None
 
 
 SILENT = (
-    "mpirun: no rank has begun, and {real} ended with 0: {why}\n"
-    "mpirun: the job is not done, and this is status 1\n"
+    "mpirun: no rank has begun, but {real} ended with 0: {why}\n"
+    "mpirun: the job did not complete; the exit code is 1\n"
 )
 UNREAD = "it crashed, or does not read its parameters from /run/mpi"
 
@@ -317,7 +318,7 @@ UNREAD = "it crashed, or does not read its parameters from /run/mpi"
         (("--output", "x", "prog"), UNREAD),
         (
             ("--mca", "odls_base_exec_agent", "gdb", "prog"),
-            "odls_base_exec_agent stands for mpi-rank",
+            "odls_base_exec_agent replaces mpi-rank",
         ),
     ],
 )
@@ -485,7 +486,7 @@ def test_more_ranks_than_files_that_may_be_open_end_the_job(root: Root) -> None:
     line = done.stderr.splitlines()[0]
     assert re.fullmatch(
         r"mpirun: no more than \d\d ranks can connect: Too many open files; "
-        "allow the containers more with ulimits.nofile",
+        "raise the limit of the containers with ulimits.nofile",
         line,
     )
 

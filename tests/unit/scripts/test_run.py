@@ -122,6 +122,6 @@ def test_a_grace_that_is_no_number_is_refused(secret: Path) -> None:
     job = started(secret, "hello", MPI_GRACE="soon")
     assert job.communicate(timeout=20) == (
         "",
-        "run.sh: MPI_GRACE=soon: this is no number of seconds\n",
+        "run.sh: MPI_GRACE=soon: this is not a number of seconds\n",
     )
     assert job.returncode == 2

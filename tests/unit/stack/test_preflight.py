@@ -33,7 +33,7 @@ def test_what_fits_is_no_problem() -> None:
 
 def test_only_nodes_that_meet_the_constraints_are_counted() -> None:
     (told,) = misplaced("cpu", 3, 1, RACK_1, NODES)
-    assert told == "cpu: 3 containers are more than 1 a node on the 2 nodes that it may be on"
+    assert told == "cpu: 3 containers are more than 1 per node on the 2 nodes that may run it"
 
 
 def test_a_constraint_that_no_node_meets_is_told_once() -> None:
@@ -62,4 +62,4 @@ def test_each_service_is_told_of_once_also_one_that_is_everywhere(
     assert told == ["all", "some"]
     stack["services"]["all"]["deploy"].pop("placement")
     first, _ = unplaced(NODES, made, stack)
-    assert first == "all: 4 containers are more than 1 a node on the 3 nodes that it may be on"
+    assert first == "all: 4 containers are more than 1 per node on the 3 nodes that may run it"

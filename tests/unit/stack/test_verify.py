@@ -42,7 +42,7 @@ def test_no_check_is_a_failure(output: Path) -> None:
     for arguments in (["-k", "nothing_of_that_name"], []):
         done = verify(output, *arguments)
         assert done.returncode == 1, done.stdout
-        assert f"error: {output}/verify holds no check that could be run\n" in done.stderr
+        assert f"error: {output}/verify contains no check that could be run\n" in done.stderr
         (output / "verify" / "test_good.py").unlink(missing_ok=True)
 
 
@@ -51,7 +51,7 @@ def test_a_report_as_junit_xml(output: Path) -> None:
     report = output / "reports" / "junit.xml"
     done = verify(output, "--junit", report)
     assert done.returncode == 1
-    assert "error: the cluster is not as it should be" in done.stderr
+    assert "error: checks of the cluster failed" in done.stderr
     (suite,) = ElementTree.parse(report).getroot()
     assert {key: suite.attrib[key] for key in ("name", "tests", "failures", "errors")} == {
         "name": f"mpigen verify {output}",
@@ -121,7 +121,7 @@ def test_checks_that_are_all_skipped_have_failed(output: Path) -> None:
     )
     done = verify(output)
     assert done.returncode == 1, done.stdout
-    assert "holds no check that could be run" in done.stderr
+    assert "contains no check that could be run" in done.stderr
     assert verify(output, "--collect-only").returncode == 0
 
 

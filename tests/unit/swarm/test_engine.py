@@ -40,4 +40,6 @@ def test_a_silent_engine_is_an_error_with_a_next_step(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(ClusterError, match="no Docker engine answers at unix://") as error:
         swarm_engine.reach()
-    assert error.value.hint == "Start that engine, or point elsewhere: DOCKER_HOST names it."
+    assert (
+        error.value.hint == "Start that engine, or use another one: DOCKER_HOST sets this address."
+    )

@@ -52,7 +52,7 @@ def test_an_engine_that_is_silent_is_told_as_silent(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("DOCKER_HOST", url)
         with pytest.raises(ClusterError) as error:
             engine.reach()
-        assert error.value.hint.startswith("It is there, and slow or hung")
+        assert error.value.hint.startswith("It accepts connections, but is slow or hangs")
 
 
 def test_an_engine_that_closes_the_connection() -> None:

@@ -36,7 +36,7 @@ def test_a_url_names_server_and_socket_as_for_docker(
 
 @pytest.mark.parametrize("url", ["ssh://", "ssh://you:secret@alpha", "ssh://alpha:port"])
 def test_other_urls_are_refused_and_no_password_is_printed(url: str) -> None:
-    with pytest.raises(ClusterError, match="is no address of an engine") as error:
+    with pytest.raises(ClusterError, match="is not an address of an engine") as error:
         ssh.words(url)
     assert "secret" not in error.value.message
 
@@ -69,5 +69,6 @@ def test_a_failed_login_is_one_sentence_with_ssh_s_last_line(
     beginning = "no Docker engine answers at ssh://you@alpha:2222 (docker context alpha): "
     assert error.value.message == beginning + said
     assert error.value.hint == (
-        "Try it by hand: ssh -p 2222 -l you alpha docker version; docker context alpha names it."
+        "Try it by hand: ssh -p 2222 -l you alpha docker version. "
+        "docker context alpha sets this address."
     )

@@ -60,6 +60,6 @@ def test_a_server_that_is_too_busy_is_open_and_slow() -> None:
 
 def test_what_is_no_ssh_server_is_told() -> None:
     with server(b"hello\n") as port:
-        assert ask("sizes", port) == "refused it is no ssh server"
+        assert ask("sizes", port) == "refused it is not an ssh server"
     with server(b"") as port:
         assert ask("sizes", port) == "refused it closes the connection"

@@ -45,9 +45,9 @@ def _large(place: Path) -> None:
 KINDS = [
     pytest.param(_link("../home/id"), "out of the site", id="link"),
     pytest.param(_link("/dev/zero"), "out of the site", id="zero"),
-    pytest.param(_link("mpigen.yaml"), "leads nowhere", id="loop"),
-    pytest.param(os.mkfifo, "is no regular file", id="fifo"),
-    pytest.param(Path.mkdir, "is no regular file", id="folder"),
+    pytest.param(_link("mpigen.yaml"), "is a broken symlink", id="loop"),
+    pytest.param(os.mkfifo, "is not a regular file", id="fifo"),
+    pytest.param(Path.mkdir, "is not a regular file", id="folder"),
     pytest.param(_large, "more than", id="large"),
 ]
 
@@ -69,7 +69,7 @@ def test_mpigen_yaml_that_is_no_plain_file_is_refused(
 def test_a_layer_that_is_no_plain_file_is_refused(
     site: Path, make: Callable[[Path], None], why: str, name: str
 ) -> None:
-    make(site / name) if why != "leads nowhere" else (site / name).symlink_to(name)
+    make(site / name) if why != "is a broken symlink" else (site / name).symlink_to(name)
     message = refused(site, "validate", "-c", "mpigen.yaml", "-c", name)
     assert why in message and name in message
     shows_nothing(message)
@@ -103,7 +103,7 @@ def test_a_manifest_that_is_no_plain_file_is_refused(
 ) -> None:
     (site / "output").mkdir()
     place = site / "output/manifest.json"
-    place.symlink_to("manifest.json") if why == "leads nowhere" else make(place)
+    place.symlink_to("manifest.json") if why == "is a broken symlink" else make(place)
     for words in (["render"], ["render", "--check"], ["validate"], ["templates", "diff"]):
         message = refused(site, *words)
         assert "output/manifest.json" in message
@@ -118,7 +118,7 @@ def test_a_key_that_is_no_plain_file_is_refused(
     assert mpigen(site, "render").code == 0
     place = site / "output/keys" / name
     place.unlink()
-    place.symlink_to(name) if why == "leads nowhere" else make(place)
+    place.symlink_to(name) if why == "is a broken symlink" else make(place)
     for words in (["render"], ["validate"]):
         message = refused(site, *words)
         assert name in message

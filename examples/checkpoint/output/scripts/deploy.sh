@@ -3,15 +3,15 @@
 # Deploys the stack and waits until every worker is healthy.
 #   STACK  name of the stack (checkpoint)
 #   IMAGE  image of the workers (the one in stack.yml)
-#   WAIT   seconds to wait at most (120)
+#   WAIT   maximum number of seconds to wait (120)
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-checkpoint}
 wait=${WAIT:-120}
 
-# What lies over stack.yml: IMAGE, and the id of each image. Swarm compares names of images; a label
-# of the containers that differs makes it replace those of another image of the same name too.
+# What is merged over stack.yml: IMAGE, and the id of each image. Swarm compares only names of images; a label
+# of the containers that differs makes it replace those of another image with the same name as well.
 over=
 # put SERVICE IMAGE
 put() {
@@ -20,7 +20,7 @@ put() {
     case $2 in
         *@*) id= ;; # a digest is an id already
         *)
-            # without the image here, the label stays as it is
+            # if this engine lacks the image, the label stays unchanged
             id=$(docker image inspect --format '{{.Id}}' "$2" 2>/dev/null) ||
                 id=$(docker service inspect --format '{{index .Spec.TaskTemplate.ContainerSpec.Labels "mpigen.image"}}' \
                     "${stack}_$1" 2>/dev/null) || id=
@@ -34,9 +34,9 @@ image=checkpoint:latest
 [ -z "${IMAGE:-}" ] || image=$IMAGE
 put worker "$image"
 
-# Swarm takes a network whose addresses another one has, and then starts nothing on it
+# Swarm accepts a network whose addresses overlap another's, but then starts nothing on it
 networks=$(docker network ls --quiet)
-# shellcheck disable=SC2086 # ids, each a word; one that is gone meanwhile is in nobody's way
+# shellcheck disable=SC2086 # ids, each a word; one that was removed meanwhile does not matter
 taken=$(docker network inspect --format '{{$name := .Name}}{{range .IPAM.Config}}{{$name}} {{.Subnet}}{{"\n"}}{{end}}' $networks 2>/dev/null |
     awk -v ours=10.77.0.0/24 -v mine="${stack}_"mpi '
         function size(subnet, part) { split(subnet, part, "/"); return 2 ^ (32 - part[2]) }
@@ -49,13 +49,13 @@ taken=$(docker network inspect --format '{{$name := .Name}}{{range .IPAM.Config}
 if [ -n "$taken" ]; then
     echo "deploy.sh: the subnet 10.77.0.0/24 overlaps that of another network:" >&2
     echo "$taken" >&2
-    echo "deploy.sh: take another network.subnet in mpigen.yaml, and render" >&2
+    echo "deploy.sh: use another network.subnet in mpigen.yaml, and render" >&2
     exit 2
 fi
 
 deploy() {
     if [ -n "$over" ]; then
-        # of the version of stack.yml: Docker merges no others
+        # in the version of stack.yml: Docker merges no other
         version=$(grep '^version:' "$here/stack.yml") || true
         docker stack deploy --with-registry-auth -c "$here/stack.yml" -c - "$stack" <<EOF
 $version
@@ -67,7 +67,7 @@ EOF
 }
 
 deadline=$(($(date +%s) + wait))
-# the network of a stack that was just removed may be there still, and go before anything is on it
+# the network of a stack that was just removed may still exist, and disappear before anything uses it
 until said=$(deploy 2>&1); do
     if ! printf '%s\n' "$said" | grep -q 'network [^ ]* not found'; then
         printf '%s\n' "$said" >&2
@@ -75,14 +75,14 @@ until said=$(deploy 2>&1); do
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
         printf '%s\n' "$said" >&2
-        echo "deploy.sh: a network of that name is being removed for more than $wait s" >&2
+        echo "deploy.sh: a network of that name has been in removal for more than $wait s" >&2
         exit 3
     fi
     sleep 1
 done
 printf '%s\n' "$said"
 
-# every service has all of its containers healthy, one at least, and is not in the middle of an
+# every service has all of its containers healthy, at least one, and is not in the middle of an
 # update
 settled() {
     # "NAME RUNNING/WANTED" of each service
@@ -90,7 +90,7 @@ settled() {
     counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
     asked=yes
     printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
-    # a Swarm that chooses a leader answers nothing
+    # a Swarm that is electing a leader does not answer
     state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"worker) || return 1
     case $state in
         "" | completed) ;;
@@ -100,7 +100,7 @@ settled() {
         '$1 == name && $2 !~ /\/0$/ { there = 1 } END { exit !there }' || return 1
 }
 
-# Swarm takes a moment to begin with what it has accepted
+# Swarm takes a moment to start what it has accepted
 sleep 2
 until settled; do
     if [ -n "$asked" ] && [ -z "$counts" ]; then
@@ -111,7 +111,7 @@ until settled; do
         echo "deploy.sh: not every worker is up after $wait s:" >&2
         printf '%s\n' "$counts" >&2
         docker stack ps --no-trunc --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$stack" >&2
-        echo "deploy.sh: it goes on trying; sh $here/scripts/down.sh removes it" >&2
+        echo "deploy.sh: Swarm keeps trying; sh $here/scripts/down.sh removes it" >&2
         exit 3
     fi
     sleep 1

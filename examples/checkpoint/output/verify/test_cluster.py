@@ -137,7 +137,7 @@ def test_mpirun_reaches_every_host_and_slot(launcher, tasks):
     assert sorted(ranks) == sorted(
         task.hostname for task in tasks for _ in range(SLOTS[task.group])
     )
-    assert len(set(ranks)) == len(tasks), "distinct hosts are not as many as replicas"
+    assert len(set(ranks)) == len(tasks), "there are not as many distinct hosts as replicas"
 
 
 def test_mpirun_in_a_worker_reaches_every_host(workers, tasks):

@@ -3,8 +3,8 @@
 # Runs an MPI job: run.sh [mpirun's options] CMD [ARG...]. The job is a container on the node
 # that docker talks to, attached to the overlay; its exit code is this script's.
 #   STACK     name of the stack (lammps)
-#   MPI_WAIT  seconds to wait at most for the workers (60)
-#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (up to MPI)
+#   MPI_WAIT  maximum number of seconds to wait for the workers (60)
+#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (MPI decides)
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -14,18 +14,18 @@ fi
 stack=${STACK:-lammps}
 case ${MPI_GRACE:-} in
     *[!0-9]*)
-        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is no number of seconds" >&2
+        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is not a number of seconds" >&2
         exit 2
         ;;
 esac
 
-# how many containers each group has now; a node that is no manager cannot ask, and goes by
+# the current number of containers of each group; a node that is not a manager cannot ask, and uses
 # what was rendered
 # "GROUP=N GROUP=N", of "STACK_GROUP RUNNING/N"
 expect=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null |
     awk -v stack="$stack" '{ split($2, n, "/"); printf "%s=%d ", substr($1, length(stack) + 2), n[2] }')
 
-# what mpigen jobs calls it
+# its name in mpigen jobs
 job=run-$$-$(date +%s)
 terminal=
 if [ -t 0 ] && [ -t 1 ]; then

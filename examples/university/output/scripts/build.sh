@@ -8,7 +8,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 site=${SITE:-$here/..}
 source=$site/app
 if [ ! -d "$source" ]; then
-    echo "build.sh: there is no folder $source: say where it is with SITE=FOLDER" >&2
+    echo "build.sh: there is no folder $source: set SITE to the folder that holds it" >&2
     exit 2
 fi
 
@@ -24,5 +24,5 @@ cp -R "$source" "$context/app"
 chmod -R u=rwX,go=rX "$context"
 chmod 700 "$context"
 
-# the classic builder keeps the container of a step that fails, unless it is told
+# without --force-rm, the classic builder keeps the container of a failed step
 docker build --force-rm --tag physics:latest "$@" "$context"

@@ -3,8 +3,8 @@
 # Runs an MPI job: run.sh [mpirun's options] CMD [ARG...]. The job is a container on the node
 # that docker talks to, attached to the overlay; its exit code is this script's.
 #   STACK     name of the stack (physics)
-#   MPI_WAIT  seconds to wait at most for the workers (60)
-#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (up to MPI)
+#   MPI_WAIT  maximum number of seconds to wait for the workers (60)
+#   MPI_GRACE seconds that ranks have between SIGTERM and SIGKILL when the job is ended (MPI decides)
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -14,18 +14,18 @@ fi
 stack=${STACK:-physics}
 case ${MPI_GRACE:-} in
     *[!0-9]*)
-        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is no number of seconds" >&2
+        echo "run.sh: MPI_GRACE=$MPI_GRACE: this is not a number of seconds" >&2
         exit 2
         ;;
 esac
 
-# how many containers each group has now; a node that is no manager cannot ask, and goes by
+# the current number of containers of each group; a node that is not a manager cannot ask, and uses
 # what was rendered
 # "GROUP=N GROUP=N", of "STACK_GROUP RUNNING/N"
 expect=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack" 2>/dev/null |
     awk -v stack="$stack" '{ split($2, n, "/"); printf "%s=%d ", substr($1, length(stack) + 2), n[2] }')
 
-# what mpigen jobs calls it
+# its name in mpigen jobs
 job=run-$$-$(date +%s)
 terminal=
 if [ -t 0 ] && [ -t 1 ]; then
@@ -33,23 +33,23 @@ if [ -t 0 ] && [ -t 1 ]; then
 fi
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 if [ ! -r "$here/keys/id_ed25519" ]; then
-    echo "run.sh: $here/keys/id_ed25519 cannot be read: bring it with mpigen keys import DIR" >&2
+    echo "run.sh: $here/keys/id_ed25519 cannot be read: get it with mpigen keys import DIR" >&2
     exit 2
 fi
-# one of before a rotation: no worker takes it, and the job would wait for them in vain
+# a key from before a rotation: no worker accepts it, and the job would wait in vain
 if command -v ssh-keygen >/dev/null 2>&1 && public=$(ssh-keygen -y -P '' -f "$here/keys/id_ed25519") \
     && ! grep -qF "$(echo "$public" | cut -d' ' -f1-2)" "$here/keys/id_ed25519.pub"; then
-    echo "run.sh: $here/keys/id_ed25519 does not belong to id_ed25519.pub: bring the one that does" >&2
+    echo "run.sh: $here/keys/id_ed25519 does not belong to id_ed25519.pub: get the one that does" >&2
     echo "run.sh: with mpigen keys import DIR --force" >&2
     exit 2
 fi
-# what the workers hold, where a manager can be asked; its name has a hash of the public half
+# the workers' key, if a manager can be asked; its name has a hash of the public half
 theirs=$(docker service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}} {{end}}' \
     "${stack}_"fast 2>/dev/null) || theirs=
 case " $theirs" in
     *" ${stack}_user_key_d4227a97631c "*) ;;
     *" ${stack}_user_key_"*)
-        echo "run.sh: the workers have other keys than $here/keys, as after mpigen keys rotate:" >&2
+        echo "run.sh: the workers have other keys than $here/keys, for example after mpigen keys rotate:" >&2
         echo "run.sh: deploy first, with sh $here/scripts/deploy.sh" >&2
         exit 3
         ;;
@@ -61,7 +61,7 @@ give() {
     tar -C "$from" --numeric-owner --owner 1000 --group 1000 \
         --mode "$mode" -cf - "$@" | docker cp - "$container:$to"
 }
-# A container of one's own gets no Swarm secrets. It gets its key once it runs, and waits for it: if this
+# A container outside of a service gets no Swarm secrets. It gets its key once it runs, and waits for it: if this
 # script is killed, the container ends, and docker removes it, and the key with it.
 # shellcheck disable=SC2016 # the container's sh expands it
 await_key='trap "" USR1 USR2
@@ -69,7 +69,7 @@ tries=600
 until [ -r /etc/mpi/id_ed25519 ] && [ -e /etc/mpi/id_ed25519.pub ]; do
     tries=$((tries - 1))
     if [ $tries -eq 0 ]; then
-        echo "run.sh: no key has come for this job within a minute" >&2
+        echo "run.sh: no key has arrived for this job within a minute" >&2
         exit 1
     fi
     sleep 0.1
@@ -101,13 +101,13 @@ running() {
 # shellcheck disable=SC2329 # the traps call it
 pass_on() {
     told=$((told + 1))
-    # for the ranks: what does not run yet has none
+    # for the ranks: a container that does not run yet has none
     docker kill --signal "$1" "$container" || true
 } >/dev/null 2>&1
 # shellcheck disable=SC2329 # the traps call it
 tell() {
     told=$((told + 1))
-    # what does not run yet cannot be told, and must not begin
+    # a container that does not run yet gets no signals, and must not start
     docker kill --signal "$1" "$container" || docker rm --force "$container" || true
 } >/dev/null 2>&1
 trap 'tell INT' INT

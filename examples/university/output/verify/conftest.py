@@ -42,7 +42,7 @@ def docker(*arguments: str) -> str:
 def give(container: str, path: str, folder: str, mode: int) -> None:
     """Copy a file of the rendered folder into a container, for the user that it runs as.
 
-    A container of one's own gets no Swarm secrets.
+    A container outside of a service gets no Swarm secrets.
     """
 
     def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -50,7 +50,7 @@ def give(container: str, path: str, folder: str, mode: int) -> None:
         return entry
 
     file, archive = Path(__file__).parents[1] / path, io.BytesIO()
-    assert file.exists(), f"{file} is missing: bring it with mpigen keys import DIR"
+    assert file.exists(), f"{file} is missing: get it with mpigen keys import DIR"
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(file, file.name, filter=owned)
     copy = ["docker", "cp", "-", f"{container}:{folder}"]

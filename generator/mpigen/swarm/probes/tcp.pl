@@ -74,7 +74,7 @@ wait_for(
     },
     'greeting'
 );
-answer('refused it is no ssh server') if $greeting !~ /^SSH-/;
+answer('refused it is not an ssh server') if $greeting !~ /^SSH-/;
 
 # One packet of full size, alone, or network cards would cut it only at its destination; the line
 # does not end, so the server waits for more.

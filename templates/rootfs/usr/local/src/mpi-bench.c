@@ -495,7 +495,7 @@ int main(int argc, char **argv) {
     int at_once = 0;
     for (int i = 1; i < argc; i++) at_once |= !strcmp(argv[i], "--at-once");
     if (ranks < 2) {
-        fprintf(stderr, "mpi-bench: one host alone has no network to measure\n");
+        fprintf(stderr, "mpi-bench: a single host has no network to measure\n");
         MPI_Finalize();
         return 2;
     }
