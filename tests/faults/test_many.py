@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.parametrize("cluster", ["trixie"], indirect=True),
 ]
 
-ROUNDS = 50
+ROUNDS = 20
 
 
 def test_jobs_that_start_while_the_cluster_is_scaled_have_the_right_hosts(
