@@ -56,7 +56,7 @@ def _run(commands: list[str], folder: Path, env: dict[str, str]) -> str:
 
 def test_the_table_has_what_one_does_every_day() -> None:
     assert len(_column(0)) == 12
-    assert len(_column(1)) == 8
+    assert len(_column(1)) == 7
 
 
 def test_the_sites_own_yaml_is_the_one_shown() -> None:

@@ -364,17 +364,15 @@ def test_new_keys_in_the_image_take_a_build_and_one_deploy(
 def test_the_way_from_bare_servers_to_a_job(
     the_lab: lab.Lab, manager: sshd.Server, tmp_path: Path
 ) -> None:
-    """The block of docs/servers.md, line by line, with `alpha` behind the sshd."""
+    """The blocks of docs/servers.md, line by line, with `alpha` behind the sshd."""
     blocks = re.findall(
         r"^```sh\n(.*?)^```", (ROOT / "docs/servers.md").read_text("utf-8"), re.M | re.S
     )
-    (block,) = [each for each in blocks if each.startswith("docker context create alpha")]
-    lines = block.splitlines()
-    at = lines.index("mpigen init mycluster && cd mycluster")
+    (start,) = [each for each in blocks if each.startswith("docker context create alpha")]
+    (rest,) = [each for each in blocks if each.startswith("mpigen render\n")]
+    assert start.endswith("mpigen init mycluster && cd mycluster\n")
     image = _on_every_node("", the_lab)
-    lines.insert(
-        at + 1, f"cat >> mpigen.yaml <<'END'\n{image}network: {{subnet: 10.86.0.0/24}}\nEND"
-    )
+    edit = f"cat >> mpigen.yaml <<'END'\n{image}network: {{subnet: 10.86.0.0/24}}\nEND\n"
     env = {
         **os.environ,
         **manager.env,
@@ -385,7 +383,7 @@ def test_the_way_from_bare_servers_to_a_job(
     before = manager.logins()
     try:
         done = subprocess.run(
-            ["sh", "-ec", "\n".join(lines)],
+            ["sh", "-ec", start + edit + rest],
             cwd=tmp_path,
             env=env,
             stdin=subprocess.DEVNULL,
