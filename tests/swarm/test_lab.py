@@ -169,7 +169,7 @@ def test_a_lab_that_loses_its_leader(client: docker.DockerClient, name: str) -> 
     assert states[0][3] in ("unknown", "down")
     assert sorted(state[2] for state in states[1:]) == ["leader", "reachable"]
     assert status.stderr == (
-        f"note: {first.name} is lost, so the docker context mpigen-{name} does not work;"
+        f"note: {first.name} is lost, so the docker context mpigen-{name} does not work:"
         f" export DOCKER_HOST={second.docker_host}\n"
     )
 
