@@ -40,7 +40,8 @@ def up(
 ) -> None:
     """Bring up a lab and make a docker context mpigen-NAME for it.
 
-    The node image is built once and kept.
+    It needs an engine on this machine: `mpigen lab engine` starts one. The node image is built
+    once and kept.
     """
     from mpigen.cli import show
     from mpigen.lab import lab
