@@ -74,7 +74,7 @@ lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/hadolint output/Dockerfile generator/mpigen/lab/node.Dockerfile && echo "hadolint: ok"
 	@$(BIN)/yamllint --strict -c tests/yamllint.yaml mpigen.yaml output/stack.yml && echo "yamllint: ok"
 
-unit: setup ## the tests that need no Docker
+unit: setup ## the tests that need no Docker engine
 	@$(BIN)/pytest tests/unit tests/golden tests/fuzz
 
 swarm: setup ## the tests on a real Swarm

@@ -24,7 +24,7 @@ from mpigen.render.render import render
 from mpigen.render.stack_guard import violated_requirements
 from mpigen.render.templates import Templates
 from mpigen.stackfile.deployable import undeployable
-from mpigen.stackfile.schema import problems
+from mpigen.stackfile.schema import file_problems
 from mpigen.untrusted.places import output_folder
 from mpigen.untrusted.yaml_limits import load_artifact
 
@@ -140,7 +140,7 @@ def _check_stack(file: File, cluster: Cluster) -> list[str]:
     document = load_artifact(file.text, file.template)
     wrong = [
         f"{file.template} gives a {STACK} with {dotted(path)}: {message}"
-        for path, message in problems(document, "stack", cluster.quick) or undeployable(document)
+        for path, message in file_problems(document, cluster.engine) or undeployable(document)
     ]
     if wrong:
         more = [f"and {len(wrong) - MOST_PROBLEMS:,} more mistakes"] * (len(wrong) > MOST_PROBLEMS)

@@ -20,7 +20,7 @@ from mpigen.errors import InputError
 from mpigen.keys import pair
 from mpigen.mpi.openmpi import OPENMPI
 from mpigen.render.render import render
-from mpigen.stackfile.schema import problems
+from mpigen.stackfile.schema import file_problems
 from tests import configs, sites
 from tests.unit.render import test_quote
 
@@ -50,7 +50,7 @@ def test_any_valid_site_gives_a_stack_that_says_what_it_says(
 ) -> None:
     files = artifacts(tmp_path, data)
     stack = yaml.safe_load(files["stack.yml"].text)
-    assert problems(stack, "stack") == []
+    assert file_problems(stack, (20, 10)) == []
     for group in data.get("workers", [{"name": "worker"}]):
         service = stack["services"][group["name"]]
         assert service["deploy"]["replicas"] == group.get("replicas", 2)

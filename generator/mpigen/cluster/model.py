@@ -103,6 +103,7 @@ class Cluster:
     mounts: tuple[Mount, ...]
     engine: tuple[int, ...]
     quick: bool  # all engines and clients know what came with Docker 25.0
+    stack_version: str
     additions: tuple[Addition, ...]
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import replace
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster, Group, Mount, Program, starts_daemons_flat
 from mpigen.cluster.variants import Variant, variants_by_group
+from mpigen.config.checks_stack import own_keys
 from mpigen.config.models import Config
 from mpigen.config.models_image import App
 from mpigen.config.models_workers import Launcher, Storage, Workers
@@ -12,6 +13,7 @@ from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
+from mpigen.stackfile.schema import needed_version
 
 
 def plan(config: Config) -> Cluster:
@@ -50,8 +52,11 @@ def plan(config: Config) -> Cluster:
         groups=groups,
         launcher=_launcher(config.launcher) if config.launcher else None,
         mounts=tuple(_mount(storage) for storage in config.storage),
-        engine=tuple(map(int, config.engine.minimum.split("."))),
-        quick=config.is_quick,
+        engine=config.release,
+        quick=config.release >= (25, 0),
+        stack_version=needed_version(
+            [(value, part) for _, value, part in own_keys(config)], config.release
+        ),
         additions=_additions(config),
     )
 

@@ -27,13 +27,9 @@ class Service(NamedTuple):
 
 def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Check every `stack` of `config`; `site` is the folder of mpigen.yaml."""
-    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
-    parts.append((("network", "stack"), config.network.stack, "network"))
-    for index, group in enumerate(config.workers):
-        parts.append((("workers", index, "stack"), group.stack, "service"))
     told: set[KeyPath] = set()
-    for at, value, part in parts:
-        for path, message in problems(value, part, config.is_quick) if value else ():
+    for at, value, part in own_keys(config):
+        for path, message in problems(value, part, config.release) if value else ():
             told.add((*at, *path))
             yield Conflict(((*at, *path), at), message)
     services = _services(config)
@@ -42,6 +38,15 @@ def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
         # what has the wrong form is not told again
         if not any(each.paths[0][:length] in told for length in range(len(each.paths[0]) + 1)):
             yield each
+
+
+def own_keys(config: Config) -> list[tuple[KeyPath, dict[str, Any], Part]]:
+    """Every `stack` of `config`, with its place and the part of a stack file that it is for."""
+    parts: list[tuple[KeyPath, dict[str, Any], Part]] = [(("stack",), config.stack, "stack")]
+    parts.append((("network", "stack"), config.network.stack, "network"))
+    for index, group in enumerate(config.workers):
+        parts.append((("workers", index, "stack"), group.stack, "service"))
+    return parts
 
 
 def _services(config: Config) -> list[Service]:

@@ -26,6 +26,7 @@ from mpigen.config.types import (
     UserName,
 )
 from mpigen.notation.subnets import addresses_needed, default_subnet
+from mpigen.stackfile import versions
 
 
 class Mpi(Section):
@@ -89,12 +90,12 @@ class Network(Section):
 
 
 class Engine(Section):
-    """The Docker version that the cluster is for."""
+    """The Docker version that the cluster is for: stack.yml and `stack` use nothing newer."""
 
     minimum: EngineVersion = Field(
         "20.10",
         validate_default=True,
-        description="Oldest Docker Engine and client. From 25.0 on, workers start faster.",
+        description="Oldest Docker Engine and client, up to 29. From 25.0 on, starts are faster.",
         examples=["25.0"],
     )
 
@@ -153,9 +154,9 @@ class Config(Section):
         return addresses_needed(self.containers, self.most_nodes)
 
     @property
-    def is_quick(self) -> bool:
-        """Whether all engines and clients know what came with Docker 25.0."""
-        return tuple(map(int, self.engine.minimum.split("."))) >= (25, 0)
+    def release(self) -> versions.Release:
+        """The release of Docker that all engines and clients have at least."""
+        return versions.release(self.engine.minimum)
 
     @property
     def subnet(self) -> IPv4Network:

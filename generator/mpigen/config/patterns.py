@@ -60,7 +60,7 @@ PATH = r"(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+"
 PARAM = r"[a-z][a-z0-9_]*|[A-Z][A-Z0-9_]*"
 # the entrypoint sets these when a container starts
 RESERVED_PARAMS = tuple(name for mpi in IMPLEMENTATIONS.values() for name in mpi.reserved_params)
-ENGINE_VERSION = r"[0-9]{2,3}\.[0-9]{1,2}(\.[0-9]{1,3})?"
+ENGINE_VERSION = r"[0-9]{2,3}(\.[0-9]{1,2}(\.[0-9]{1,3})?)?"
 CPUS = r"[0-9]+(\.[0-9]{1,9})?"
 
 # the characters of one line, and of several lines of commands; neither may be blank

@@ -16,6 +16,8 @@ from mpigen.untrusted.quoting import clip, foreign, shown
 CPUS_MINIMUM = 0.01
 # moby/moby#39204: the first release that resolves the host names of tasks
 OLDEST_ENGINE = (20, 10)
+# newer releases meet it too: nothing that they brought is rendered
+NEWEST_ENGINE = 29
 
 
 def label(text: str) -> str:
@@ -231,6 +233,12 @@ def engine_version(value: object) -> str:
         raise ValueError(
             f"{given} is not a version of Docker: write it in quotes, for example '25.0'"
         )
-    if tuple(map(int, value.split("."))) < OLDEST_ENGINE:
+    numbers = tuple(map(int, value.split(".")))
+    if numbers < OLDEST_ENGINE:
         raise ValueError(f"{value} is too old: 20.10 is the first with host names that resolve")
-    return value
+    if numbers[0] > NEWEST_ENGINE:
+        raise ValueError(
+            f"{value} is newer than all that mpigen knows: "
+            f"write '{NEWEST_ENGINE}.0', which newer ones meet too"
+        )
+    return value if len(numbers) > 1 else f"{value}.0"

@@ -20,7 +20,13 @@ class Need:
 
 
 NEEDS = (
+    Need("27.1", "oom_score_adj in services", "docker/cli#5274"),
+    Need("27.0", "stack files of version 3.13", "docker/cli#5125"),
+    Need("25.0", "stack files of version 3.12", "docker/cli#4611"),
     Need("25.0", "start_interval of health checks", "docs.docker.com, compose file versions: 3.12"),
+    Need("24.0", "stack files of version 3.11", "docker/cli#4214"),
+    Need("23.0", "stack files of version 3.10", "compared with clients of 20.10 and 24.0"),
+    Need("23.0", "job modes of services", "docker/cli#2907"),
     Need("20.10", "host names such as worker-1 that resolve", "measured; moby/moby#39204"),
     Need("20.10", "cap_drop in services", "docs.docker.com/reference/api/engine/version-history"),
     Need("19.03", "stack files of version 3.8", "docs.docker.com, compose file versions"),
@@ -65,7 +71,8 @@ def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding
             lacks = [
                 need.what for need in NEEDS if numbers < parsed(need.version) <= parsed(minimum)
             ]
-            what = f"{names}: {version} is older than {minimum}, without {', '.join(lacks)}"
+            what = f"{names}: {version} is older than {minimum}"
+            what += f", without {', '.join(lacks)}" if lacks else ""
             found.append(Finding(check, "bad", what, f"Install Docker {minimum} or newer."))
         else:
             what = f"{version}: {names} ({minimum} is needed)"

@@ -6,6 +6,12 @@ from typing import Any, NamedTuple
 from mpigen.cluster.model import Cluster, Group
 from mpigen.untrusted.quoting import shown
 
+# measured with clients of 27.5, 28.2, 28.5 and 29.1: it is in the schema, but not in the request
+_OOM = (
+    "docker stack deploy of Docker 27.1 to 29.1 reads it and does not pass it on: "
+    "set it with docker service update --oom-score-adj"
+)
+
 
 class _Rule(NamedTuple):
     """A key of a service or network, a test of its value, and the reason for it."""
@@ -55,6 +61,7 @@ def _service_rules(group: Group, cluster: Cluster) -> list[_Rule]:
         _Rule("healthcheck.test", _is(["CMD", "/usr/local/bin/mpi-health"]), login),
         _Rule("healthcheck.disable", _is(None, False), login),
         *_key_rules(cluster),
+        _Rule("oom_score_adj", _is(None), _OOM),
         _Rule("networks", lambda it: cluster.network.name in (it or ()), "MPI talks over it"),
         _Rule("volumes", _has_shm, "ranks of a container talk over /dev/shm"),
         _Rule("deploy.mode", _is(group.mode), "hosts are named by it: set the group's mode"),

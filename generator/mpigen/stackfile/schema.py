@@ -2,13 +2,14 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from mpigen.stackfile.versions import OPTIONAL_VERSION, VERSIONS, Release, needs, newest, release
 from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Path = tuple[str | int, ...]
 _IGNORED = {
     "build": "the image is built by scripts/build.sh",
     "cgroup_parent": "",
+    "cgroupns_mode": "",
     "container_name": "Swarm names the containers",
     "depends_on": "services start in any order",
     "devices": "a Swarm service has no devices of its own",
@@ -41,26 +43,91 @@ _IGNORED = {
 }
 
 
-def problems(value: object, part: Part, quick: bool = False) -> list[tuple[Path, str]]:
+# keywords of schema.yaml beyond JSON Schema: what came with a version, or with a release
+_SINCE = ("since_version", "since_engine")
+
+
+def problems(
+    value: object, part: Part, engine: Release, version: str = ""
+) -> list[tuple[Path, str]]:
     """Return path and message of all that `docker stack deploy` would refuse or ignore.
 
-    `quick` says that all engines and clients know what came with Docker 25.0.
+    `engine` is the oldest release of all engines and clients, `version` that of the stack file;
+    the default is the newest that they take.
     """
-    validator = _validator(part, quick)
+    validator = _validator(part, engine, version or newest(engine))
     found = (problem for error in validator.iter_errors(value) for problem in _explain(error))
     return sorted(dict(found).items(), key=lambda problem: [str(step) for step in problem[0]])
 
 
+def file_problems(document: object, engine: Release) -> list[tuple[Path, str]]:
+    """Return the problems of a whole stack file, whose keys are those of its own version."""
+    if not isinstance(document, dict):
+        return problems(document, "stack", engine)
+    found: list[tuple[Path, str]] = []
+    version = document.get("version")
+    if version is None and engine < OPTIONAL_VERSION:
+        message = "is missing: clients before Docker 23.0 refuse a file without it"
+        found.append((("version",), message))
+    if not isinstance(version, str) or version not in VERSIONS:
+        version = newest(engine)
+    if VERSIONS[version] > engine:
+        found.append((("version",), f"{version} {needs(VERSIONS[version])}"))
+    return found + problems(document, "stack", engine, version)
+
+
+def needed_version(parts: Iterable[tuple[object, Part]], engine: Release) -> str:
+    """Return the version to write for a site's own keys `parts`, which have no problems.
+
+    It is the newest that all clients take; 3.9 only if keys need it, so that sites without them
+    keep the stack file that they have.
+    """
+    if newest(engine) == "3.9" and not any(
+        problems(value, part, engine, "3.8") for value, part in parts if value
+    ):
+        return "3.8"
+    return newest(engine)
+
+
 @cache
-def _validator(part: Part, quick: bool = False) -> "Draft202012Validator":
+def _validator(part: Part, engine: Release, version: str) -> "Draft202012Validator":
     # imported here: loading it takes as long as a third of a render, and few sites need it
-    from jsonschema import Draft202012Validator, validators
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def since_version(
+        _validator: object, since: dict[str, str], given: object, _schema: object
+    ) -> "Iterator[ValidationError]":
+        for path, needed in _named(given, since):
+            if VERSIONS[needed] > engine:
+                yield ValidationError(needs(VERSIONS[needed]), path=path)
+            elif VERSIONS[needed] > VERSIONS[version]:
+                yield ValidationError(f"needs a stack file of version {needed}", path=path)
+
+    def since_engine(
+        _validator: object, since: dict[str, str], given: object, _schema: object
+    ) -> "Iterator[ValidationError]":
+        for path, needed in _named(given, since):
+            if release(needed) > engine:
+                yield ValidationError(needs(release(needed)), path=path)
 
     # jsonschema compares each item with each: minutes for some thousand items
+    keywords = {
+        "uniqueItems": _unique_items,
+        "since_version": since_version,
+        "since_engine": since_engine,
+    }
     extend: Any = validators.extend
-    linear = extend(Draft202012Validator, {"uniqueItems": _unique_items})
-    made: Draft202012Validator = linear({"$defs": definitions(quick), "$ref": f"#/$defs/{part}"})
+    extended = extend(Draft202012Validator, keywords)
+    made: Draft202012Validator = extended({"$defs": _definitions(), "$ref": f"#/$defs/{part}"})
     return made
+
+
+def _named(given: object, since: dict[str, str]) -> Iterator[tuple[Path, str]]:
+    """Path and value in `since` of each key of a mapping, or of a text."""
+    names = given if isinstance(given, dict) else [given] if isinstance(given, str) else []
+    for name in names:
+        if name in since:
+            yield ((name,) if isinstance(given, dict) else ()), since[name]
 
 
 def _unique_items(
@@ -74,16 +141,25 @@ def _unique_items(
             yield ValidationError(f"{shown(given)} contains an item twice")
 
 
-def definitions(quick: bool = True) -> dict[str, Any]:
+def definitions() -> dict[str, Any]:
     """Return the JSON Schema of each `Part` of a stack file, and of its components, by name.
 
-    With `quick` it has what came with Docker 25.0.
+    It has the keys of every version.
     """
+
+    def plain(schema: Any) -> Any:
+        if isinstance(schema, dict):
+            return {key: plain(value) for key, value in schema.items() if key not in _SINCE}
+        return [plain(value) for value in schema] if isinstance(schema, list) else schema
+
+    found: dict[str, Any] = plain(_definitions())
+    return found
+
+
+def _definitions() -> dict[str, Any]:
     text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
-    definitions: dict[str, Any] = yaml.safe_load(text)["$defs"]
-    if quick:
-        definitions["healthcheck"]["properties"]["start_interval"] = {"$ref": "#/$defs/duration"}
-    return definitions
+    found: dict[str, Any] = yaml.safe_load(text)["$defs"]
+    return found
 
 
 def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
@@ -123,6 +199,8 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
             yield path, f"{shown(given)} is too large: the maximum is {rule}"
         case "required":
             yield path, f"lacks {', '.join(sorted(set(rule) - set(given)))}"
+        case "since_version" | "since_engine":
+            yield path, error.message
         case _:
             yield path, clip(error.message, LONGEST_REASON)
 
@@ -131,8 +209,6 @@ def _unknown(key: str, known: list[str]) -> str:
     if key in _IGNORED and "cap_drop" in known:
         why = _IGNORED[key]
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
-    if key == "start_interval":
-        return "needs Docker 25.0: set engine: {minimum: '25.0'}"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"

@@ -29,6 +29,7 @@ NOT_SAID = {
     ("41-subnet-with-host-bits", "network.subnet"): "a pattern cannot count with bits",
     ("53-app-folder-missing", "app.source"): "it is about the disk",
     ("102-engine-too-old", "engine.minimum"): "a pattern cannot count",
+    ("146-engine-not-yet-known", "engine.minimum"): "a pattern cannot count",
     ("108-storage-of-another-type", "storage[3].target"): "one pattern is for all paths",
     ("112-packages-of-a-group-and-an-image-by-digest", "image.tag"): "the base may have a digest",
     ("104-build-stage-without-app", "image.ca"): "it is about the disk",

@@ -12,6 +12,7 @@ import pytest
 from mpigen.doctor import checks_engine, doctor, facts, survey
 from mpigen.doctor.facts import Attached, Facts, Host, Worker
 from mpigen.notation.timestamps import parse_timestamp
+from mpigen.stackfile import versions
 from mpigen.swarm import nodes, placement, probe
 from mpigen.swarm.nodes import Node
 
@@ -109,6 +110,9 @@ def overlay(**changes: Any) -> Facts:
     return replace(WELL, attached={"id1": attached(), "id2": attached(**changes)})
 
 
+NEW = (node(1, engine="29.1.3"), node(2, engine="29.1.3"))
+
+
 def test_all_is_well() -> None:
     assert {finding.verdict for finding in doctor.examine(WELL)} == {"ok"}
 
@@ -125,6 +129,21 @@ def test_all_is_well() -> None:
                 ]
             },
             id="old client",
+        ),
+        pytest.param(
+            replace(WELL, client="26.1.5", minimum="27.0", nodes=NEW),
+            {
+                "client": [
+                    "the docker command: 26.1.5 is older than 27.0, without stack files of "
+                    "version 3.13"
+                ]
+            },
+            id="client too old for the stack file",
+        ),
+        pytest.param(
+            replace(WELL, client="28.5.2", minimum="29.0", nodes=NEW),
+            {"client": ["the docker command: 28.5.2 is older than 29.0"]},
+            id="client that lacks nothing",
         ),
         pytest.param(
             replace(WELL, client="", client_error="there is no docker command here"),
@@ -454,6 +473,15 @@ def test_versions(version: str, numbers: tuple[int, ...]) -> None:
 
 def test_every_need_has_a_version_and_a_source() -> None:
     assert all(need.source and checks_engine.parsed(need.version) for need in checks_engine.NEEDS)
+
+
+def test_stack_files_need_the_releases_that_they_are_rendered_for() -> None:
+    needs = {need.what: checks_engine.parsed(need.version) for need in checks_engine.NEEDS}
+    for version, release in versions.VERSIONS.items():
+        # 3.9 is for a site's own keys alone
+        assert needs.get(f"stack files of version {version}") == (
+            None if version == "3.9" else release
+        )
 
 
 def test_what_a_node_says() -> None:

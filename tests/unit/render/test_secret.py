@@ -9,7 +9,7 @@ import yaml
 
 from mpigen import site
 from mpigen.errors import InputError
-from mpigen.stackfile.schema import problems
+from mpigen.stackfile.schema import file_problems
 from tests import sites
 
 SECRET = "name: x\nssh: {delivery: secret}\n"
@@ -24,7 +24,7 @@ def test_the_image_is_built_without_private_keys(tmp_path: Path) -> None:
 
 def test_the_stack_names_what_it_holds_by_content(tmp_path: Path) -> None:
     plain = yaml.safe_load(sites.artifacts(tmp_path, SECRET)["stack.yml"].text)
-    assert problems(plain, "stack") == []
+    assert file_problems(plain, (20, 10)) == []
     service = plain["services"]["worker"]
     assert {each["source"] for each in service["secrets"]} == set(plain["secrets"])
     assert {each["source"] for each in service["configs"]} == set(plain["configs"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen.stackfile.schema import problems
+from mpigen.stackfile.schema import file_problems
 from tests import sites
 
 ROOT = Path(__file__).parents[3]
@@ -52,7 +52,7 @@ def test_the_network_and_a_replaced_file_are_watched_too(tmp_path: Path) -> None
 
 
 def test_a_replaced_file_that_docker_would_refuse_is_refused(tmp_path: Path) -> None:
-    sites.template(tmp_path, "stack.yml.j2", "services: {worker: {imag: x}}\n")
+    sites.template(tmp_path, "stack.yml.j2", "version: '3.8'\nservices: {worker: {imag: x}}\n")
     (line,) = sites.refusal(tmp_path, "name: x\n")
     assert line.startswith("templates/stack.yml.j2 gives a stack.yml with services.worker.imag: ")
     assert line.endswith("did you mean image?")
@@ -62,4 +62,4 @@ def test_a_replaced_file_that_docker_would_refuse_is_refused(tmp_path: Path) -> 
 
 def test_mpigen_s_own_stack_file_passes_its_own_check() -> None:
     parsed = yaml.safe_load((ROOT / "output" / "stack.yml").read_text(encoding="utf-8"))
-    assert problems(parsed, "stack") == []
+    assert file_problems(parsed, (20, 10)) == []
