@@ -22,7 +22,11 @@ from mpigen.swarm.processes import Say
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
-ENGINES = {"26.1": "debian:trixie-slim", "20.10": "debian:bookworm-slim"}
+ENGINES = {
+    "28.5": "debian:forky-slim",
+    "26.1": "debian:trixie-slim",
+    "20.10": "debian:bookworm-slim",
+}
 """The engines that a node can have, and the base image whose package provides each."""
 _START_SECONDS = 90.0
 _REMOVE_SECONDS = 60.0
