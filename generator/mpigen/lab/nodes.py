@@ -33,8 +33,7 @@ _REMOVE_SECONDS = 60.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
 
 # The containers of a node live in cgroups below the node's own, so that they vanish with the node.
-# Under cgroup v2 a group with children may hold no process, hence init: moby's hack/dind does the
-# same.
+# Under cgroup v2 a group with children may hold no process, hence init, as in moby's hack/dind.
 _START = r"""
 set -eu
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
