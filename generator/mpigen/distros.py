@@ -79,6 +79,26 @@ RELEASES = (
         # openssh-server depends on it or systemd, and apt would choose systemd
         first_packages=("systemd-standalone-sysusers",),
     ),
+    # testing until it is released, in 2027
+    Release(
+        "Debian 14",
+        "debian:(forky|14)",
+        {"openmpi": "6.0.0~rc2", "mpich": "5.0.2"},
+        unloaded=(
+            # 240 MB with LLVM, Z3 and clang: AMD's HIP and its runtime
+            StubbedDependency(
+                "libamdhip64-6",
+                ("libucx0",),
+                version="6.4.3-5",
+                modules="/usr/lib/*/ucx/lib*_rocm.so*",
+            ),
+            StubbedDependency(
+                "libhsa-runtime64-1", ("libucx0", "libamdhip64-6"), version="6.4.3+dfsg-5"
+            ),
+            StubbedDependency("libhwloc-plugins", ("libopenmpi40", "libpmix2t64"), ("openmpi",)),
+        ),
+        first_packages=("systemd-standalone-sysusers",),
+    ),
     Release("Ubuntu 22.04", r"ubuntu:(jammy|22\.04)", {"openmpi": "4.1.2", "mpich": "4.0"}),
     Release(
         "Ubuntu 24.04",

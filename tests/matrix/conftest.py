@@ -12,8 +12,12 @@ from mpigen.lab import engine, lab
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
-BASES = {"Debian 12": "debian:bookworm-slim", "Debian 13": "debian:trixie-slim"}
-ENGINES = ("26.1", "20.10", "26.1,20.10")
+BASES = {
+    "Debian 12": "debian:bookworm-slim",
+    "Debian 13": "debian:trixie-slim",
+    "Debian 14": "debian:forky-slim",
+}
+ENGINES = ("28.5", "26.1", "20.10", "28.5,20.10")
 TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
 _BEGIN, _END = "<!-- written by make test-matrix -->\n", "<!-- end -->\n"
 
@@ -74,9 +78,9 @@ def the_lab(cell: Cell, labs: dict[str, lab.Lab]) -> lab.Lab:
 
 
 @pytest.fixture(scope="module")
-def newer(labs: dict[str, lab.Lab]) -> lab.Lab:
-    """Three engines of the newer kind."""
-    return _only(labs, "26.1")
+def newest(labs: dict[str, lab.Lab]) -> lab.Lab:
+    """Three engines of the newest kind."""
+    return _only(labs, ENGINES[0])
 
 
 def _only(labs: dict[str, lab.Lab], engines: str) -> lab.Lab:

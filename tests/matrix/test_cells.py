@@ -49,7 +49,8 @@ def _right(cluster: Cluster) -> None:
     done = cluster.script("run.sh", "hello", MPI_WAIT="120")
     assert done.code == 0, done.out + done.err
     # what Open MPI 4 prints for each large message where an engine forbids it to read memory
-    assert "Read -1" not in done.out + done.err
+    assert "Read -1" not in done.out
+    assert done.err == ""
     assert "Allreduce over 8 ranks: correct" in done.out
     hosts = re.findall(r"Size: 8, Rank: \d, Host: (\S+)", done.out)
     assert sorted(hosts) == [f"worker-{n}" for n in (1, 2, 3, 4) for _ in range(2)]
@@ -61,7 +62,7 @@ def test_ranks_on_every_host_communicate(cluster: Cluster) -> None:
 
 def test_ranks_copy_as_their_engine_allows(cluster: Cluster, cell: Cell) -> None:
     look = "sed -n 's/^btl_vader_single_copy_mechanism = //p' /run/mpi/*-params.conf"
-    wanted = {"26.1": {"cma"}, "20.10": {"none"}, "26.1,20.10": {"cma", "none"}}[cell.engines]
+    wanted = {"none" if each == "20.10" else "cma" for each in cell.engines.split(",")}
     found = set(cluster.run("sh", "-c", look).split())
     assert found == (wanted if cell.mpi == "openmpi" else set())
 

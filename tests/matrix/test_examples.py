@@ -15,7 +15,7 @@ TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, newer: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, newest: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
     """An example, built anew with keys of its own, and deployed."""
     name = request.param
     base.ensure(engine.local(), "debian:trixie-slim", print)
@@ -28,8 +28,8 @@ def cluster(request: pytest.FixtureRequest, newer: lab.Lab, tmp_path: Path) -> I
         text += "image: {ca: ca.pem}\n"
     output = make_site(site, text, program=False)
     check("sh", output / "scripts/build.sh", timeout=1200)
-    lab.load(newer, f"{name}:latest", print)
-    made = Cluster(name, output, {"DOCKER_HOST": newer.docker_host})
+    lab.load(newest, f"{name}:latest", print)
+    made = Cluster(name, output, {"DOCKER_HOST": newest.docker_host})
     try:
         done = made.script("deploy.sh")
         assert done.code == 0, done.out + done.err

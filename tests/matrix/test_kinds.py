@@ -57,17 +57,17 @@ workers: [{name: worker, replicas: 3, slots: 1, max_per_node: 1}]
 
 @pytest.fixture
 def cluster(
-    request: pytest.FixtureRequest, newer: lab.Lab, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, newest: lab.Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """The site that a test is about, deployed."""
     image = "debian:forky-slim" if request.param == NEWEST else "debian:trixie-slim"
     base.ensure(engine.local(), image, print)
     output = make_site(tmp_path_factory.mktemp("kinds"), request.param)
     check("sh", output / "scripts/build.sh", timeout=900)
-    lab.load(newer, "kinds:latest", print)
+    lab.load(newest, "kinds:latest", print)
     if "packages" in request.param:
-        lab.load(newer, "kinds:latest-with-bc", print)
-    made = Cluster("kinds", output, {"DOCKER_HOST": newer.docker_host})
+        lab.load(newest, "kinds:latest-with-bc", print)
+    made = Cluster("kinds", output, {"DOCKER_HOST": newest.docker_host})
     if "external" in request.param:
         refused = call("sh", "-c", f"sh {output}/scripts/deploy.sh", env=made.env)
         assert refused.code != 0 and "kinds-fabric" in refused.err
@@ -92,9 +92,9 @@ def hosts_of(printed: str) -> list[str]:
 
 @of(EVERYWHERE)
 def test_one_worker_on_every_server_with_storage_and_a_launcher(
-    cluster: Cluster, newer: lab.Lab
+    cluster: Cluster, newest: lab.Lab
 ) -> None:
-    hosts = sorted(f"all-of-them-{node.name}" for node in newer.nodes for _ in range(2))
+    hosts = sorted(f"all-of-them-{node.name}" for node in newest.nodes for _ in range(2))
     assert hosts_of(cluster.run("hello")) == hosts
     status = check(*MPIGEN, "status", "-o", cluster.output, env=cluster.env)
     assert set(hosts) <= set(status.split())
@@ -102,15 +102,15 @@ def test_one_worker_on_every_server_with_storage_and_a_launcher(
     assert verified.code == 0, verified.out
     assert "test_storage" in cluster.verify("--verbose").out
     # what is kept outlives the worker that wrote it
-    name = f"kinds_all-of-them.{newer.nodes[1].name}"
+    name = f"kinds_all-of-them.{newest.nodes[1].name}"
     cluster.run("sh", "-c", "uname -n >> /data/seen")
-    docker = {"DOCKER_HOST": newer.nodes[1].docker_host}
+    docker = {"DOCKER_HOST": newest.nodes[1].docker_host}
     listed = check("docker", "ps", "-q", "--filter", "name=kinds_all-of-them", env=docker)
     check("docker", "kill", listed.strip(), env=docker)
     # by now Docker counts one less, until it replaces it; the job waits for it all the same
     time.sleep(1)
     kept = cluster.run("sh", "-c", "cat /data/seen", MPI_WAIT="60")
-    assert kept.count(f"all-of-them-{newer.nodes[1].name}\n") == 4, name
+    assert kept.count(f"all-of-them-{newest.nodes[1].name}\n") == 4, name
     # the launcher is there for all to log in to, and runs jobs itself
     from_launcher = cluster.run("-n", "1", "ssh", "launcher", "mpirun", "hello")
     assert hosts_of(from_launcher) == hosts
@@ -140,7 +140,7 @@ def test_an_encrypted_overlay_carries_a_job_or_doctor_says_why_not(cluster: Clus
 
 
 @of(PACKAGES)
-def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newer: lab.Lab) -> None:
+def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newest: lab.Lab) -> None:
     def mpigen(*words: str) -> str:
         return check(*MPIGEN, words[0], "-o", cluster.output, *words[1:], env=cluster.env)
 
@@ -151,11 +151,11 @@ def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newer: 
     assert sorted(cluster.run(*asked).splitlines()) == answers
     assert cluster.verify().code == 0
     # the same by mpigen's verbs, by content; and a second time, there is nothing to do
-    first = check(*MPIGEN, "build", "-o", cluster.output, "--lab", newer.name, timeout=600)
+    first = check(*MPIGEN, "build", "-o", cluster.output, "--lab", newest.name, timeout=600)
     found = re.findall(r"^\w+: kinds:latest(-with-bc)? is (kinds:sha-\w{12})(\S*)$", first, re.M)
     assert [(one, end) for one, _, end in found] == [("", ""), ("-with-bc", "-with-bc")]
     own = found[0][1]
-    again = call(*MPIGEN, "build", "-o", cluster.output, "--lab", newer.name, timeout=600)
+    again = call(*MPIGEN, "build", "-o", cluster.output, "--lab", newest.name, timeout=600)
     assert again.out.count("unchanged: ") == 2 and "copying" not in again.err
     deployed = mpigen("deploy")
     assert f"plain: 1 containers on 1 nodes, 1 slots, {own}\n" in deployed
@@ -166,7 +166,7 @@ def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newer: 
     assert sorted(only.splitlines()) == answers[1:]
     doctor = call(*MPIGEN, "doctor", "-o", cluster.output, env=cluster.env)
     assert f"the same {own} on 3 nodes" in doctor.out, doctor.out
-    lacking = newer.nodes[2].docker_host
+    lacking = newest.nodes[2].docker_host
     check("docker", "rmi", "--force", f"{own}-with-bc", env={"DOCKER_HOST": lacking})
     done = call(*MPIGEN, "deploy", "-o", cluster.output, env=cluster.env)
     assert done.code == 3 and f"node-3 cannot start {own}-with-bc" in done.err

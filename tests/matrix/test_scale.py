@@ -41,13 +41,13 @@ def neighbours() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cluster(
-    newer: lab.Lab, neighbours: None, tmp_path_factory: pytest.TempPathFactory
+    newest: lab.Lab, neighbours: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     base.ensure(engine.local(), "debian:trixie-slim", print)
     output = make_site(tmp_path_factory.mktemp("many"), TEXT)
     check("sh", output / "scripts/build.sh", timeout=900)
-    lab.load(newer, "many:latest", print)
-    made = Cluster("many", output, {"DOCKER_HOST": newer.docker_host})
+    lab.load(newest, "many:latest", print)
+    made = Cluster("many", output, {"DOCKER_HOST": newest.docker_host})
     began = time.monotonic()
     done = made.script("deploy.sh", WAIT="600")
     assert done.code == 0, done.out + done.err

@@ -40,6 +40,7 @@ def test_a_release_is_known_by_its_images_name(base: str, release: str | None) -
 IMAGES = {
     "Debian 12": "debian:bookworm-slim",
     "Debian 13": "debian:trixie-slim",
+    "Debian 14": "debian:forky-slim",
     "Ubuntu 22.04": "ubuntu:22.04",
     "Ubuntu 24.04": "ubuntu:24.04",
 }

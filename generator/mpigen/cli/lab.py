@@ -34,7 +34,7 @@ def up(
     engine: str = typer.Option(
         "26.1",
         "--engine",
-        help="Docker version of the nodes: 26.1, 20.10, or 26.1,20.10 for both in turn.",
+        help="Docker version of the nodes: 28.5, 26.1 or 20.10; 28.5,20.10 for both in turn.",
     ),
     name: str = _NAME,
 ) -> None:

@@ -9,7 +9,7 @@ from mpigen.config.checks_stack import own_keys
 from mpigen.config.models import Config
 from mpigen.config.models_image import App
 from mpigen.config.models_workers import Launcher, Storage, Workers
-from mpigen.distros import release_of
+from mpigen.distros import Release, release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
@@ -47,7 +47,7 @@ def plan(config: Config) -> Cluster:
         ),
         app=_program(config.app),
         mpi=mpi,
-        params=_params(mpi, groups, config.mpi.params),
+        params=_params(mpi, release, groups, config.mpi.params),
         subnet=str(config.subnet),
         groups=groups,
         launcher=_launcher(config.launcher) if config.launcher else None,
@@ -138,17 +138,23 @@ def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 
 def _params(
-    mpi: Implementation, groups: tuple[Group, ...], own: dict[str, str]
+    mpi: Implementation, release: Release | None, groups: tuple[Group, ...], own: dict[str, str]
 ) -> dict[str, dict[str, str]]:
-    """MPI's parameters by the name of their file; the user's `own` override mpigen's."""
+    """MPI's parameters by the name of their file; the user's `own` override mpigen's.
+
+    The names are those of the MPI of `release`, and the oldest ones for an unknown base.
+    """
+    major = int(release.versions.get(mpi.name, "0").partition(".")[0]) if release else 0
     # Ranks are bound to cores only if no two containers share a node.
     alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
-    return {
-        file.name: {
+    found = {}
+    for file in mpi.params_files:
+        params = {
             **file.params,
             **({} if alone else file.unbound),
             **(file.flat if starts_daemons_flat(groups) else {}),
-            **own,
         }
-        for file in mpi.params_files
-    }
+        found[file.name] = {
+            file.name_since(name, major): value for name, value in params.items()
+        } | own
+    return found

@@ -1,10 +1,10 @@
 """The doctor's checks of the docker command and the engines: whether they are new enough."""
 
-import re
 from dataclasses import dataclass
 
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding, names_by_text
+from mpigen.swarm.engine_faults import parse_version, split_encryption
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,6 @@ _SHARED_MEMORY = "23.0"
 """From this version on, MPI may copy between processes: moby/moby#42083, and measured."""
 
 
-def parsed(version: str) -> tuple[int, ...]:
-    """The numbers at the start of a version; () if there are none."""
-    numbers = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, numbers[0].split("."))) if numbers else ()
-
-
 def client(facts: Facts) -> list[Finding]:
     """Check that the docker command is new enough to deploy the artifacts."""
     if not facts.client:
@@ -57,26 +51,32 @@ def engine(facts: Facts) -> list[Finding]:
     if not facts.engine:
         return [Finding("engine", "bad", facts.engine_error, facts.engine_hint)]
     known = {node.name: node.engine for node in facts.nodes if node.engine}
-    return _version("engine", known or {facts.where: facts.engine}, facts.minimum)
+    found = _version("engine", known or {facts.where: facts.engine}, facts.minimum)
+    if facts.encrypted and (why := split_encryption(facts.nodes)):
+        what, _, todo = why.rpartition(": ")
+        found.append(Finding("engine", "bad", what, f"{todo[0].upper()}{todo[1:]}."))
+    return found
 
 
 def _version(check: str, versions: dict[str, str], minimum: str) -> list[Finding]:
     found = []
     for version, names in names_by_text(versions.items()).items():
-        numbers = parsed(version)
+        numbers = parse_version(version)
         if not numbers:
             what = f"{version} of {names} cannot be compared with {minimum}"
             found.append(Finding(check, "unknown", what))
-        elif numbers < parsed(minimum):
+        elif numbers < parse_version(minimum):
             lacks = [
-                need.what for need in NEEDS if numbers < parsed(need.version) <= parsed(minimum)
+                need.what
+                for need in NEEDS
+                if numbers < parse_version(need.version) <= parse_version(minimum)
             ]
             what = f"{names}: {version} is older than {minimum}"
             what += f", without {', '.join(lacks)}" if lacks else ""
             found.append(Finding(check, "bad", what, f"Install Docker {minimum} or newer."))
         else:
             what = f"{version}: {names} ({minimum} is needed)"
-            if check == "engine" and numbers < parsed(_SHARED_MEMORY):
+            if check == "engine" and numbers < parse_version(_SHARED_MEMORY):
                 what += f"; from {_SHARED_MEMORY} on, MPI is quicker between ranks of a container"
             found.append(Finding(check, "ok", what))
     return found

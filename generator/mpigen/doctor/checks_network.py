@@ -2,6 +2,7 @@
 
 from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
+from mpigen.swarm.engine_faults import forgets_names
 from mpigen.swarm.nodes import Node
 
 _AGAIN = "mpigen render, mpigen down (it ends jobs), mpigen deploy"
@@ -196,9 +197,11 @@ def names(facts: Facts) -> list[Finding]:
             for text in _stale(group, runs, seen.names[group] - facts.changed)
         )
         todo = (
-            "Nodes update each other within a minute. If this persists: "
-            f"docker service update --force {service} (it restarts the workers, and ends jobs)"
-        )
+            "Docker 29.0 to 29.7 may not find names again after a node was cut off "
+            "(moby/moby#53141): "
+            if forgets_names(facts.nodes)
+            else "Nodes update each other within a minute. If this persists: "
+        ) + (f"docker service update --force {service} (it restarts the workers, and ends jobs)")
         found += [Finding("dns", "bad", f"{where}: {text}", todo) for text, where in stale.items()]
     if facts.attached and not found:
         what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"

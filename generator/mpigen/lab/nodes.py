@@ -22,15 +22,18 @@ from mpigen.swarm.processes import Say
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
-ENGINES = {"26.1": "debian:trixie-slim", "20.10": "debian:bookworm-slim"}
+ENGINES = {
+    "28.5": "debian:forky-slim",
+    "26.1": "debian:trixie-slim",
+    "20.10": "debian:bookworm-slim",
+}
 """The engines that a node can have, and the base image whose package provides each."""
 _START_SECONDS = 90.0
 _REMOVE_SECONDS = 60.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
 
 # The containers of a node live in cgroups below the node's own, so that they vanish with the node.
-# Under cgroup v2 a group with children may hold no process, hence init: moby's hack/dind does the
-# same.
+# Under cgroup v2 a group with children may hold no process, hence init, as in moby's hack/dind.
 _START = r"""
 set -eu
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then

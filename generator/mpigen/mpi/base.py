@@ -22,6 +22,7 @@ class ParamsFile:
     MPI reads it at `path`, and at `also` in other versions. A starting container writes the file
     in /run/mpi; paths elsewhere are links to there in the image. `unbound` are additional
     parameters if containers may share a node, and `flat` if mpirun starts every daemon itself.
+    `renamed` has the new names of parameters by the major version of MPI from which they are used.
     """
 
     path: str
@@ -29,6 +30,7 @@ class ParamsFile:
     unbound: dict[str, str] = field(default_factory=dict)
     flat: dict[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    renamed: dict[int, dict[str, str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -44,6 +46,12 @@ class ParamsFile:
     def links(self) -> tuple[str, ...]:
         """The paths that are links to the file in /run/mpi."""
         return tuple(path for path in (self.path, *self.also) if not path.startswith("/run/mpi/"))
+
+    def name_since(self, param: str, major: int) -> str:
+        """The name of one of mpigen's parameters in that major version of the MPI."""
+        for since, names in sorted(self.renamed.items()):
+            param = names.get(param, param) if major >= since else param
+        return param
 
 
 @dataclass(frozen=True)

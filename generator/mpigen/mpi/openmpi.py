@@ -1,4 +1,4 @@
-"""Open MPI 4 and 5, as Debian and Ubuntu package them."""
+"""Open MPI 4, 5 and 6, as Debian and Ubuntu package them."""
 
 from mpigen.mpi.base import (
     DAEMON,
@@ -84,6 +84,8 @@ OPENMPI = Implementation(
             also=("/etc/prrte/prte-mca-params.conf",),
             unbound={"hwloc_default_binding_policy": "none"},
             flat={"plm_ssh_no_tree_spawn": "1"},
+            # each job of PRRTE 5, that of Open MPI 6, would print six lines about the old name
+            renamed={6: {"hwloc_default_binding_policy": "bindto"}},
         ),
     ),
     param_kind="MCA parameter",

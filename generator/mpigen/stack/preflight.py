@@ -12,6 +12,7 @@ from mpigen.image import select
 from mpigen.swarm import nodes
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
+from mpigen.swarm.engine_faults import split_encryption
 from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import allows, constraints_of
 from mpigen.swarm.processes import Say
@@ -43,7 +44,16 @@ def visible_problems(deployment: Deployment) -> list[str]:
     engine.need_manager()
     rendered = yaml.safe_load(artifacts.stack_file.read_text("utf-8"))
     with blame("asking the Swarm for its nodes and networks"):
-        return [*unplaced(_ready(engine), artifacts, rendered), *_network(deployment, rendered)]
+        ready = _ready(engine)
+        found = [*unplaced(ready, artifacts, rendered), *_network(deployment, rendered)]
+    if _is_encrypted(rendered, artifacts.network) and (why := split_encryption(ready)):
+        found.append(why)
+    return found
+
+
+def _is_encrypted(rendered: Mapping[str, Any], network: str) -> bool:
+    options = ((rendered.get("networks") or {}).get(network) or {}).get("driver_opts") or {}
+    return str(options.get("encrypted", "false")) != "false"
 
 
 def _ready(engine: Engine) -> list[Node]:

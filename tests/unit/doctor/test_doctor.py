@@ -14,6 +14,7 @@ from mpigen.doctor.facts import Attached, Facts, Host, Worker
 from mpigen.notation.timestamps import parse_timestamp
 from mpigen.stackfile import versions
 from mpigen.swarm import nodes, placement, probe
+from mpigen.swarm.engine_faults import parse_version
 from mpigen.swarm.nodes import Node
 
 GB = 10**9
@@ -264,6 +265,24 @@ def test_all_is_well() -> None:
             id="no encryption",
         ),
         pytest.param(
+            replace(
+                second(kernel={"VXLAN": True, "INET_ESP": True}),
+                options={"encrypted": ""},
+                hosts={
+                    each: host(n, kernel={"VXLAN": True, "INET_ESP": True})
+                    for n, each in ((1, "id1"), (2, "id2"))
+                },
+                nodes=(node(1), node(2, engine="29.1.0")),
+            ),
+            {
+                "engine": [
+                    "an encrypted network carries no traffic between Docker 29.0 to 29.2.0 "
+                    "(node-2) and older engines (node-1), moby/moby#51798"
+                ]
+            },
+            id="encryption of mixed engines",
+        ),
+        pytest.param(
             overlay(names={"worker": frozenset({"10.77.0.2", "10.77.0.9"})}),
             {
                 "dns": [
@@ -456,23 +475,8 @@ def test_what_cannot_be_told_is_no_fault() -> None:
     assert found(undeployed, "bad") == {}
 
 
-@pytest.mark.parametrize(
-    ("version", "numbers"),
-    [
-        ("26.1.5+dfsg1", (26, 1, 5)),
-        ("20.10.24+dfsg1", (20, 10, 24)),
-        ("1.13.1", (1, 13, 1)),
-        ("28.0.0-rc.1", (28, 0, 0)),
-        ("dev", ()),
-        ("", ()),
-    ],
-)
-def test_versions(version: str, numbers: tuple[int, ...]) -> None:
-    assert checks_engine.parsed(version) == numbers
-
-
 def test_every_need_has_a_version_and_a_source() -> None:
-    assert all(need.source and checks_engine.parsed(need.version) for need in checks_engine.NEEDS)
+    assert all(need.source and parse_version(need.version) for need in checks_engine.NEEDS)
 
 
 def test_stack_files_need_the_releases_that_they_are_rendered_for() -> None:
