@@ -192,7 +192,7 @@ def client() -> Path:
         pytest.fail("the docker command is missing: it tells what stack files may have")
     done = subprocess.run([found, "stack", "config", "--help"], capture_output=True, text=True)
     if "--compose-file" not in done.stdout:
-        pytest.fail(f"{found} has no `docker stack config`: Docker 23.0 or newer is needed")
+        pytest.skip(f"{found} has no `docker stack config`, which came with Docker 23.0")
     return Path(found)
 
 
