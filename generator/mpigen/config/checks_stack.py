@@ -10,7 +10,13 @@ from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.models_workers import Workers
 from mpigen.stackfile.deployable import SECTIONS, Around, declared, faults, section_faults
-from mpigen.stackfile.schema import Part, problems
+from mpigen.stackfile.schema import Part, home_of, keys_of, problems
+
+_PLACES = {
+    "service": "in an item of workers",
+    "network": "in network",
+    "stack": "at the top level",
+}
 
 
 class Service(NamedTuple):
@@ -35,6 +41,7 @@ def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     for at, value, part in parts:
         for path, message in problems(value, part, config.is_quick) if value else ():
             told.add((*at, *path))
+            message += _way_to(path, part)
             yield Conflict(((*at, *path), at), message)
     services = _services(config)
     found = [*_unworkable(config, site, services), *said_twice(config, services)]
@@ -42,6 +49,15 @@ def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
         # what has the wrong form is not told again
         if not any(each.paths[0][:length] in told for length in range(len(each.paths[0]) + 1)):
             yield each
+
+
+def _way_to(path: KeyPath, part: Part) -> str:
+    """Where to put a key at the top of `part` that is one of another part; empty if it is none."""
+    home = home_of(str(path[0]), keys_of(part)) if len(path) == 1 else ""
+    if home == "deploy":
+        inside = "" if part == "service" else " under stack: in an item of workers"
+        return f": write deploy: {{{path[0]}: ...}}{inside}"
+    return f": put it under stack: {_PLACES[home]}" if home else ""
 
 
 def _services(config: Config) -> list[Service]:

@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 Part = Literal["stack", "service", "network"]
 Path = tuple[str | int, ...]
+
+_HOMES = {
+    "service": "a service",
+    "deploy": "deploy, in a service",
+    "network": "a network",
+    "stack": "the whole file",
+}
 
 # docker/cli, cli/compose/types: UnsupportedProperties and DeprecatedProperties. The command
 # ignores these keys with a warning that is easily missed.
@@ -86,6 +94,23 @@ def definitions(quick: bool = True) -> dict[str, Any]:
     return definitions
 
 
+@cache
+def keys_of(name: str) -> tuple[str, ...]:
+    """Return the keys of a `Part` of a stack file, or of another of its `definitions`."""
+    return tuple(definitions()[name]["properties"])
+
+
+def home_of(key: str, known: Iterable[str]) -> str:
+    """Return the definition that has `key`, where a mapping has the `known` keys; or nothing.
+
+    Only what is at the top of stack files, networks and services is looked for.
+    """
+    known = set(known)
+    if key in known or not any(known == set(keys_of(name)) for name in _HOMES):
+        return ""
+    return next((name for name in _HOMES if key in keys_of(name)), "")
+
+
 def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
     path: Path = tuple(error.absolute_path)
     if "propertyNames" in list(error.absolute_schema_path)[-3:]:
@@ -110,6 +135,8 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
             hint = ": put it in quotes" if "string" in kinds and _is_plain(given) else ""
+            if "array" in kinds and isinstance(given, str) and re.fullmatch(r"[\w./-]+", given):
+                hint = f": write [{clip(given)}]"
             yield path, f"{shown(given)} must be {' or '.join(map(_type_name, kinds))}{hint}"
         case "enum":
             yield path, f"{shown(given)} must be one of {', '.join(rule)}"
@@ -133,8 +160,14 @@ def _unknown(key: str, known: list[str]) -> str:
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
     if key == "start_interval":
         return "needs Docker 25.0: set engine: {minimum: '25.0'}"
+    first, dot, rest = key.partition(".")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
+    if dot and rest and first in known:
+        advice = f"write {first}: {{{clip(rest)}: ...}}"
+    elif home := home_of(key, known):
+        advice = f"it is a key of {_HOMES[home]}"
+    else:
+        advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"
 
 
