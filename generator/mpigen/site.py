@@ -11,7 +11,7 @@ from mpigen.artifacts import folder, manifest
 from mpigen.artifacts.folder import Artifacts, Group
 from mpigen.artifacts.manifest import File
 from mpigen.artifacts.paths import MANIFEST, STACK
-from mpigen.cluster import shm
+from mpigen.cluster.doubts import doubts
 from mpigen.cluster.model import Cluster
 from mpigen.cluster.plan import plan
 from mpigen.config.document import MOST_PROBLEMS, dotted
@@ -77,7 +77,7 @@ def render_site(site: Site, own: pair.Keys | None = None) -> Rendered:
     files = render(cluster, own.public, templates)
     overrides = templates.overrides()
     warnings = [
-        *shm.too_small(cluster.groups),
+        *doubts(cluster),
         *_check_stack(files[STACK], cluster),
         *(
             f"mpigen has changed {now} since it was overridden here: `mpigen templates diff` "

@@ -12,6 +12,8 @@ from mpigen.artifacts.paths import MANIFEST, STACK
 from mpigen.errors import InputError
 from mpigen.notation.image_names import add_variant
 
+_SITE_FILE = "mpigen.yaml"
+
 
 class Group(NamedTuple):
     """A worker group as rendered; only the Swarm knows how many containers it has now.
@@ -84,9 +86,7 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
 def read(folder: Path) -> Artifacts:
     """Read the artifacts in `folder`. Raises InputError if it is no rendered folder."""
     if not (folder / MANIFEST).exists():
-        raise InputError(
-            f"{folder} is not a rendered folder: it has no {MANIFEST}", "mpigen render"
-        )
+        raise _not_rendered(folder)
     try:
         return _artifacts(folder, manifest.read(folder).cluster)
     except (KeyError, TypeError) as error:
@@ -95,6 +95,22 @@ def read(folder: Path) -> Artifacts:
             "cluster",
             "Render again, and commit the result: mpigen render",
         ) from error
+
+
+def _not_rendered(folder: Path) -> InputError:
+    """Say what is missing: the folder, its manifest, or the whole site."""
+    if folder.exists():
+        message = f"{folder} is not a rendered folder: it has no {MANIFEST}"
+    elif len(folder.parts) == 1:
+        message = f"there is no {folder}/ here"
+    else:
+        message = f"there is no folder {folder}"
+    if (folder.parent / _SITE_FILE).exists():
+        return InputError(message, "Run mpigen render, or cd to the site's folder.")
+    return InputError(
+        message,
+        "cd to the site's folder and run mpigen render, or start a site with mpigen init.",
+    )
 
 
 def _artifacts(folder: Path, fields: Mapping[str, Any]) -> Artifacts:

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from mpigen.cli import help
+from mpigen.cli.run_command import RunCommand
 from mpigen.errors import MpigenError
 from mpigen.untrusted.quoting import printable
 
@@ -64,7 +65,9 @@ def command_line(word: str = "") -> typer.Typer:
     for verb, (module, settings) in _VERBS.items():
         if verb == word or not known:
             function = getattr(import_module(f"mpigen.cli.{module}"), verb)
-            app.command(verb, context_settings=settings, **help.settings_of(verb))(function)
+            kind = RunCommand if verb == "run" else None
+            more = help.settings_of(verb)
+            app.command(verb, cls=kind, context_settings=settings, **more)(function)
     for family in _FAMILIES:
         if family == word or not known:
             below = import_module(f"mpigen.cli.{family}").app

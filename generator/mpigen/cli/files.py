@@ -104,8 +104,8 @@ def push(
     """Copy files and folders to every worker, and compare their hashes.
 
     Run a program that you pushed with `mpigen run ./FILE`. If Swarm replaces a worker, the new one
-    lacks the files: put a permanent program into app/, which is part of the image, and data on
-    storage that all servers share.
+    lacks the files. To keep a program, put it into the folder of app.source, and build and deploy;
+    put data on storage that all servers share.
     """
     from mpigen.errors import ClusterError
     from mpigen.job import push as pushing

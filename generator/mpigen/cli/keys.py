@@ -29,7 +29,8 @@ def status(
     output: Path | None = SITE_OUTPUT,
     as_json: bool = JSON,
 ) -> None:
-    """Show both keys: whether their private halves are here and valid, and output/ uses them.
+    """Show both keys, whether their private halves are here and valid, and whether output/ uses
+    them.
 
     Exits 1 if a key has a problem.
     """

@@ -151,10 +151,6 @@ def schema(
     from mpigen.config.schema import schema_text
 
     if of == "job":
-        if markdown:
-            raise InputError(
-                "--markdown works for mpigen.yaml only", "Leave it out: mpigen schema job"
-            )
-        typer.echo(job_file.schema_text(), nl=False)
+        typer.echo(docs.job_markdown() if markdown else job_file.schema_text(), nl=False)
         return
     typer.echo(docs.markdown() if markdown else schema_text(), nl=False)

@@ -61,7 +61,7 @@ def show(
     blocks: bool = typer.Option(False, "--blocks", help="List the blocks instead of the text."),
     config: Path = _CONFIG,
 ) -> None:
-    """Print the built-in template or file of an artifact, or the site's own if there is none."""
+    """Print the built-in template or file of an artifact, or the site's, if none is built in."""
     from mpigen.cli import show as look
 
     templates = _templates(config)

@@ -10,7 +10,14 @@ from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.models_workers import Workers
 from mpigen.stackfile.deployable import SECTIONS, Around, declared, faults, section_faults
-from mpigen.stackfile.schema import Part, problems
+from mpigen.stackfile.keys import Part, home_of, keys_of
+from mpigen.stackfile.schema import problems
+
+_PLACES = {
+    "service": "in an item of workers",
+    "network": "in network",
+    "stack": "at the top level",
+}
 
 
 class Service(NamedTuple):
@@ -31,6 +38,7 @@ def stack_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     for at, value, part in own_keys(config):
         for path, message in problems(value, part, config.release) if value else ():
             told.add((*at, *path))
+            message += _way_to(path, part)
             yield Conflict(((*at, *path), at), message)
     services = _services(config)
     found = [*_unworkable(config, site, services), *said_twice(config, services)]
@@ -47,6 +55,15 @@ def own_keys(config: Config) -> list[tuple[KeyPath, dict[str, Any], Part]]:
     for index, group in enumerate(config.workers):
         parts.append((("workers", index, "stack"), group.stack, "service"))
     return parts
+
+
+def _way_to(path: KeyPath, part: Part) -> str:
+    """Where to put a key at the top of `part` that is one of another part; empty if it is none."""
+    home = home_of(str(path[0]), keys_of(part)) if len(path) == 1 else ""
+    if home == "deploy":
+        inside = "" if part == "service" else " under stack: in an item of workers"
+        return f": write deploy: {{{path[0]}: ...}}{inside}"
+    return f": put it under stack: {_PLACES[home]}" if home else ""
 
 
 def _services(config: Config) -> list[Service]:

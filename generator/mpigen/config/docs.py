@@ -1,6 +1,7 @@
 """The reference of mpigen.yaml, docs/configuration.md: a whole file, then every field.
 
-The tables are generated from the JSON Schema, and so from `models.py`.
+The tables, and that of a job's file in docs/jobs.md, are generated from the JSON Schemas, and so
+from the models.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from mpigen.config import job_file
 from mpigen.config.schema import json_schema
 
 _OPENING = """\
@@ -120,6 +122,8 @@ def _takes(form: dict[str, Any]) -> str:
             return f"whole number, {least} or more"
         case {"type": "object"}:
             return "mapping"
+        case {"type": "string"}:
+            return "text"
         case {"type": "boolean"}:
             return "true or false"
     raise NotImplementedError(f"say in words what this takes: {form}")
@@ -153,11 +157,18 @@ def markdown() -> str:
     return "\n".join(parts)
 
 
+def job_markdown() -> str:
+    """Return the table of the fields of a job's file, for docs/jobs.md."""
+    schema = job_file.json_schema()
+    fields = [_field(name, form, schema) for name, form in schema["properties"].items()]
+    return "\n".join(_table(tuple(fields))).rstrip("\n") + "\n"
+
+
 def _table(fields: tuple[Field, ...]) -> Iterator[str]:
     yield "| field | takes | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for field in fields:
-        default = "none" if field.default is None else f"`{inline_yaml(field.default)}`"
+        default = "none" if field.default in (None, "") else f"`{inline_yaml(field.default)}`"
         meaning = field.description
         # what a switch looks like needs no example
         shown = [f"`{inline_yaml(each)}`" for each in field.examples if each is not True]

@@ -94,10 +94,10 @@ def dotted(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
-def parse(text: str, file: str) -> Source:
+def parse(text: str, file: str, hint: str = NOTHING_WRITTEN) -> Source:
     """Parse YAML `text` into a `Source`; duplicate keys are added to its `problems`.
 
-    Raises InputError if the text is not valid YAML, since nothing else can be checked then.
+    Raises InputError with `hint` if the text is not valid YAML, since nothing else can be checked.
     """
     source = Source((file,))
     try:
@@ -107,18 +107,14 @@ def parse(text: str, file: str) -> Source:
             refuse_bomb(node)
             source.data = _build(loader, node, (), source)
     except yaml.MarkedYAMLError as error:
-        reason, place = explain(error)
+        reason, place = explain(error, text)
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 1, 1)
-        raise source.error(
-            [Problem((), f"not valid YAML: {reason}", mark)], NOTHING_WRITTEN
-        ) from error
+        raise source.error([Problem((), f"not valid YAML: {reason}", mark)], hint) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
         message = f"not valid YAML: the character {chr(error.character)!a} is not allowed"
-        raise source.error(
-            [Problem((), message, Mark(file, line, column))], NOTHING_WRITTEN
-        ) from error
+        raise source.error([Problem((), message, Mark(file, line, column))], hint) from error
     return source
 
 

@@ -52,7 +52,7 @@ Words = Annotated[
 Duration = Annotated[
     StrictText,
     AfterValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{PATTERN}$"}),
+    WithJsonSchema({"title": "duration", "type": "string", "pattern": f"^{PATTERN}$"}),
 ]
 
 
@@ -111,8 +111,12 @@ def load(path: Path) -> JobFile:
     return job
 
 
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a job's file."""
+    schema = JobFile.model_json_schema(schema_generator=WithoutTitles)
+    return {"$schema": DIALECT, **schema, "title": "mpigen job file"}
+
+
 def schema_text() -> str:
     """The JSON Schema of a job's file as the text of a file."""
-    schema = JobFile.model_json_schema(schema_generator=WithoutTitles)
-    made = {"$schema": DIALECT, **schema, "title": "mpigen job file"}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -72,9 +72,11 @@ def read_document(
 ) -> Source:
     """The YAML file `path`, a mapping, which may not lead out of the folder `site`.
 
-    Raises InputError with `hint`; with `missing` if there is no such file.
+    Raises InputError with `hint`, or its first sentence if it is no YAML; with `missing` if there
+    is no such file.
     """
-    source = parse(_read(path, site, missing), str(path))
+    nothing = hint.partition(".")[0] + "."
+    source = parse(_read(path, site, missing, nothing), str(path), nothing)
     if source.data is None:
         source.data = {}
     if not isinstance(source.data, dict):
@@ -83,7 +85,7 @@ def read_document(
     return source
 
 
-def _read(path: Path, site: Path, missing: str) -> str:
+def _read(path: Path, site: Path, missing: str, nothing: str) -> str:
     try:
         text = read_bytes(path, _MOST_BYTES, root_of(path, site)).decode()
         return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -93,7 +95,7 @@ def _read(path: Path, site: Path, missing: str) -> str:
         before = error.object[: error.start].split(b"\n")
         mark = Mark(str(path), len(before), len(before[-1].decode()) + 1)
         problem = Problem((), "not UTF-8 text: save the file in that encoding", mark)
-        raise Source((str(path),)).error([problem], NOTHING_WRITTEN) from error
+        raise Source((str(path),)).error([problem], nothing) from error
 
 
 def _validate(data: dict[str, Any]) -> tuple[Config | None, list[ErrorDetails]]:

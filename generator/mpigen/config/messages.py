@@ -1,12 +1,14 @@
 """pydantic's errors about a file, in the words of its author."""
 
-import difflib
+import re
+import shlex
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from mpigen.config.document import EMPTY, KeyPath, Problem
-from mpigen.untrusted.quoting import LONGEST_REASON, clip, foreign, shown
+from mpigen.config.unknown_keys import advice, model_at, section_of
+from mpigen.untrusted.quoting import LONGEST, LONGEST_REASON, clip, foreign, shown
 
 # the reasons for minimum values that are not obvious
 _REASONS = {
@@ -35,9 +37,9 @@ def _message(detail: ErrorDetails, path: KeyPath, root: Any) -> str:
     match kind:
         case "extra_forbidden":
             key = str(path[-1])
-            return f"unknown key{foreign(key)}; " + _suggestion(key, path[:-1], root)
+            return f"unknown key{foreign(key)}; " + advice(key, path[:-1], root)
         case "missing":
-            about = _model(path[:-1], root).model_fields[str(path[-1])].description
+            about = model_at(path[:-1], root).model_fields[str(path[-1])].description
             return f"must be given: {about[0].lower()}{about[1:].rstrip('.')}"
         case "value_error":
             return str(context["error"])
@@ -57,7 +59,7 @@ def _message(detail: ErrorDetails, path: KeyPath, root: Any) -> str:
         case "string_unicode":
             return "contains characters that are not Unicode text"
         case "string_type":
-            return f"must be text, not {kind_of(given)}{_quote_hint(given)}"
+            return f"must be text, not {kind_of(given)}{_text_hint(given, path)}"
         case "int_type" | "int_parsing" | "int_from_float":
             quoted = isinstance(given, str) and given.isdecimal()
             hint = f": write {int(given)}, without quotes" if quoted else ""
@@ -65,9 +67,10 @@ def _message(detail: ErrorDetails, path: KeyPath, root: Any) -> str:
         case "bool_type" | "bool_parsing":
             return f"must be true or false, not {kind_of(given)}"
         case "list_type":
-            return f"must be a list (each item after a dash), not {kind_of(given)}"
+            hint = _list_hint(given, path, root)
+            return f"must be a list (each item after a dash), not {kind_of(given)}{hint}"
         case "model_type" | "model_attributes_type":
-            known = ", ".join(_model(path, root).model_fields)
+            known = ", ".join(model_at(path, root).model_fields)
             return f"must be a mapping (keys: {known}), not {kind_of(given)}"
         case "dict_type":
             return f"must be a mapping of names to values, not {kind_of(given)}"
@@ -92,38 +95,36 @@ def kind_of(value: object) -> str:
     return f"the {type(value).__name__} {clip(str(value))}"
 
 
-def _quote_hint(value: object) -> str:
+def _text_hint(value: object, path: KeyPath) -> str:
+    """How to write a value that is no text as one."""
     if isinstance(value, bool):
         return " (YAML reads yes, no, on and off as true or false): put it in quotes"
-    return "" if isinstance(value, (list, dict)) else ": put it in quotes"
+    if not isinstance(value, (list, dict)):
+        return ": put it in quotes"
+    words = value if isinstance(value, list) else []
+    if not words or not all(isinstance(each, str) for each in words):
+        return ""
+    if path == ("app", "build"):
+        return ": join the commands with &&"
+    is_command = path == ("app", "check")
+    if sum(map(len, words)) > LONGEST or not (is_command or len(words) == 1):
+        return ""
+    return f": write {_inline(shlex.join(words) if is_command else words[0])}"
 
 
-_GPUS = "GPUs are generic resources: set generic: {GPU: 1} in workers; see docs/workers.md"
-_PROXIES = "proxies are set in Docker's ~/.docker/config.json; see docs/servers.md"
-# What has no field of its own, although another field has a similar name.
-_ELSEWHERE = dict.fromkeys(("gpu", "gpus"), _GPUS) | dict.fromkeys(
-    ("http_proxy", "https_proxy", "no_proxy", "proxy", "proxies"), _PROXIES
-)
+def _list_hint(value: object, path: KeyPath, root: Any) -> str:
+    """How to write a value that is no list as one."""
+    if section_of(model_at(path[:-1], root).model_fields[str(path[-1])].annotation):
+        return ": put a dash before its first key" if isinstance(value, dict) else ""
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST:
+        return ""
+    # a mount has commas, a constraint may have spaces around its sign
+    text = _inline(re.split(r",\s+" if "=" in value else r"[,\s]+", value.strip(", ")))
+    return f": write {text}"
 
 
-def _suggestion(key: str, parent: KeyPath, root: Any) -> str:
-    """Suggest a fix for an unknown `key`: its section, the closest known key, or all keys."""
-    known = list(_model(parent, root).model_fields)
-    homes = [name for name in root.model_fields if key in _model((name,), root).model_fields]
-    if advice := _ELSEWHERE.get(key.lower()):
-        return advice
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    if homes:
-        return f"it belongs to {' or '.join(homes)}: is it indented correctly?"
-    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+def _inline(value: object) -> str:
+    # imported here: it loads what makes the JSON Schema, and only mistakes need it
+    from mpigen.config.docs import inline_yaml
 
-
-def _model(path: KeyPath, root: Any) -> Any:
-    """Return the model of the section at `path`, or `root` if the path leads to no section."""
-    model: Any = root
-    for part in path:
-        if isinstance(part, str):
-            annotation: Any = model.model_fields[part].annotation
-            sections = [annotation, *getattr(annotation, "__args__", ())]
-            model = next((each for each in sections if hasattr(each, "model_fields")), root)
-    return model
+    return inline_yaml(value)

@@ -40,7 +40,7 @@ class Workers(Section):
     slots: Slots = Field(
         "auto",
         validate_default=True,
-        description="Ranks per container. `auto` is `cpus` / `threads`, or 1 without `cpus`.",
+        description="Ranks per container. `auto` is `cpus` / `threads`, rounded down, at least 1.",
         examples=[2],
     )
     threads: Annotated[StrictInt, Field(ge=1, le=limits.CPUS)] | None = Field(

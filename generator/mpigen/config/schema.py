@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from mpigen.config.models import Config
-from mpigen.stackfile.schema import definitions
+from mpigen.stackfile.keys import definitions
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

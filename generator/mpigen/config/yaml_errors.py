@@ -6,6 +6,7 @@ import yaml
 
 from mpigen.untrusted.quoting import LONGEST, LONGEST_REASON, clip, shown
 
+_INDENTATION = "the line's indentation matches no list or mapping above it"
 # PyYAML's message (problem and context), the explanation, and whether to report the place where
 # the construct begins (context) instead of the place where parsing stopped (problem).
 _EXPLANATIONS = (
@@ -16,7 +17,7 @@ _EXPLANATIONS = (
     ),
     (
         r"expected <block end>.*",
-        "the line's indentation matches no list or mapping above it",
+        _INDENTATION,
         False,
     ),
     (r"found character '\\t'", "a tab: indent with spaces", False),
@@ -39,8 +40,8 @@ _EXPLANATIONS = (
     ),
     (
         r"expected '<document start>'",
-        "the mapping above ends here, and this is not part of it: mpigen.yaml is one mapping, "
-        "for example name: mycluster",
+        "the mapping above ends here, and this is not part of it: a file is one mapping of keys "
+        "to values",
         False,
     ),
     (
@@ -48,7 +49,7 @@ _EXPLANATIONS = (
         r"the tag \1 is not supported",
         False,
     ),
-    (r"another document", "a second document begins here: one file describes one cluster", False),
+    (r"another document", "a second document begins here: a file has only one", False),
 )
 
 
@@ -62,8 +63,8 @@ _KINDS = {
 }
 
 
-def explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
-    """Return the explanation of `error` and its place (counted from 0), None if unknown."""
+def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, yaml.Mark | None]:
+    """Return the explanation of `error` in `text` and its place (from 0), None if unknown."""
     message = " ".join(part for part in (error.problem, error.context) if part)
     # an alias and a tag may have any length
     message = re.sub(rf"'([^']{{{LONGEST}}})[^']+'", r"'\1...'", message)
@@ -72,8 +73,20 @@ def explain(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
         if match:
             places = (error.context_mark, error.problem_mark)
             place = places[0] or places[1] if at_context else places[1] or places[0]
-            return match.expand(explanation), place
+            hint = _commented(text, place) if explanation == _INDENTATION and place else ""
+            return match.expand(explanation) + hint, place
     return clip(message, LONGEST_REASON), error.problem_mark or error.context_mark
+
+
+def _commented(text: str, place: yaml.Mark) -> str:
+    """Ask for the section of the line at `place` if the lines above it have that as a comment."""
+    for line in reversed(text.splitlines()[: place.line]):
+        section = re.fullmatch(r"( *)(# ?(?:- )?[a-z_]+:)(?: *#.*)?\s*", line)
+        if section and len(section[1]) < place.column:
+            return f": is the line of its section ({clip(section[2])}) still a comment?"
+        if line.strip() and not line.lstrip().startswith("#"):
+            return ""
+    return ""
 
 
 def misread(node: yaml.ScalarNode, value: object) -> str:

@@ -108,7 +108,7 @@ def mtu(facts: Facts) -> list[Finding]:
                 "overlay is made for "
                 f"{facts.mtu}"
             )
-            todo = f"Set network.mtu: {host.links[link]} in mpigen.yaml, then {_AGAIN}"
+            todo = f"Set network: {{mtu: {host.links[link]}}} in mpigen.yaml, then {_AGAIN}"
             found.append(Finding("mtu", "bad", what, todo))
         else:
             fits.append(f"{host.links[link]}")

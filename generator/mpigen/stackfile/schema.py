@@ -2,20 +2,18 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from mpigen.stackfile.keys import HOMES, Part, definitions_by_release, home_of
 from mpigen.stackfile.versions import OPTIONAL_VERSION, VERSIONS, Release, needs, newest, release
 from mpigen.untrusted.quoting import LONGEST_REASON, clip, shown
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
-Part = Literal["stack", "service", "network"]
 Path = tuple[str | int, ...]
 
 # docker/cli, cli/compose/types: UnsupportedProperties and DeprecatedProperties. The command
@@ -41,10 +39,6 @@ _IGNORED = {
     "shm_size": "set shm in the group",
     "userns_mode": "",
 }
-
-
-# keywords of schema.yaml beyond JSON Schema: what came with a version, or with a release
-_SINCE = ("since_version", "since_engine")
 
 
 def problems(
@@ -118,7 +112,9 @@ def _validator(part: Part, engine: Release, version: str) -> "Draft202012Validat
     }
     extend: Any = validators.extend
     extended = extend(Draft202012Validator, keywords)
-    made: Draft202012Validator = extended({"$defs": _definitions(), "$ref": f"#/$defs/{part}"})
+    made: Draft202012Validator = extended(
+        {"$defs": definitions_by_release(), "$ref": f"#/$defs/{part}"}
+    )
     return made
 
 
@@ -139,27 +135,6 @@ def _unique_items(
         texts = [json.dumps(item, sort_keys=True, default=str) for item in given]
         if len(set(texts)) < len(texts):
             yield ValidationError(f"{shown(given)} contains an item twice")
-
-
-def definitions() -> dict[str, Any]:
-    """Return the JSON Schema of each `Part` of a stack file, and of its components, by name.
-
-    It has the keys of every version.
-    """
-
-    def plain(schema: Any) -> Any:
-        if isinstance(schema, dict):
-            return {key: plain(value) for key, value in schema.items() if key not in _SINCE}
-        return [plain(value) for value in schema] if isinstance(schema, list) else schema
-
-    found: dict[str, Any] = plain(_definitions())
-    return found
-
-
-def _definitions() -> dict[str, Any]:
-    text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)["$defs"]
-    return found
 
 
 def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
@@ -186,6 +161,8 @@ def _explain(error: "ValidationError") -> Iterator[tuple[Path, str]]:
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
             hint = ": put it in quotes" if "string" in kinds and _is_plain(given) else ""
+            if "array" in kinds and isinstance(given, str) and re.fullmatch(r"[\w./-]+", given):
+                hint = f": write [{clip(given)}]"
             yield path, f"{shown(given)} must be {' or '.join(map(_type_name, kinds))}{hint}"
         case "enum":
             yield path, f"{shown(given)} must be one of {', '.join(rule)}"
@@ -209,8 +186,14 @@ def _unknown(key: str, known: list[str]) -> str:
     if key in _IGNORED and "cap_drop" in known:
         why = _IGNORED[key]
         return "docker stack deploy ignores this key" + (f": {why}" if why else "")
+    first, dot, rest = key.partition(".")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
+    if dot and rest and first in known:
+        advice = f"write {first}: {{{clip(rest)}: ...}}"
+    elif home := home_of(key, known):
+        advice = f"it is a key of {HOMES[home]}"
+    else:
+        advice = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"docker stack deploy does not know this key; {advice}"
 
 

@@ -46,6 +46,10 @@ def test_the_file_in_the_documents_is_right(tmp_path: Path) -> None:
     text = (ROOT / "docs/jobs.md").read_text("utf-8")
     shown = text.split("$schema=job.schema.json\n")[1].split("```")[0]
     assert load(tmp_path, shown).command == ["./heat", "--steps", "1000"]
+    # every field is in it, or in a comment
+    uncommented = shown.replace("# fetch:", "fetch:")
+    assert set(yaml.safe_load(uncommented)) == set(job_file.JobFile.model_fields)
+    assert load(tmp_path, uncommented).fetch == ["out/*.csv"]
 
 
 def test_a_command_in_one_text_is_split_as_a_shell_does(tmp_path: Path) -> None:
@@ -105,5 +109,32 @@ def test_the_schema_takes_what_is_right_and_no_more(mpigen: Mpigen) -> None:
     assert not right.is_valid({"command": "x", "timeout": "5 minutes"})
 
 
-def test_a_reference_of_a_jobs_file_is_refused(mpigen: Mpigen) -> None:
-    assert mpigen("schema", "job", "--markdown").code == 2
+def test_the_documentation_of_the_fields_is_fresh(mpigen: Mpigen) -> None:
+    table = mpigen("schema", "job", "--markdown").out
+    rows = [line.split("`")[1] for line in table.splitlines()[2:]]
+    assert rows == list(job_file.JobFile.model_fields)
+    stale = "docs/jobs.md is stale: put the output of `mpigen schema job --markdown` there"
+    assert f"\n\n{table}\n" in (ROOT / "docs/jobs.md").read_text("utf-8"), stale
+
+
+@pytest.mark.parametrize("text", ["command: [", "command: x\x07", "command: x\n---\na: b"])
+def test_what_is_no_yaml_started_nothing(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="not valid YAML") as caught:
+        load(tmp_path, text)
+    assert caught.value.hint == "Nothing was started."
+    assert "mpigen.yaml" not in caught.value.message
+
+
+def test_text_of_another_encoding_started_nothing(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_bytes("command: é".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8 text") as caught:
+        job_file.load(tmp_path / "job.yaml")
+    assert caught.value.hint == "Nothing was started."
+
+
+def test_lists_of_a_job_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    text = "command: a\nworkers: cpu gpu\nmounts: type=volume,source=d,target=/d\n"
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, text)
+    assert "not the text 'cpu gpu': write [cpu, gpu]" in caught.value.message
+    assert "write ['type=volume,source=d,target=/d']" in caught.value.message

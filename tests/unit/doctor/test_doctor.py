@@ -480,7 +480,7 @@ def test_every_need_has_a_version_and_a_source() -> None:
 
 
 def test_stack_files_need_the_releases_that_they_are_rendered_for() -> None:
-    needs = {need.what: checks_engine.parsed(need.version) for need in checks_engine.NEEDS}
+    needs = {need.what: parse_version(need.version) for need in checks_engine.NEEDS}
     for version, release in versions.VERSIONS.items():
         # 3.9 is for a site's own keys alone
         assert needs.get(f"stack files of version {version}") == (

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mpigen.stackfile import schema
+from mpigen.stackfile.keys import definitions
 from mpigen.stackfile.versions import VERSIONS, Release, release
 from tests import stackfiles
 from tests.stackfiles import LATER, SERVICE, Keys, merged
@@ -27,7 +28,7 @@ def client() -> Release:
 
 
 def our_keys() -> set[Keys]:
-    whole = {"$defs": schema.definitions()}
+    whole = {"$defs": definitions()}
     return set(stackfiles.keys_of_schema(whole, {"$ref": "#/$defs/stack"}))
 
 

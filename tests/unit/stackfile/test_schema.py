@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mpigen.stackfile.schema import Part, problems
+from mpigen.stackfile.keys import Part
+from mpigen.stackfile.schema import problems
 from mpigen.stackfile.versions import VERSIONS
 from tests import sites
 from tests.conftest import ROOT

@@ -1,0 +1,27 @@
+"""Settings that work, and that hardly anyone means: a sentence each, which a render warns with."""
+
+from collections.abc import Iterator
+
+from mpigen.cluster import shm
+from mpigen.cluster.model import Cluster
+
+
+def doubts(cluster: Cluster) -> list[str]:
+    """Return one sentence per doubtful setting."""
+    return [*shm.too_small(cluster.groups), *_too_few_cpus(cluster), *_unused(cluster)]
+
+
+def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
+    """Groups whose ranks and threads get less than a CPU each. A single thread may have less."""
+    for index, group in enumerate(cluster.groups):
+        needed = group.slots * (group.threads or 1)
+        if group.cpus and 1 < needed > float(group.cpus):
+            what = f"{group.slots} {'slot' if group.slots == 1 else 'slots'}"
+            what += f" of {group.threads} threads" if (group.threads or 1) > 1 else ""
+            needs = "needs" if group.slots == 1 else "need"
+            yield f"workers[{index}]: {what} {needs} {needed} CPUs, and cpus is {group.cpus}"
+
+
+def _unused(cluster: Cluster) -> Iterator[str]:
+    if cluster.image.distribute == "registry" and cluster.image.endpoints:
+        yield "image.endpoints is not used with distribute: registry"

@@ -1,0 +1,43 @@
+"""Settings that work, and that a render warns of."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import sites
+
+
+@pytest.mark.parametrize(
+    ("workers", "warnings"),
+    [
+        (
+            "{cpus: 4, threads: 8}",
+            ["workers[0]: 1 slot of 8 threads needs 8 CPUs, and cpus is 4"],
+        ),
+        (
+            "{cpus: 4, slots: 3, threads: 2}",
+            ["workers[0]: 3 slots of 2 threads need 6 CPUs, and cpus is 4"],
+        ),
+        ("{cpus: 1.5, slots: 3}", ["workers[0]: 3 slots need 3 CPUs, and cpus is 1.5"]),
+        ("{cpus: 4, threads: 3}", []),
+        ("{cpus: 4, slots: 2, threads: 2}", []),
+        ("{cpus: 0.5}", []),
+        ("{cpus: 0.5, threads: 1}", []),
+        ("{slots: 4, threads: 8}", []),
+        (
+            "{cpus: 2}, {name: b, cpus: 2, threads: 4}",
+            ["workers[1]: 1 slot of 4 threads needs 4 CPUs, and cpus is 2"],
+        ),
+    ],
+)
+def test_ranks_and_threads_without_a_cpu_each(
+    workers: str, warnings: list[str], tmp_path: Path
+) -> None:
+    assert list(sites.rendered(tmp_path, f"name: x\nworkers: [{workers}]\n").warnings) == warnings
+
+
+def test_endpoints_that_a_registry_leaves_unused(tmp_path: Path) -> None:
+    text = "name: x\nimage: {{tag: r.example.org/x, distribute: {}, endpoints: {{a: ssh://a}}}}\n"
+    (warning,) = sites.rendered(tmp_path, text.format("registry")).warnings
+    assert warning == "image.endpoints is not used with distribute: registry"
+    assert sites.rendered(tmp_path, text.format("load")).warnings == ()
