@@ -48,7 +48,11 @@ class Workers(Section):
         description="Threads per rank (OMP_NUM_THREADS).",
         examples=[4],
     )
-    cpus: Cpus | None = Field(None, description="CPU limit per container.", examples=[2, 1.5])
+    cpus: Cpus | None = Field(
+        None,
+        description="CPU limit per container. With one on each server, its number of cores.",
+        examples=[2, 1.5],
+    )
     memory: Memory | None = Field(
         None, description="Memory limit per container.", examples=["4g", "512m"]
     )
