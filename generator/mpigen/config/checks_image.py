@@ -1,5 +1,6 @@
 """Checks of `image` and `app`: what could not be built, pushed or told apart."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +134,9 @@ def _app(app: App, image: Image, site: Path) -> Iterator[Conflict]:
         yield Conflict((at,), message)
     elif why := missing(app.source, site, Path.is_dir, "folder"):
         yield Conflict((at,), why)
+    elif not app.build and not app.python and _lacks_makefile(site / app.source):
+        message = "is not set, and app.source has no Makefile for its default, make install"
+        yield Conflict((("app", "build"), at), message)
     for folder in _NOT_FOR_PROGRAMS:
         if f"{app.bin}/".startswith(f"{folder}/"):
             message = f"{folder} belongs to the image: use another folder, for example /opt/app/bin"
@@ -146,3 +150,11 @@ def _app(app: App, image: Image, site: Path) -> Iterator[Conflict]:
         if equals and versions.setdefault(name, version) != version:
             message = f"{clip(name)} is also requested as {versions[name]}: choose one version"
             yield Conflict((("app", "python", index),), message)
+
+
+def _lacks_makefile(folder: Path) -> bool:
+    """Whether `make` finds nothing to do in a folder; an empty one may be a git submodule."""
+    with contextlib.suppress(OSError):
+        names = {each.name for each in folder.iterdir()}
+        return bool(names) and names.isdisjoint(("GNUmakefile", "makefile", "Makefile"))
+    return False  # it cannot be read, and neither can build.sh

@@ -81,3 +81,19 @@ def test_what_contradicts_another_field_or_cannot_be_is_refused(
 )
 def test_what_only_looks_like_a_contradiction_is_taken(tmp_path: Path, text: str) -> None:
     sites.config(tmp_path, f"name: x\n{text}\n")
+
+
+def test_sources_without_a_makefile_need_commands(tmp_path: Path) -> None:
+    text = "name: x\napp: {source: src}\n"
+    (tmp_path / "src").mkdir()
+    # a submodule that is not checked out
+    assert sites.config(tmp_path, text).app
+    (tmp_path / "src/main.rs").touch()
+    said = "app.build: is not set, and app.source has no Makefile for its default, make install"
+    assert sites.refusal(tmp_path, text) == [f"2:7: {said}"]
+    for more in ("build: cargo build", "python: [numpy]"):
+        assert sites.config(tmp_path, f"name: x\napp: {{source: src, {more}}}\n").app
+    for name in ("Makefile", "makefile", "GNUmakefile"):
+        (tmp_path / "src" / name).touch()
+        assert sites.config(tmp_path, text).app
+        (tmp_path / "src" / name).unlink()

@@ -87,7 +87,7 @@ def test_the_context_has_what_build_sh_assembles(site: Path, mpigen: Mpigen, del
     (site / "app/deep/link").symlink_to("../hello.c")
     (site / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
     settings = f"image: {{ca: ca.crt}}\nssh: {{delivery: {delivery}}}\n"
-    (site / "mpigen.yaml").write_text(f"name: x\napp: {{source: app}}\n{settings}")
+    (site / "mpigen.yaml").write_text(f"name: x\napp: {{source: app, build: make}}\n{settings}")
     assert mpigen("render", "-c", site / "mpigen.yaml").code == 0
     (site / "docker").write_text(DOCKER)
     (site / "docker").chmod(0o755)
@@ -107,7 +107,7 @@ def test_sources_beside_mpigen_yaml_are_taken_without_what_is_none(
     site: Path, mpigen: Mpigen
 ) -> None:
     """`app.source: .` is a project's own folder, with git's and the rendered ones in it."""
-    (site / "mpigen.yaml").write_text("name: x\napp: {source: .}\n")
+    (site / "mpigen.yaml").write_text("name: x\napp: {source: ., build: make}\n")
     for name in (".git/config", ".venv/bin/python", ".mpigen-context", "report.json", "src/a.c"):
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_text(name)

@@ -18,7 +18,7 @@ SOURCES = 10_000
 def site(tmp_path: Path, mpigen: Mpigen, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "site"
     (folder / "app").mkdir(parents=True)
-    (folder / "mpigen.yaml").write_text("name: x\napp: {source: app}\n")
+    (folder / "mpigen.yaml").write_text("name: x\napp: {source: app, build: make}\n")
     for number in range(SOURCES):
         (folder / f"app/{number}.c").touch()
     monkeypatch.chdir(folder)
