@@ -6,6 +6,7 @@ with the fault and the correct form.
 
 import math
 import re
+import unicodedata
 from ipaddress import IPv4Network
 
 from mpigen.config import limits, patterns
@@ -35,8 +36,13 @@ def label(text: str) -> str:
 
 
 def to_label(text: str) -> str:
-    """Turn `text` into a DNS label, other characters into `-`; empty if nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Turn `text` into a DNS label; empty if nothing is left.
+
+    Accents are removed, and other characters become `-`.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(each for each in decomposed if not unicodedata.combining(each))
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
 def one_line(text: str) -> str:
