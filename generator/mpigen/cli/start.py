@@ -19,22 +19,27 @@ def init(
     folder: Path = typer.Argument(
         Path(), metavar="DIR", help="The folder; it is created if it does not exist."
     ),
-    ci: Literal["github", "gitlab", "none"] = typer.Option(
-        "github",
+    ci: Literal["github", "gitlab", "none"] | None = typer.Option(
+        None,
         "--ci",
-        help="Write a CI file that checks output/, if DIR is the whole repository.",
+        help="Write a CI file that checks output/. "
+        "Default: github if DIR is the root of a git repository, else none.",
     ),
 ) -> None:
     """Start a site in DIR, for the program in it or with an example program in app/.
 
-    Writes mpigen.yaml with every field, its schema for editors, .gitignore, and a CI file.
-    Existing files are kept. Programs are recognised by a Makefile,
-    CMakeLists.txt, requirements.txt, pyproject.toml, or their sources.
+    Writes mpigen.yaml with every field, its schema for editors, .gitignore, and in the root of a
+    git repository a CI file. Existing files are kept. Programs are recognised by a Makefile,
+    CMakeLists.txt, requirements.txt, pyproject.toml, environment.yml, or their sources.
     """
     from mpigen.config import project, starter
 
     found = project.find(folder)
-    every = starter.new_site(starter.site_name(folder), ci, found)
+    name = starter.site_name(folder)
+    has_others = starter.holds_anything(folder)
+    # in other folders GitHub would not read it
+    ci = ci or ("github" if starter.is_repository(folder) else "none")
+    every = starter.new_site(name, ci, found)
     kept = starter.present(every, folder)
     files = {path: text for path, text in every.items() if path not in kept}
     starter.write(files, folder)
@@ -45,16 +50,22 @@ def init(
         typer.echo(f"     new  {folder / path}")
     if ci != "none" and (pipeline := starter.CI_FILES[ci]) in files:
         typer.echo(
-            f"CI needs mpigen itself: set MPIGEN in {folder / pipeline} to the path of its wheel"
+            "CI needs mpigen itself: commit a wheel by `pip wheel --no-deps -w ci PATH_OF_MPIGEN`,"
+            f" or set MPIGEN in {folder / pipeline} to a checkout or a git+https:// URL"
+            " (docs/committing.md)"
         )
     if missing := starter.not_ignored(folder):
         typer.echo(f"{folder / '.gitignore'} was kept: add {', '.join(missing)}")
-    unknown = False
-    if found and "mpigen.yaml" in files:
-        _say_found(found, folder, files["mpigen.yaml"])
-        unknown = found.plan.unknown
+    first = ""
+    if "mpigen.yaml" in files:
+        if name != folder.resolve().name:
+            typer.echo(f"name: {name}")
+        if found:
+            _say_found(found, folder, files["mpigen.yaml"])
+            first = "fill in that line, then " if found.plan.example else ""
+        elif has_others:
+            _say_example(folder, files["mpigen.yaml"])
     here = folder.resolve() == Path.cwd()
-    first = "fill in that line, then " if unknown else ""
     cd = "" if here else f"cd {shlex.quote(str(folder))} && "
     typer.echo(f"next: {first}{cd}mpigen render")
 
@@ -64,21 +75,41 @@ def _say_found(found: "Project", folder: Path, text: str) -> None:
     from mpigen.config.starter import line_of
 
     plan = found.plan
-    where = "" if found.source == "." else f" in {found.source}/"
+    where = "" if found.source == "." else f"in {found.source}/ "
     built = f"; built with `{plan.build}`" if plan.build and len(plan.build) < 60 else ""
     python = f"; Python packages: {', '.join(plan.python)}" if plan.python else ""
-    typer.echo(f"found {plan.kind}{where}{built}{python}")
+    typer.echo(f"found {where}{plan.kind}{built}{python}")
     site = folder / "mpigen.yaml"
-    if plan.unknown:
+    compilers = line_of(text, "image", "build_packages")
+    if plan.example:
         number = line_of(text, "app", "build")
         typer.echo(
-            f"mpigen does not know how to build it: fill in app.build, line {number} of {site},"
-            " with commands that put the program into $BINDIR"
+            f"mpigen does not know how to build it: fill in app.build, line {number} of {site}."
+            " Remove its #, and give it commands that put the program into $BINDIR, for example"
+            f" `{plan.example}`. Compilers go into image.build_packages (line {compilers})"
+        )
+    if plan.libraries:
+        typer.echo(
+            f"it uses {', '.join(plan.libraries)}: name their Debian packages in"
+            f" image.build_packages (line {compilers} of {site}) and image.packages"
+            f" (line {line_of(text, 'image', 'packages')})"
         )
     for note in plan.notes:
         typer.echo(f"{note} (line {line_of(text, 'app', 'python')} of {site})")
     if plan.program:
         typer.echo(f"once it is deployed: mpigen run -- {plan.program}")
+
+
+def _say_example(folder: Path, text: str) -> None:
+    """Say that a folder's own files were not taken for a program."""
+    from mpigen.config.starter import line_of
+
+    source, build, check = (line_of(text, "app", each) for each in ("source", "build", "check"))
+    typer.echo(
+        "found no program that mpigen knows: wrote an example into app/. For your own, set"
+        f" app.source and app.build (lines {source} and {build} of {folder / 'mpigen.yaml'}),"
+        f" and remove app.check (line {check})"
+    )
 
 
 def validate(

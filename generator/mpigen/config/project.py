@@ -16,14 +16,19 @@ _PLACES = (".", "app", "src")
 _DEPTH = 4
 _MOST = 5000
 _SKIPPED = {"venv", "node_modules", "__pycache__", "CMakeFiles"}
-# build systems that mpigen knows by name alone
+# build systems that mpigen knows by name alone, and commands as they could be
 _OTHERS = {
-    "configure": "autoconf",
-    "configure.ac": "autoconf",
-    "meson.build": "Meson",
-    "fpm.toml": "fpm",
-    "Cargo.toml": "Cargo",
-    "environment.yml": "conda",
+    "configure": ("an autoconf", './configure --bindir="$BINDIR" && make install'),
+    "configure.ac": (
+        "an autoconf",
+        'autoreconf -i && ./configure --bindir="$BINDIR" && make install',
+    ),
+    "meson.build": (
+        "a Meson",
+        'meson setup /tmp/build --bindir="$BINDIR" && meson install -C /tmp/build',
+    ),
+    "fpm.toml": ("an fpm", 'fpm install --prefix /tmp/made && install /tmp/made/bin/* "$BINDIR"'),
+    "Cargo.toml": ("a Cargo", 'cargo build --release && install target/release/NAME "$BINDIR"'),
 }
 
 
@@ -49,8 +54,12 @@ def find(site: Path) -> Project | None:
         files = found.get(place, Files(site, site, ()))
         if plan := project_native.bare(files) or project_python.bare(files) or _other(files):
             return Project(place, plan)
+    for place, files in found.items():
+        if plan := project_native.made(files):
+            return Project(place, plan)
     if "app" in found:
-        return Project("app", Plan("a folder app/ without sources that mpigen knows", unknown=True))
+        example = 'make && install NAME "$BINDIR"'
+        return Project("app", Plan("no sources that mpigen knows", example=example))
     return None
 
 
@@ -58,14 +67,18 @@ def _other(files: Files) -> Plan | None:
     """A project whose build mpigen does not know."""
     known = next((name for name in _OTHERS if name in files.names), "")
     if known:
-        return Plan(f"a project of {_OTHERS[known]} ({known})", unknown=True)
+        system, example = _OTHERS[known]
+        return Plan(f"{system} project ({known})", example=example)
     if files.sources:
-        return Plan(f"sources such as {files.sources[0]}", unknown=True)
+        return Plan(f"sources such as {files.sources[0]}", example=project_native.example(files))
     return None
 
 
 def _files(site: Path, place: str) -> Files:
-    """The project's files, as far as they are few and not too deep, without hidden ones."""
+    """The project's files, as far as they are few and not too deep.
+
+    Hidden files and those of tests are left out.
+    """
     root = site / place
     names = tuple(sorted(_walk(root)))
     return Files(root, site, names)
@@ -79,7 +92,7 @@ def _walk(root: Path) -> Iterator[str]:
         folders[:] = sorted(
             each
             for each in folders
-            if not each.startswith(".")
+            if not each.startswith((".", "test"))
             and each not in _SKIPPED
             and len(here.parts) < _DEPTH
             and not rendered

@@ -1,5 +1,6 @@
 """The files of a project, read with bounds, and the plan that is made from them."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -51,9 +52,10 @@ class Files:
 class Plan:
     """How a project is built, as mpigen.yaml says it; `kind` describes the project in words.
 
-    `build`: the commands for app.build; empty for its default. `program`: the words after
-    `mpigen run --`, if they are known. `notes`: what could not be known, with the field to fill in.
-    `unknown`: whether app.build must be filled in.
+    `build`: the commands for app.build; empty for its default. `libraries`: those that it uses,
+    whose Debian packages are not known. `program`: the words after `mpigen run --`, or what to put
+    there. `notes`: what could not be known, with the field to fill in. `example`: commands as
+    app.build could have them, if it must be filled in; else empty.
     """
 
     kind: str
@@ -61,6 +63,18 @@ class Plan:
     python: list[str] = field(default_factory=list)
     build_packages: set[str] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
+    libraries: list[str] = field(default_factory=list)
     program: str = ""
     notes: list[str] = field(default_factory=list)
-    unknown: bool = False
+    example: str = ""
+
+
+def is_test(name: str) -> bool:
+    """Whether a file or program is a test, by its name."""
+    stem = PurePosixPath(name).stem.lower()
+    return bool(re.search(r"^test|_tests?$|^conftest$", stem))
+
+
+def by_rank(names: list[str]) -> list[str]:
+    """Sort files or programs: tests last, and those of deeper folders after the others."""
+    return sorted(names, key=lambda name: (is_test(name), name.count("/"), name))

@@ -3,7 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from mpigen.config.project_files import CPP, FORTRAN, C, Files, Plan
+from mpigen.config import project_libraries
+from mpigen.config.project_files import CPP, FORTRAN, C, Files, Plan, by_rank, is_test
 
 _MOST = 50
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
@@ -35,8 +36,19 @@ def described(files: Files) -> Plan | None:
         return None
     if "CMakeLists.txt" in files.names:
         return _with_languages(_cmake(files), files)
+    return made(files)
+
+
+def made(files: Files) -> Plan | None:
+    """Return the plan of a project with a Makefile, whatever its sources are; None without one."""
     makefile = next((name for name in _MAKEFILES if name in files.names), "")
     return _with_languages(_make(files, makefile), files) if makefile else None
+
+
+def example(files: Files) -> str:
+    """Return a command that could build the sources, of which it is not known what belongs."""
+    endings = next(each for each in _COMPILER if files.ending(*each))
+    return f'{_COMPILER[endings]} -O2 -o "$BINDIR"/NAME FILES'
 
 
 def bare(files: Files) -> Plan | None:
@@ -47,13 +59,15 @@ def bare(files: Files) -> Plan | None:
         found = files.ending(*endings)
         if not found or len(found) != len(files.sources):
             continue
-        programs = [name for name in found if main.search(files.text(name))]
+        programs = by_rank([name for name in found if main.search(files.text(name))])
         parts = [programs] if len(programs) == 1 else [[name] for name in programs]
         if len(programs) == 1 and endings != FORTRAN:
             parts = [found]  # C and C++ take them in any order
         if not programs or sum(map(len, parts)) != len(found):
             return None
         names = [PurePosixPath(name).stem for name in programs]
+        if len(set(names)) != len(names):  # one would overwrite another in $BINDIR
+            return None
         openmp = " -fopenmp" if any(_OPENMP.search(files.text(name)) for name in found) else ""
         flags = " ".join(["-O2", *(f"-I{each}" for each in files.header_folders)]) + openmp
         build = " && ".join(
@@ -62,7 +76,7 @@ def bare(files: Files) -> Plan | None:
         )
         plan = Plan(f"the program {names[0]} ({programs[0]})", build, program=names[0])
         if len(programs) > 1:
-            plan.kind = f"{len(programs)} programs, {programs[0]} and so on"
+            plan.kind = f"{len(programs)} programs: {', '.join(names)}"
         return _with_languages(plan, files)
     return None
 
@@ -71,14 +85,31 @@ def _make(files: Files, makefile: str) -> Plan:
     text = files.text(makefile)
     compilers = [] if _WRAPPER.search(text) else [_COMPILERS]
     place = _destination(text)
+    plan = Plan(f"a {makefile} with an install target", program=_targets(text, files))
+    plan.libraries = project_libraries.of_make(files)
     if place is None:
         # all of it: what was compiled here is for this machine's MPI
         build = f"{' '.join(['make -B', *compilers])} && {_COLLECT}"
         target = "an install target for $BINDIR" if _INSTALL.search(text) else "an install target"
-        kind = f"a {makefile} without {target}: every program that it builds goes into the image"
-        return Plan(kind, build)
+        plan.kind = (
+            f"a {makefile} without {target}: every program that it builds goes into the image"
+        )
+        plan.build = build
+        return plan
     build = " ".join(["make install", *compilers, *place])
-    return Plan(f"a {makefile} with an install target", "" if build == "make install" else build)
+    plan.build = "" if build == "make install" else build
+    return plan
+
+
+def _targets(text: str, files: Files) -> str:
+    """The programs that a Makefile builds: its targets with a source of the same name."""
+    sources = {PurePosixPath(name).stem for name in files.sources}
+    rules = re.findall(r"^([\w./+ -]+?)\s*:(?!=)", text, re.MULTILINE)
+    targets = {PurePosixPath(name).name for rule in rules for name in rule.split()}
+    names = by_rank(list(targets & sources))
+    if len(names) == 1:
+        return names[0]
+    return f"PROGRAM, one of {', '.join(names)}" if names else "PROGRAM, a name from your Makefile"
 
 
 def _destination(text: str) -> list[str] | None:
@@ -113,7 +144,8 @@ def _cmake(files: Files) -> Plan:
     ]
     plan = Plan("a CMake project", " && ".join(commands), build_packages={"cmake"})
     programs = re.findall(r"\badd_executable\s*\(\s*([\w.+-]+)", text, re.IGNORECASE)
-    plan.program = programs[0] if programs else ""
+    plan.program = min(programs, key=is_test, default="")
+    plan.libraries = project_libraries.of_cmake(text)
     if re.search(r"\bproject\s*\([^)]{0,500}\bFortran\b|enable_language\s*\(\s*Fortran", text):
         plan.build_packages.add("gfortran")
     if re.search(r"\bOpenMP\b", text):

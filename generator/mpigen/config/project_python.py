@@ -7,9 +7,10 @@ import tomllib
 from pathlib import PurePosixPath
 from typing import Any
 
+from mpigen.config import project_lists
 from mpigen.config.models_image import VENV
 from mpigen.config.patterns import PYTHON
-from mpigen.config.project_files import Files, Plan
+from mpigen.config.project_files import Files, Plan, is_test
 from mpigen.untrusted.faults import DATA_FAULTS
 
 _LONGEST = 200
@@ -17,6 +18,7 @@ _MOST = 200
 _REQUIREMENTS = "requirements.txt"
 _PYPROJECT = "pyproject.toml"
 _SETUP = ("setup.py", "setup.cfg")
+_CONDA = ("environment.yml", "environment.yaml")
 _PIP = f"{VENV}/bin/pip install --no-cache-dir"
 # modules whose package in the index has the same name
 _SAME_NAME = {"h5py", "matplotlib", "mpi4py", "numba", "numpy", "pandas", "scipy", "sympy", "torch"}
@@ -29,25 +31,25 @@ def packaged(files: Files) -> Plan | None:
     """
     data = _pyproject(files)
     found = next((name for name in _SETUP if name in files.names), "")
-    if "build-system" in data:
+    if "build-system" in data and project_lists.is_package(data):
         found = _PYPROJECT
     if not found:
         return None
     plan = Plan(f"a Python package ({found})")
-    left = _take_all(plan, _dependencies(data))
+    left = _take_all(plan, project_lists.of_pyproject(data) or [])
     if _REQUIREMENTS in files.names:
         left += _requirements(files, plan)
     plan.build = " && ".join([*([plan.build] if plan.build else []), f"{_PIP} ."])
     if any("git+" in each for each in left):
         plan.build_packages.add("git")
-    commands = _table(data, "project").get("scripts")
+    commands = project_lists.table(data, "project").get("scripts")
     if isinstance(commands, dict) and len(commands) == 1:
         plan.program = next(iter(commands))
     return _with_program(plan, files)
 
 
 def listed(files: Files) -> Plan | None:
-    """Return the plan of scripts whose packages requirements.txt or pyproject.toml lists; or None.
+    """Return the plan of scripts whose packages a file lists: pip's, Python's or conda's; or None.
 
     A pyproject.toml with settings of tools alone lists none.
     """
@@ -56,14 +58,22 @@ def listed(files: Files) -> Plan | None:
         if any("git+" in each for each in _requirements(files, plan)):
             plan.build_packages.add("git")
         return _with_program(plan, files)
-    data = _pyproject(files)
-    if "project" not in data:
+    name, wanted = _PYPROJECT, project_lists.of_pyproject(_pyproject(files))
+    if wanted is None and files.ending(".py"):
+        name = next((each for each in _CONDA if each in files.names), "")
+        wanted = project_lists.of_conda(files.text(name)) if name else None
+    if wanted is None:
         return None
-    plan = Plan(f"a Python project with {_PYPROJECT}")
-    if left := _take_all(plan, _dependencies(data)):
+    plan = Plan(f"a Python project with {name}")
+    if left := _take_all(plan, wanted):
         plan.notes.append(
-            f"{_PYPROJECT} asks for {', '.join(left)}, which is more than names and versions:"
+            f"{name} asks for {', '.join(left)}, which is more than names and versions:"
             " fill in app.python"
+        )
+    if name in _CONDA:
+        plan.notes.append(
+            f"{name} lists conda packages, and pip may not have all of them under the same names:"
+            " check app.python"
         )
     return _with_program(plan, files)
 
@@ -79,6 +89,8 @@ def bare(files: Files) -> Plan | None:
         plan.notes.append(
             f"they also import {', '.join(others)}: add what pip calls them to app.python"
         )
+    if _PYPROJECT in files.names:
+        plan.notes.append(f"{_PYPROJECT} has no [project] table: add its packages to app.python")
     return plan
 
 
@@ -97,16 +109,6 @@ def _pyproject(files: Files) -> dict[str, Any]:
         return tomllib.loads(files.text(_PYPROJECT)) if _PYPROJECT in files.names else {}
     except DATA_FAULTS:  # TOMLDecodeError is a ValueError: pip will say what is wrong
         return {}
-
-
-def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _dependencies(data: dict[str, Any]) -> list[str]:
-    wanted = _table(data, "project").get("dependencies")
-    return [each for each in wanted if isinstance(each, str)] if isinstance(wanted, list) else []
 
 
 def _take_all(plan: Plan, wanted: list[str]) -> list[str]:
@@ -131,6 +133,7 @@ def _with_program(plan: Plan, files: Files) -> Plan:
     if "mpi4py" not in names:
         plan.python.insert(0, "mpi4py")
     scripts = [name for name in files.top if name.endswith(".py") and name != "setup.py"][:_MOST]
+    scripts = [name for name in scripts if not is_test(name)] or scripts
     main = [name for name in scripts if name == "main.py"] or [
         name for name in scripts if "mpi4py" in _modules(files, name)
     ]

@@ -104,8 +104,11 @@ def _preset(project: Project) -> _Preset:
     app |= {"build": plan.build} if plan.build else {}
     app |= {"python": plan.python} if plan.python else {}
     image: dict[str, object] = {}
-    image |= {"packages": sorted(plan.packages)} if plan.packages else {}
-    image |= {"build_packages": sorted(plan.build_packages)} if plan.build_packages else {}
+    # lists that must be filled in are no comments, even if they are empty
+    if plan.packages or plan.libraries:
+        image["packages"] = sorted(plan.packages)
+    if plan.build_packages or plan.libraries or plan.example:
+        image["build_packages"] = sorted(plan.build_packages)
     return {"app": app, "image": image, "workers": _PRESET["workers"]}
 
 
@@ -132,6 +135,18 @@ def _field(field: Field, preset: object, indent: str = "", dash: str = "") -> It
     else:
         yield f"{indent}# {field.description}{example}"
         yield f"{indent}#{dash}{field.name}: {inline_yaml(shown)}"
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether a folder is the root of a git repository, or of a worktree of one."""
+    return os.path.lexists(folder / ".git")
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether a folder has files that are not hidden."""
+    with contextlib.suppress(OSError):
+        return any(not each.name.startswith(".") for each in folder.iterdir())
+    return False
 
 
 def present(files: Mapping[str, str], folder: Path) -> list[str]:

@@ -84,9 +84,25 @@ def test_init_says_that_ci_needs_mpigen_itself(here: Path, mpigen: Mpigen, ci: s
     done = mpigen("init", "--ci", ci)
     pipeline = starter.CI_FILES[ci]
     assert (
-        f"\nCI needs mpigen itself: set MPIGEN in {pipeline} to the path of its wheel\n" in done.out
-    )
+        "\nCI needs mpigen itself: commit a wheel by `pip wheel --no-deps -w ci PATH_OF_MPIGEN`, "
+        f"or set MPIGEN in {pipeline} to a checkout or a git+https:// URL (docs/committing.md)\n"
+    ) in done.out
     assert f" ci/mpigen-{__version__}-py3-none-any.whl\n" in (here / pipeline).read_text()
+
+
+def test_a_ci_file_is_written_where_it_is_read(here: Path, mpigen: Mpigen) -> None:
+    git(here, "init", "--quiet")
+    (here / "worktree").mkdir()
+    (here / "worktree/.git").write_text("gitdir: elsewhere\n")
+    for folder, given, written_to in (
+        (".", (), True),
+        ("worktree", (), True),
+        ("below", (), False),
+        ("asked", ("--ci", "github"), True),
+    ):
+        done = mpigen("init", folder, *given)
+        assert (here / folder / starter.CI_FILES["github"]).exists() == written_to
+        assert ("CI needs mpigen itself" in done.out) == written_to
 
 
 @pytest.mark.parametrize("wrong", ["--ci=jenkins", "--name=x"])
@@ -108,11 +124,7 @@ def test_what_a_folder_has_is_kept_and_what_is_missing_is_written(
     assert re.findall(r"^    kept  (.*)$", done.out, re.MULTILINE) == [".gitignore", "app"]
     after = snapshot(here)
     assert {path: after[path] for path in before} == before
-    assert written(here) - set(before) == {
-        "mpigen.yaml",
-        "mpigen.schema.json",
-        ".github/workflows/mpigen.yml",
-    }
+    assert written(here) - set(before) == {"mpigen.yaml", "mpigen.schema.json"}
     # the program of init is not there, so the checks must not ask for it
     assert sites.config(here, (here / "mpigen.yaml").read_text()).app.check is None
     assert mpigen("render").code == 0
@@ -147,7 +159,7 @@ def test_a_write_that_fails_leaves_nothing_behind(
 
         monkeypatch.setattr(Path, "open", fail)
     before = snapshot(here)
-    done = mpigen("init")
+    done = mpigen("init", "--ci", "github")
     assert done.code == 2
     assert f"{blocked}" in done.err and "cannot be written" in done.err
     assert snapshot(here) == before
@@ -172,7 +184,8 @@ def test_a_failed_write_takes_the_new_folder_with_it(here: Path, mpigen: Mpigen)
         ("2024", "2024"),
         ("1e3", "1e3"),
         ("yes", "yes"),
-        ("Größe", "gr-e"),
+        ("Größe", "grosse"),
+        ("My Prögram 2", "my-program-2"),
         ("日本", "mpi"),
         ("a" * 39 + "-b", "a" * 39),
     ],
@@ -180,7 +193,9 @@ def test_a_failed_write_takes_the_new_folder_with_it(here: Path, mpigen: Mpigen)
 def test_the_name_is_the_folders_made_a_dns_label(
     tmp_path: Path, mpigen: Mpigen, folder: str, name: str
 ) -> None:
-    assert mpigen("init", tmp_path / folder).code == 0
+    done = mpigen("init", tmp_path / folder)
+    assert done.code == 0
+    assert (f"\nname: {name}\n" in done.out) == (name != folder)
     done = mpigen("validate", "-c", tmp_path / folder / "mpigen.yaml")
     assert done.out.startswith(f"{name}: "), done.err
 
@@ -248,6 +263,13 @@ EVERY = {
     for entry in entries()
     for field in (entry.fields if isinstance(entry, Section) else (entry,))
 }
+
+
+def test_a_new_site_says_what_its_cpus_should_be(here: Path, mpigen: Mpigen) -> None:
+    mpigen("init")
+    lines = (here / "mpigen.yaml").read_text().splitlines()
+    number = lines.index("    cpus: 2")
+    assert "number of cores" in lines[number - 1]
 
 
 def test_the_file_of_a_new_site_says_little_and_shows_every_field(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_program_and_certificates_outside_are_refused(site: Path, secret: Path
 def test_a_new_site_is_not_written_through_a_link(site: Path, secret: Path) -> None:
     (site / "mpigen.yaml").unlink()
     (site / ".github").symlink_to(secret.parent)
-    assert ".github" in refused(site, "init")
+    assert ".github" in refused(site, "init", "--ci", "github")
     assert sorted(secret.parent.iterdir()) == [secret]
     assert [path.name for path in site.iterdir()] == [".github"]
 
