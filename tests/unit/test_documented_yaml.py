@@ -19,9 +19,6 @@ _INLINE = re.compile(r"`([a-z_.]+): (\[[^`]*|\{(?!\{)[^`]*)`")
 # the pieces that need more to be complete
 _WITH = {
     "image: {distribute: registry}": "image: {tag: r.example.org/x:1, distribute: registry}",
-    "image: {build_packages: [gfortran]}": (
-        "app: {source: app}\nimage: {build_packages: [gfortran]}"
-    ),
 }
 # blocks of other files, by their first key
 _OTHERS = ("repos:", "# Fails if output/", "# yaml-language-server: $schema=job.schema.json")
@@ -48,7 +45,9 @@ def inline() -> list[tuple[str, str]]:
                 text = f"workers: [{{{text}}}]"
             if key == "args":  # of a hook
                 continue
-            found.append((document, _WITH.get(text, text)))
+            # the build's packages are those of a program
+            program = "app: {source: app}\n" if "build_packages" in text else ""
+            found.append((document, program + _WITH.get(text, text)))
     return found
 
 
