@@ -12,11 +12,8 @@ from mpigen.lab import engine, lab
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
-BASES = {
-    "Debian 12": "debian:bookworm-slim",
-    "Debian 13": "debian:trixie-slim",
-    "Debian 14": "debian:forky-slim",
-}
+# without Debian 14, a preview, whose Open MPI 6 is a release candidate: docs/support.md
+BASES = {"Debian 12": "debian:bookworm-slim", "Debian 13": "debian:trixie-slim"}
 ENGINES = ("28.5", "26.1", "20.10", "28.5,20.10")
 TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
 _BEGIN, _END = "<!-- written by make test-matrix -->\n", "<!-- end -->\n"
