@@ -5,8 +5,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
-# and three where tests wait for servers that are slow or lost
-BESIDE_MORE := --numprocesses 3 --dist loadfile
+# and three where tests wait for servers that are slow or lost; long files begin in time, in the given order
+BESIDE_MORE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends --yes
 # $(call debian,CONDITION,PACKAGES): Debian's packages, where pip has none, unless the condition holds
