@@ -52,9 +52,8 @@ def engine(facts: Facts) -> list[Finding]:
         return [Finding("engine", "bad", facts.engine_error, facts.engine_hint)]
     known = {node.name: node.engine for node in facts.nodes if node.engine}
     found = _version("engine", known or {facts.where: facts.engine}, facts.minimum)
-    if facts.encrypted and (why := split_encryption(facts.nodes)):
-        what, _, todo = why.rpartition(": ")
-        found.append(Finding("engine", "bad", what, f"{todo[0].upper()}{todo[1:]}."))
+    if facts.encrypted and (fault := split_encryption(facts.nodes)):
+        found.append(Finding("engine", "bad", fault.what, f"{fault.todo.capitalize()}."))
     return found
 
 

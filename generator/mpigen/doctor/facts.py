@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Interface, IPv4Network
 
+from mpigen.swarm.engine_faults import is_encrypted
 from mpigen.swarm.nodes import Node
 
 # https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts
@@ -128,8 +129,8 @@ class Facts:
 
     @property
     def encrypted(self) -> bool:
-        """Whether the stack's network is encrypted, which the option means even without a value."""
-        return self.options.get("encrypted", "false") != "false"
+        """Whether the stack's network is encrypted."""
+        return is_encrypted(self.options)
 
     @property
     def is_overlay(self) -> bool:

@@ -12,7 +12,7 @@ from mpigen.image import select
 from mpigen.swarm import nodes
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.engine_faults import split_encryption
+from mpigen.swarm.engine_faults import is_encrypted, split_encryption
 from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import allows, constraints_of
 from mpigen.swarm.processes import Say
@@ -46,14 +46,10 @@ def visible_problems(deployment: Deployment) -> list[str]:
     with blame("asking the Swarm for its nodes and networks"):
         ready = _ready(engine)
         found = [*unplaced(ready, artifacts, rendered), *_network(deployment, rendered)]
-    if _is_encrypted(rendered, artifacts.network) and (why := split_encryption(ready)):
-        found.append(why)
+    network = (rendered.get("networks") or {}).get(artifacts.network) or {}
+    if is_encrypted(network.get("driver_opts") or {}) and (fault := split_encryption(ready)):
+        found.append(": ".join(fault))
     return found
-
-
-def _is_encrypted(rendered: Mapping[str, Any], network: str) -> bool:
-    options = ((rendered.get("networks") or {}).get(network) or {}).get("driver_opts") or {}
-    return str(options.get("encrypted", "false")) != "false"
 
 
 def _ready(engine: Engine) -> list[Node]:

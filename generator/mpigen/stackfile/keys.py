@@ -35,6 +35,7 @@ def definitions() -> dict[str, Any]:
     return found
 
 
+@cache
 def definitions_by_release() -> dict[str, Any]:
     """Return `definitions` with the keywords of `SINCE`."""
     text = files(__package__).joinpath("schema.yaml").read_text(encoding="utf-8")
