@@ -1,6 +1,8 @@
 """The example sites on a real Swarm: each gives the result that is known."""
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +21,7 @@ def cluster(request: pytest.FixtureRequest, newest: lab.Lab, tmp_path: Path) -> 
     name = request.param
     base.ensure(engine.local(), "debian:trixie-slim", print)
     site = tmp_path / name
-    site.mkdir()
-    check("cp", "-R", ROOT / "examples" / name / "app", site / "app")
+    shutil.copytree(ROOT / "examples" / name, site, ignore=shutil.ignore_patterns("output"))
     text = (ROOT / "examples" / name / "mpigen.yaml").read_text("utf-8")
     if name == "python":
         check("cp", TRUSTED, site / "ca.pem")
@@ -72,3 +73,24 @@ def test_lammps_and_netpipe_give_what_is_known(cluster: Cluster) -> None:
     done = cluster.script("run.sh", "-n", "2", "--map-by", "node", "NPopenmpi", "-u", "65536")
     lines = re.findall(r"^ *\d+: +(\d+) bytes .* Mbps in +[\d.]+ usec$", done.err, re.M)
     assert done.code == 0 and "65536" in lines, done.out + done.err
+
+
+@of("hpcc")
+def test_hpc_challenge_gives_its_report_and_no_residual_is_too_large(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    mpigen = (sys.executable, "-m", "mpigen")
+    on = ("-o", cluster.output)
+    check(*mpigen, "push", *on, tmp_path / "hpcc/hpccinf.txt", env=cluster.env)
+    fetch = ("--fetch", "hpccoutf.txt", "--fetch-to", tmp_path)
+    check(*mpigen, "run", *on, *fetch, "--", "hpcc", env=cluster.env, timeout=900)
+    report = (tmp_path / "hpccoutf.txt").read_text("utf-8")
+    # a matrix transposed, and a system of equations solved, by all ranks
+    passed = re.findall(r"(\d+) tests completed and passed residual checks", report)
+    failed = re.findall(r"(\d+) tests completed and failed residual checks", report)
+    assert (passed, failed) == (["5", "1"], ["0", "0"])
+    assert "FAILED" not in report and "CommWorldProcs=4\n" in report
+    # random updates of a table that all ranks share, and of one for each
+    errors = re.findall(r"^Found (\d+) errors in \d+ locations \((\w+)\)", report, re.M)
+    assert len(errors) > 0 and {verdict for _, verdict in errors} == {"passed"}
+    assert "Success=1\n" in report

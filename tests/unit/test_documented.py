@@ -121,6 +121,11 @@ RUN = {
                 "-- lmp -in /opt/app/bin/melt.in -log none",
                 "test_lammps_and_netpipe_give_what_is_known",
             ),
+            (
+                "hpcc",
+                "--fetch hpccoutf.txt -- hpcc",
+                "test_hpc_challenge_gives_its_report_and_no_residual_is_too_large",
+            ),
         )
         for line, test in (
             ("mpigen keys rotate", f"{_HERE}::test_the_lines_of_a_site_without_docker"),
@@ -128,6 +133,15 @@ RUN = {
             ("mpigen deploy", f"{_README}::test_every_day_by_mpigen"),
             (f"mpigen run {job}", own if "::" in own else f"{_EXAMPLES}::{own}"),
             ("mpigen down", f"{_README}::test_every_day_by_mpigen"),
+        )
+    },
+    **{
+        ("examples/hpcc/README.md", line): (
+            f"{_EXAMPLES}::test_hpc_challenge_gives_its_report_and_no_residual_is_too_large"
+        )
+        for line in (
+            "mpigen push hpccinf.txt",
+            "grep -E 'residual checks|Found' hpccoutf.txt",
         )
     },
     **{
