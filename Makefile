@@ -50,7 +50,7 @@ test-faults: setup ## what takes longer: README as a new user walks it, lost con
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE_MORE) -m long tests/faults tests/swarm tests/browser
 
-test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
+test-matrix: setup ## every base, MPI and engine, the examples, mpi4py's and ScaLAPACK's suites, 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
@@ -88,6 +88,7 @@ bench: setup ## ours against the walk-through's recipe, copier and hpccm: both s
 	@$(BIN)/python tests/bench/limits.py --json build/bench/limits.json
 	@$(BIN)/python tests/bench/collectives.py --json build/bench/collectives.json
 	@$(BIN)/python tests/bench/launch.py --json build/bench/launch.json
+	@$(BIN)/python tests/bench/mpis.py --json build/bench/mpis.json
 	@$(BIN)/python tests/bench/plots.py docs docs/performance.md build/bench/*.json
 
 clean: ## the virtual environment and what tools left

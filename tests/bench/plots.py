@@ -1,7 +1,7 @@
 """Plots of what the benches found: plots.py FOLDER FILE..., an SVG for each question.
 
-A JSON file is one of limits.py, collectives.py or launch.py, as its keys show. Of a Markdown file
-the ratios of its first table are drawn: that is docs/performance.md.
+A JSON file is one of limits.py, collectives.py or launch.py, as its keys show; that of mpis.py is
+not drawn. Of a Markdown file the ratios of its first table are drawn: that is docs/performance.md.
 """
 
 import json
@@ -142,7 +142,7 @@ def main() -> None:
             launch(found["scale"], folder)
         elif "us" in found:
             collectives(found, folder)
-        else:
+        elif "mpis" not in found:
             limits(found, folder)
 
 

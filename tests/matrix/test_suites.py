@@ -173,3 +173,38 @@ def test_what_crashes_by_romio_runs_by_ompio(suite: Suite) -> None:
         assert outcomes(crashed.out) == {test: "began"} and crashed.code, crashed.out + crashed.err
     done = suite.ours(*CRASHES, minutes=5, options=("--mca", "io", "ompio"))
     assert outcomes(done.out) == dict.fromkeys(CRASHES, "passed"), done.out + done.err
+
+
+# of Debian: each prints how many of its tests passed and failed, mostly by a residual
+SCALAPACK = """\
+name: scalapack
+image: {packages: [scalapack-mpi-test], tag: "scalapack:x"}
+network: {subnet: 10.94.0.0/24}
+workers: [{name: worker, replicas: 4, slots: 1}]
+"""
+FOLDER = "/usr/lib/x86_64-linux-gnu/scalapack/openmpi-tests"
+CHECKERS = ("xdlu", "xdllt", "xdqr", "xdinv", "xdtrd", "xdhrd", "xdbrd", "xzlu", "xzllt")
+
+
+@pytest.fixture
+def scalapack(newest: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
+    """ScaLAPACK's own tests, for four ranks on three nodes."""
+    base.ensure(engine.local(), DEBIAN_13, print)
+    output = make_site(tmp_path, SCALAPACK, program=False)
+    env = {"DOCKER_HOST": newest.docker_host}
+    made = deployed(newest, output, "scalapack", env, "scalapack:x")
+    yield made
+    assert made.script("down.sh").code == 0
+
+
+def test_no_residual_of_scalapack_is_too_large(scalapack: Cluster) -> None:
+    total = 0
+    for checker in CHECKERS:
+        command = f"cd {FOLDER} && exec ./{checker}"
+        report = scalapack.run("sh", "-c", command)
+        passed = re.findall(r"(\d+) tests completed and passed residual checks", report)
+        failed = re.findall(r"(\d+) tests completed and failed residual checks", report)
+        assert passed and sum(map(int, passed)) > 0, f"{checker} has checked nothing\n{report}"
+        assert failed and sum(map(int, failed)) == 0, f"{checker}\n{report}"
+        total += sum(map(int, passed))
+    figure(f"ScaLAPACK: {total} residual checks of {len(CHECKERS)} programs passed")
