@@ -11,7 +11,7 @@ from typing import Any
 
 import main  # type: ignore[import-not-found,unused-ignore]
 
-LIMIT = 120
+LIMIT = 600
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK")
 RANK = next(os.environ[name] for name in RANKS if name in os.environ)
 
