@@ -32,9 +32,10 @@ def up(
         1, "--managers", help="Number of managers, which are the first nodes: 1, 3 or 5."
     ),
     engine: str = typer.Option(
-        "26.1",
+        "28.5",
         "--engine",
-        help="Docker version of the nodes: 28.5, 26.1 or 20.10; 28.5,20.10 for both in turn.",
+        help="Docker version of the nodes: 28.5, 28.5-containerd (with its image store), 26.1 or "
+        "20.10; 28.5,20.10 for both in turn.",
     ),
     name: str = _NAME,
 ) -> None:

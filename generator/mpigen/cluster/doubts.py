@@ -8,7 +8,12 @@ from mpigen.cluster.model import Cluster
 
 def doubts(cluster: Cluster) -> list[str]:
     """Return one sentence per doubtful setting."""
-    return [*shm.too_small(cluster.groups), *_too_few_cpus(cluster), *_unused(cluster)]
+    return [
+        *shm.too_small(cluster.groups),
+        *_too_few_cpus(cluster),
+        *_unused(cluster),
+        *_assumed(cluster),
+    ]
 
 
 def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
@@ -25,3 +30,15 @@ def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
 def _unused(cluster: Cluster) -> Iterator[str]:
     if cluster.image.distribute == "registry" and cluster.image.endpoints:
         yield "image.endpoints is not used with distribute: registry"
+
+
+def _assumed(cluster: Cluster) -> Iterator[str]:
+    """What is assumed of a base image that mpigen does not know."""
+    if not cluster.unknown_base:
+        return
+    read = [path for file in cluster.mpi.params_files for path in file.links]
+    mpi = f" and an MPI that reads {' and '.join(read)}" if read else ""
+    yield (
+        f"image.base: mpigen does not know {cluster.image.base} and treats it like Debian, with "
+        f"apt, Debian's package names{mpi}; mpigen deploy tries one rank on each host"
+    )

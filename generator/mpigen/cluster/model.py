@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
 from mpigen.config.models_image import VENV, Image
-from mpigen.distros import StubbedDependency
+from mpigen.distros import StubbedDependency, release_of
 from mpigen.mpi.base import Implementation
 from mpigen.stackfile.merge import Addition
 
@@ -129,6 +129,11 @@ class Cluster:
         return tuple(
             mount.target for mount in self.mounts if mount.volume and not mount.driver_opts
         )
+
+    @property
+    def unknown_base(self) -> bool:
+        """Whether mpigen does not know the base image, and treats it like Debian."""
+        return release_of(self.image.base) is None
 
     @property
     def replicas(self) -> int:

@@ -14,6 +14,7 @@ from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from mpigen.errors import ClusterError
+from mpigen.image.identity import identity
 from mpigen.image.select import digest_of
 from mpigen.notation import image_names
 from mpigen.swarm.engine import Endpoint, Engine, blame, client_of
@@ -161,12 +162,7 @@ def _has(node: Target, image: str, wanted: Image) -> bool:
             there = client.images.get(image)
         except ImageNotFound:
             return False
-    # ids differ in engines with the containerd image store (the default of Docker 29)
-    return there.id == wanted.id or _content_of(there) == _content_of(wanted)
-
-
-def _content_of(image: Image) -> tuple[object, ...]:
-    return (image.attrs["RootFS"].get("Layers"), image.attrs.get("Created"), image.labels)
+    return identity(there) == identity(wanted)
 
 
 def _load(node: Target, tar: int, image: str, say: Say, sent: Sent, stop: threading.Event) -> bool:

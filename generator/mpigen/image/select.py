@@ -9,6 +9,7 @@ from docker.models.images import Image
 from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.image import content
+from mpigen.image.identity import identity
 from mpigen.notation import image_names
 from mpigen.swarm import nodes, probe
 from mpigen.swarm.engine import Engine, blame
@@ -146,14 +147,14 @@ def digest_of(image: Image, name: str) -> str | None:
 
 
 def id_of(engine: Engine, artifacts: Artifacts, reference: str) -> str:
-    """The id of an image that deploy.sh writes into the containers' label.
+    """The identity of an image that deploy.sh writes into the containers' label.
 
     Empty where it writes none: of a digest, with a registry, or if this engine lacks the image.
     """
     if "@" in reference or artifacts.distribute == "registry":
         return ""
     try:
-        return str(get(engine, reference).id)
+        return identity(get(engine, reference))
     except Missing:
         return ""
 

@@ -41,3 +41,30 @@ def test_endpoints_that_a_registry_leaves_unused(tmp_path: Path) -> None:
     (warning,) = sites.rendered(tmp_path, text.format("registry")).warnings
     assert warning == "image.endpoints is not used with distribute: registry"
     assert sites.rendered(tmp_path, text.format("load")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mpi", "assumed"),
+    [
+        (
+            "openmpi",
+            "apt, Debian's package names and an MPI that reads "
+            "/etc/openmpi/openmpi-mca-params.conf and /etc/openmpi/prte-mca-params.conf and "
+            "/etc/prrte/prte-mca-params.conf",
+        ),
+        ("mpich", "apt, Debian's package names"),
+    ],
+)
+def test_what_is_assumed_of_a_base_that_is_not_known(
+    mpi: str, assumed: str, tmp_path: Path
+) -> None:
+    text = f"name: x\nmpi: {{implementation: {mpi}}}\nimage: {{base: 'site/os:1'}}\n"
+    rendered = sites.rendered(tmp_path, text)
+    assert rendered.warnings == (
+        f"image.base: mpigen does not know site/os:1 and treats it like Debian, with {assumed}; "
+        "mpigen deploy tries one rank on each host",
+    )
+    assert '"unknown_base": true' in rendered.files["manifest.json"].text
+    known = sites.rendered(tmp_path, "name: x\nimage: {base: 'mirror.example.org/debian:13'}\n")
+    assert known.warnings == ()
+    assert "unknown_base" not in known.files["manifest.json"].text
