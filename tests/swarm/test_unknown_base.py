@@ -1,7 +1,6 @@
 """A base image that mpigen does not know: deploy says whether jobs use every host, or why not."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests.figures import figure
-from tests.swarm.conftest import Done, call, check, make_site
+from tests.swarm.conftest import Done, call, check, make_site, mpigen
 
 pytestmark = pytest.mark.long
 
@@ -51,14 +50,8 @@ def deploy(folder: Path, the_lab: lab.Lab, mpi: str, dockerfile: str = "") -> Do
         (folder / "templates/Dockerfile.j2").write_text(dockerfile)
     text = f"name: own\nimage: {{base: '{BASE}'}}\nmpi: {{implementation: {mpi}}}\n"
     make_site(folder, f"{text}workers: [{{replicas: 4, slots: 2}}]\n", program=False)
-    mpigen(folder, "build", "--lab", the_lab.name)
-    words = ("deploy", "-o", folder / "output")
-    return call(sys.executable, "-m", "mpigen", *words, env={"DOCKER_HOST": the_lab.docker_host})
-
-
-def mpigen(folder: Path, verb: str, *words: str, env: dict[str, str] | None = None) -> str:
-    command = (sys.executable, "-m", "mpigen", verb, "-o", folder / "output", *words)
-    return check(*command, env=env, timeout=600)
+    check(*mpigen("build", folder / "output", "--lab", the_lab.name), timeout=600)
+    return call(*mpigen("deploy", folder / "output"), env={"DOCKER_HOST": the_lab.docker_host})
 
 
 @pytest.mark.parametrize("mpi", MPIS)
@@ -79,7 +72,7 @@ def test_a_base_that_is_like_debian_is_tried(
         figure(f"{mpi}: one rank on each of 4 hosts in {time.monotonic() - began:.1f} s")
         assert sorted(printed.split()) == [f"worker-{n}" for n in (1, 2, 3, 4)]
     finally:
-        mpigen(tmp_path, "down", env=lab_env)
+        check(*mpigen("down", tmp_path / "output"), env=lab_env)
 
 
 @pytest.mark.parametrize(
@@ -108,4 +101,4 @@ def test_a_base_whose_mpi_reads_its_parameters_elsewhere_is_no_success(
         assert failed in done.err
         assert "docs/customising.md" in done.err
     finally:
-        mpigen(tmp_path, "down", env=lab_env)
+        check(*mpigen("down", tmp_path / "output"), env=lab_env)
