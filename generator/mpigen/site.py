@@ -127,7 +127,7 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         ca=cluster.image.ca,
         groups=groups,
         shared=tuple(mount.target for mount in cluster.mounts if mount.shared),
-        unknown_base=cluster.unknown_base,
+        untried=cluster.untried,
     )
 
 

@@ -34,8 +34,8 @@ class Artifacts(NamedTuple):
     `network` is the key in stack.yml, and also the name on the Swarm if `external`. `endpoints`
     maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
     sources, and of the file `ca` are relative to the folder of mpigen.yaml. `shared` are folders
-    of the containers in which all servers are to see the same files. `unknown_base`: mpigen does
-    not know how the MPI of the base image is packaged, so a deploy tries it.
+    of the containers in which all servers are to see the same files. `untried`: mpigen's
+    tests do not know the base image or its MPI, so a deploy tries a job.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class Artifacts(NamedTuple):
     ca: str | None
     groups: tuple[Group, ...]
     shared: tuple[str, ...] = ()
-    unknown_base: bool = False
+    untried: bool = False
 
     @property
     def images(self) -> dict[str, str]:
@@ -78,8 +78,8 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
     del fields["folder"]
     if not artifacts.shared:
         del fields["shared"]
-    if not artifacts.unknown_base:
-        del fields["unknown_base"]
+    if not artifacts.untried:
+        del fields["untried"]
     fields["groups"] = [
         {key: value for key, value in group._asdict().items() if key != "variant" or value}
         for group in artifacts.groups

@@ -80,7 +80,7 @@ def deploy(
                 say(f"{each.name}: {each.image} has changed: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
-    if cluster.artifacts.unknown_base:
+    if cluster.artifacts.untried:
         _try(cluster, wait)
     typer.echo(f"next: {where.again('run', output, stack, context, '-- hostname')}")
 

@@ -33,12 +33,16 @@ def _unused(cluster: Cluster) -> Iterator[str]:
 
 
 def _assumed(cluster: Cluster) -> Iterator[str]:
-    """What is assumed of a base image that mpigen does not know."""
-    if not cluster.unknown_base:
+    """What is assumed of a base image, or of its MPI, that mpigen does not know."""
+    if not cluster.untried:
         return
-    read = [path for file in cluster.mpi.params_files for path in file.links]
-    mpi = f" and an MPI that reads {' and '.join(read)}" if read else ""
+    base = cluster.image.base
+    unknown = f"the MPI of {base}" if cluster.known_base else base
+    read = [path for paths in cluster.installation.links.values() for path in paths]
+    mpi = f"an MPI in {cluster.installation.prefix}"
+    mpi += f" that reads {' and '.join(read)}" if read else ""
+    packages = "" if cluster.brings_mpi else f"{cluster.manager.name}, its usual package names and "
     yield (
-        f"image.base: mpigen does not know {cluster.image.base} and treats it like Debian, with "
-        f"apt, Debian's package names{mpi}; mpigen deploy tries one rank on each host"
+        f"image.base: mpigen does not know {unknown} and assumes {packages}{mpi}; "
+        "mpigen deploy tries one rank on each host"
     )

@@ -6,7 +6,7 @@ from mpigen.cluster.installation import Installation
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
 from mpigen.config.models_image import VENV, Image
-from mpigen.distros import StubbedDependency, release_of
+from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
 from mpigen.package_managers import PackageManager
 from mpigen.stackfile.merge import Addition
@@ -138,9 +138,9 @@ class Cluster:
         )
 
     @property
-    def unknown_base(self) -> bool:
-        """Whether mpigen does not know the base image, and treats it like Debian."""
-        return release_of(self.image.base) is None
+    def untried(self) -> bool:
+        """Whether the MPI is that of a base image that mpigen's tests do not know."""
+        return self.brings_mpi or not self.known_base
 
     @property
     def replicas(self) -> int:
