@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -163,8 +164,9 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
     silent = list(nodes)
     while silent:
         for node in tuple(silent):
-            if _answers(node):
-                say(f"{node.name} answers")
+            if version := _version(node):
+                # what the base's package is today: a suite that is not released moves on
+                say(f"{node.name} answers: Docker {version}")
                 silent.remove(node)
             elif not _is_running(client, node):
                 raise ClusterError(f"{node.name} ended during its start\n{_log(client, node)}")
@@ -193,12 +195,14 @@ def remove(client: docker.DockerClient, container_id: str) -> None:
         time.sleep(0.1)
 
 
-def _answers(node: Node) -> bool:
+def _version(node: Node) -> str:
+    """The version of a node's engine; empty if it does not answer."""
     try:
-        node.connect(timeout=5).close()
+        client = node.connect(timeout=5)
+        with blame(f"asking {node.name}"), closing(client):
+            return str(client.version()["Version"])
     except ClusterError:
-        return False
-    return True
+        return ""
 
 
 def _is_running(client: docker.DockerClient, node: Node) -> bool:
