@@ -8,6 +8,7 @@ import pytest
 
 from mpigen.image import distribute
 from mpigen.lab import base, engine, lab
+from tests.interrupts import until
 from tests.swarm.conftest import Cluster, call, check, make_site, mpigen
 
 pytestmark = pytest.mark.long
@@ -119,6 +120,7 @@ def test_an_image_is_the_same_in_every_store_and_a_changed_one_is_rolled_out(
     cluster.docker("node", "promote", manager.name)
     try:
         there = {"DOCKER_HOST": manager.docker_host}
+        until(lambda: call("docker", "node", "ls", env=there).code == 0)
         check(*mpigen(deploy[0], cluster.output, *deploy[1:]), env=there)
         assert "another image" not in call(*mpigen("status", cluster.output), env=there).err
         assert cluster.tasks() == second

@@ -74,6 +74,17 @@ def test_none_of_none_is_not_all(tmp_path: Path, mode: str, counts: str, tasks: 
     assert "not every worker is up after 3 s" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [("0/1 (1/1 completed)", 0), ("1/1 (0/1 completed)", 0), ("0/1 (0/1 completed)", 3)],
+)
+def test_a_job_of_the_sites_own_is_up_once_it_has_completed(
+    tmp_path: Path, job: str, code: int
+) -> None:
+    done = deploy(tmp_path, COUNTS=f"x_once {job}\nx_worker 4/4\n")
+    assert done.returncode == code, done.stderr
+
+
 def test_a_network_that_is_going_is_waited_for(tmp_path: Path) -> None:
     done = deploy(tmp_path, REFUSALS="2")
     assert done.returncode == 0, done.stderr
