@@ -13,6 +13,7 @@ class PackageManager:
     """A package manager, as the Dockerfile uses it.
 
     `images`: parts of the names of images that have it. `refresh`, `install`, `clean`: commands.
+    `unpinned`: hadolint's rule that asks for versions, which are those of the base image here.
     `commands`: the packages of the commands that every container needs.
     `compilers`, `python` and `python_build`: packages for programs in C++ and in Python, and `pip`
     what a virtual environment with pip needs.
@@ -23,6 +24,7 @@ class PackageManager:
     refresh: str
     install: str
     clean: str
+    unpinned: str
     commands: dict[str, str]
     compilers: tuple[str, ...]
     python: tuple[str, ...]
@@ -46,6 +48,7 @@ APT = PackageManager(
     refresh="apt-get update",
     install="DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends",
     clean="rm -rf /var/lib/apt/lists/* /var/cache/apt/*",
+    unpinned="DL3008",
     commands={"/usr/sbin/sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"},
     compilers=("g++", "make"),
     python=("python3",),
@@ -66,6 +69,7 @@ MANAGERS = {
             refresh="dnf makecache",
             install="dnf install -y --setopt=install_weak_deps=False",
             clean="dnf clean all",
+            unpinned="DL3041",
             commands={
                 "/usr/sbin/sshd": "openssh-server",
                 "ssh": "openssh-clients",
@@ -85,6 +89,7 @@ MANAGERS = {
             refresh="zypper --non-interactive refresh",
             install="zypper --non-interactive install --no-recommends",
             clean="zypper clean --all",
+            unpinned="DL3037",
             commands={
                 "/usr/sbin/sshd": "openssh-server",
                 "ssh": "openssh-clients",
@@ -102,8 +107,9 @@ MANAGERS = {
             name="apk",
             images=("alpine",),
             refresh="apk update",
-            install="apk add",
+            install="apk add --no-cache",
             clean="rm -rf /var/cache/apk/*",
+            unpinned="DL3018",
             commands={
                 "/usr/sbin/sshd": "openssh-server",
                 "ssh": "openssh-client",

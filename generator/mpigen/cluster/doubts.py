@@ -1,6 +1,7 @@
 """Settings that work, and that hardly anyone means: a sentence each, which a render warns with."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster
@@ -8,12 +9,14 @@ from mpigen.cluster.model import Cluster
 
 def doubts(cluster: Cluster) -> list[str]:
     """Return one sentence per doubtful setting."""
-    return [
-        *shm.too_small(cluster.groups),
-        *_too_few_cpus(cluster),
-        *_unused(cluster),
-        *_assumed(cluster),
-    ]
+    found = (
+        shm.too_small(cluster.groups),
+        _too_few_cpus(cluster),
+        _unused(cluster),
+        _unhashed(cluster),
+        _assumed(cluster),
+    )
+    return list(chain(*found))
 
 
 def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
@@ -27,6 +30,15 @@ def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
             yield f"workers[{index}]: {what} {needs} {needed} CPUs, and cpus is {group.cpus}"
 
 
+def _unhashed(cluster: Cluster) -> Iterator[str]:
+    for wheel in cluster.installation.wheels:
+        if "--hash" not in wheel:
+            yield (
+                f"mpi.version: mpigen has not run {wheel}, and knows no hash of it: the build "
+                "takes what PyPI has under that name"
+            )
+
+
 def _unused(cluster: Cluster) -> Iterator[str]:
     if cluster.image.distribute == "registry" and cluster.image.endpoints:
         yield "image.endpoints is not used with distribute: registry"
@@ -34,15 +46,18 @@ def _unused(cluster: Cluster) -> Iterator[str]:
 
 def _assumed(cluster: Cluster) -> Iterator[str]:
     """What is assumed of a base image, or of its MPI, that mpigen does not know."""
-    if not cluster.untried:
+    if cluster.known_base and not cluster.brings_mpi:
         return
-    base = cluster.image.base
+    base, installed = cluster.image.base, cluster.installation
+    assumed = []
+    if not cluster.brings_mpi:
+        assumed.append(f"{cluster.manager.name} with its usual package names")
+    if not installed.wheels:
+        read = [path for paths in installed.links.values() for path in paths]
+        reads = f" that reads {' and '.join(read)}" if read else ""
+        assumed.append(f"an MPI in {installed.prefix}{reads}")
     unknown = f"the MPI of {base}" if cluster.known_base else base
-    read = [path for paths in cluster.installation.links.values() for path in paths]
-    mpi = f"an MPI in {cluster.installation.prefix}"
-    mpi += f" that reads {' and '.join(read)}" if read else ""
-    packages = "" if cluster.brings_mpi else f"{cluster.manager.name}, its usual package names and "
     yield (
-        f"image.base: mpigen does not know {unknown} and assumes {packages}{mpi}; "
+        f"image.base: mpigen does not know {unknown} and assumes {', and '.join(assumed)}; "
         "mpigen deploy tries one rank on each host"
     )

@@ -139,8 +139,9 @@ class Cluster:
 
     @property
     def untried(self) -> bool:
-        """Whether the MPI is that of a base image that mpigen's tests do not know."""
-        return self.brings_mpi or not self.known_base
+        """Whether mpigen's tests know neither this base image with its MPI, nor this wheel."""
+        unknown = any("--hash" not in wheel for wheel in self.installation.wheels)
+        return self.brings_mpi or not self.known_base or unknown
 
     @property
     def replicas(self) -> int:

