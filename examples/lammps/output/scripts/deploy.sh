@@ -92,11 +92,15 @@ printf '%s\n' "$said"
 # every service has all of its containers healthy, at least one, and is not in the middle of an
 # update
 settled() {
-    # "NAME RUNNING/WANTED" of each service
+    # "NAME RUNNING/WANTED" of each service, and of a site's own job "(COMPLETED/WANTED completed)" after it
     asked=
     counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
     asked=yes
-    printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
+    printf '%s\n' "$counts" | awk '{
+        split($2, n, "/")
+        split(substr($3, 2), done, "/")
+        if (n[1] != n[2] && !($4 == "completed)" && done[1] == done[2])) exit 1
+    }' || return 1
     # a Swarm that is electing a leader does not answer
     state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"worker) || return 1
     case $state in
