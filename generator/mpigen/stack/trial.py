@@ -18,8 +18,9 @@ from mpigen.swarm.processes import Say
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _REMEDY = """\
 The containers run, and mpigen shell opens one that is like those of jobs. If the MPI of your base \
-reads its parameters in another folder, link that to /run/mpi: docs/customising.md, "A base image \
-of your own". Or use a base that mpigen knows: debian:trixie-slim."""
+reads its parameters in another folder, name it with mpi.prefix, or link its files: see \
+docs/customising.md, "A base image of your own". Or use a base that mpigen knows, as \
+debian:trixie-slim."""
 
 
 def one_rank_on_each(deployment: Deployment, wait: float, events: Events, say: Say) -> int:
