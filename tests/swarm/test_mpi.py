@@ -9,13 +9,12 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests.figures import figure
-from tests.swarm.conftest import ROOT, Cluster, Done, call, check, deployed
+from tests.swarm.conftest import ROOT, TRUSTED, Cluster, Done, call, check, deployed
 
 pytestmark = pytest.mark.long
 
 FEATURES = ROOT / "tests/bench/features"
 # a network may have a certificate of its own
-TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 TEXT = """\
 name: {name}
 app: {{source: app, build: make install, python: [mpi4py]}}
