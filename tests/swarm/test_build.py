@@ -18,7 +18,7 @@ import pytest
 
 from mpigen.artifacts import folder
 from mpigen.errors import ClusterError, InputError
-from mpigen.image import select
+from mpigen.image import select, startable
 from mpigen.lab import base, engine, lab
 from mpigen.lab.nodes import Node
 from mpigen.swarm.engine import Endpoint, Engine, client_of
@@ -319,7 +319,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     assert select.reference_to_deploy(swarm, read) == pushed[1]
     # nodes that have never seen it pull it when they are asked
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2]).code != 0
-    assert select.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
+    assert startable.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
     check("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2])
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[1]).code != 0
     # a manager that has built nothing asks the registry, and looks at what it gets
@@ -330,7 +330,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     with pytest.raises(ClusterError, match=r"v1 of the registry is out of date: sources or"):
         select.reference_to_deploy(swarm, read)
     gone = f"{name}@sha256:{'0' * 64}"
-    assert sorted(select.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
+    assert sorted(startable.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
 
 
 def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(

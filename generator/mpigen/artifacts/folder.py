@@ -34,7 +34,8 @@ class Artifacts(NamedTuple):
     `network` is the key in stack.yml, and also the name on the Swarm if `external`. `endpoints`
     maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
     sources, and of the file `ca` are relative to the folder of mpigen.yaml. `shared` are folders
-    of the containers in which all servers are to see the same files.
+    of the containers in which all servers are to see the same files. `platforms` are those that the
+    image is built for, and `base` is its base image; both are empty if mpigen.yaml names none.
     """
 
     folder: Path
@@ -53,6 +54,8 @@ class Artifacts(NamedTuple):
     ca: str | None
     groups: tuple[Group, ...]
     shared: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    base: str = ""
 
     @property
     def images(self) -> dict[str, str]:
@@ -74,8 +77,9 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
     """Return the cluster as the manifest stores it; `read` is the inverse."""
     fields = artifacts._asdict()
     del fields["folder"]
-    if not artifacts.shared:
-        del fields["shared"]
+    for key in ("shared", "platforms", "base"):
+        if not fields[key]:
+            del fields[key]
     fields["groups"] = [
         {key: value for key, value in group._asdict().items() if key != "variant" or value}
         for group in artifacts.groups
@@ -115,5 +119,5 @@ def _not_rendered(folder: Path) -> InputError:
 
 def _artifacts(folder: Path, fields: Mapping[str, Any]) -> Artifacts:
     groups = tuple(Group(**each) for each in fields["groups"])
-    shared = tuple(map(str, fields.get("shared", ())))
-    return Artifacts(**{**fields, "folder": folder, "groups": groups, "shared": shared})
+    lists = {key: tuple(map(str, fields.get(key, ()))) for key in ("shared", "platforms")}
+    return Artifacts(**{**fields, "folder": folder, "groups": groups, **lists})
