@@ -47,14 +47,16 @@ def image(facts: Facts) -> list[Finding]:
 def _processors(facts: Facts) -> list[Finding]:
     """Nodes whose processor the image is not for: those that cannot run it, or emulate it."""
     found = []
-    for node_id, why in _misfits(facts).items():
-        if node_id in facts.spare:
+    why = _misfits(facts)
+    for node in (node for node in facts.nodes if node.id in why):
+        what = f"{node.name}: {why[node.id]}"
+        if node.id in facts.spare:
+            found.append(Finding("image", "ok", f"{what}, but no group is placed there"))
             continue
-        (node,) = (each for each in facts.nodes if each.id == node_id)
         platform = platform_of(node.machine)
         todo = f"Set image.platforms to [{', '.join([*facts.platforms, platform])}], "
         todo += "then mpigen render and mpigen build; or keep groups away: workers.constraints"
-        found.append(Finding("image", "bad", f"{node.name}: {why}", todo))
+        found.append(Finding("image", "bad", what, todo))
     runs = {id: _machine(host.image) for id, host in facts.hosts.items() if host.image}
     emulated = [
         node.name for node in facts.nodes if runs.get(node.id, node.machine) != node.machine

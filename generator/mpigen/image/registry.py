@@ -1,10 +1,11 @@
 """Push images to a registry; those of several platforms under one name."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address, ip_network
 from itertools import groupby
+from typing import Any
 
 from mpigen.errors import ClusterError
 from mpigen.image.build import Built
@@ -44,7 +45,9 @@ def _push_list(built: Sequence[Built], say: Say) -> str:
         _push(each.engine, each.stored, say)
     parts = [_digest(each.engine, each.stored) for each in built]
     # the client talks to the registry here, not the engine
-    plain = ["--insecure"] if _is_insecure(first.engine, first.image) else []
+    with blame("asking the engine for its registries"):
+        config = first.engine.client.info().get("RegistryConfig") or {}
+    plain = ["--insecure"] if is_insecure(config, image_names.registry(first.image)) else []
     for name in names:
         say(f"docker manifest push {name}")
         with _login(name):
@@ -84,11 +87,8 @@ def _digest(engine: Engine, name: str) -> str:
     return digest
 
 
-def _is_insecure(engine: Engine, name: str) -> bool:
-    """Whether an engine is configured to use the registry of `name` without TLS."""
-    host = image_names.registry(name)
-    with blame("asking the engine for its registries"):
-        config = engine.client.info().get("RegistryConfig") or {}
+def is_insecure(config: Mapping[str, Any], host: str) -> bool:
+    """Whether an engine with this RegistryConfig uses the registry at `host` without TLS."""
     index = (config.get("IndexConfigs") or {}).get(host)
     if index is not None:
         return not index.get("Secure", True)
