@@ -128,7 +128,6 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         groups=groups,
         shared=tuple(mount.target for mount in cluster.mounts if mount.shared),
         platforms=tuple(cluster.image.platforms),
-        base=cluster.image.base if cluster.image.platforms else "",
     )
 
 

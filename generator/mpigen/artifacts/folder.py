@@ -35,7 +35,7 @@ class Artifacts(NamedTuple):
     maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
     sources, and of the file `ca` are relative to the folder of mpigen.yaml. `shared` are folders
     of the containers in which all servers are to see the same files. `platforms` are those that the
-    image is built for, and `base` is its base image; both are empty if mpigen.yaml names none.
+    image is built for, if mpigen.yaml names any.
     """
 
     folder: Path
@@ -55,7 +55,6 @@ class Artifacts(NamedTuple):
     groups: tuple[Group, ...]
     shared: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
-    base: str = ""
 
     @property
     def images(self) -> dict[str, str]:
@@ -77,7 +76,7 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
     """Return the cluster as the manifest stores it; `read` is the inverse."""
     fields = artifacts._asdict()
     del fields["folder"]
-    for key in ("shared", "platforms", "base"):
+    for key in ("shared", "platforms"):
         if not fields[key]:
             del fields[key]
     fields["groups"] = [

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import docker
+from docker.errors import ImageNotFound
+from docker.models.images import Image
 
 from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError
@@ -52,14 +54,17 @@ def base(engine: Engine, name: str, platform: str, say: Say) -> str:
     foreign = not runs_on(platform, engine)
     own = image_names.add_architecture(name, architecture(platform)) if foreign else name
     with suppress(ClusterError):  # missing, or an invalid name
-        return str(select.get(engine, own).id)
+        image = select.get(engine, own)
+        # another platform may have been pulled under this name
+        if platform in (OWN, select.platform_of(image)):
+            return str(image.id)
     # BuildKit would pull it into its own cache, and its id would stay unknown
     say(f"pulling {name}" + (f" for {platform}" if foreign else ""))
     try:
         if foreign:
             pull_beside(engine.client, name, platform, own)
         else:
-            engine.docker("pull", name)
+            engine.docker("pull", *(["--platform", platform] if platform else []), name)
         return str(select.get(engine, own).id)
     except ClusterError:  # the build fails too, or gets it elsewhere
         return name
@@ -68,11 +73,30 @@ def base(engine: Engine, name: str, platform: str, say: Say) -> str:
 def pull_beside(client: docker.DockerClient, name: str, platform: str, own: str) -> None:
     """Pull an image for a foreign platform as `own`: an engine has its own one under `name`.
 
-    Raises ClusterError if no registry has it.
+    Pulling moves a tag, even with a list of platforms behind it, so it is moved back. Raises
+    ClusterError if no registry has it, or if `name` is a digest that the engine has already.
     """
     with blame(f"pulling {name} for {platform}"):
-        if "@" not in name:
-            data = client.images.get_registry_data(name)
-            name = f"{image_names.repository(name)}@{data.id}"
-        image = client.images.pull(name, platform=platform)
-        image.tag(image_names.repository(own), image_names.tag(own))
+        before = _find(client, name)
+        try:
+            image = client.images.pull(
+                name, None if "@" in name else image_names.tag(name), platform=platform
+            )
+            if select.platform_of(image) != platform:
+                raise ClusterError(
+                    f"{name} is here for {select.platform_of(image)}, and not for {platform}",
+                    "Name a tag as image.base: an engine has one image of a digest.",
+                )
+            image.tag(image_names.repository(own), image_names.tag(own))
+        finally:
+            if before and "@" not in name:
+                before.tag(image_names.repository(name), image_names.tag(name))
+            elif not before and _find(client, name):
+                client.images.remove(name)
+
+
+def _find(client: docker.DockerClient, name: str) -> Image | None:
+    try:
+        return client.images.get(name)
+    except ImageNotFound:
+        return None

@@ -91,6 +91,11 @@ def id_of(engine: Engine, artifacts: Artifacts, reference: str) -> str:
         return ""
 
 
+def platform_of(image: Image) -> str:
+    """The platform that an image is for, such as linux/amd64."""
+    return f"{image.attrs['Os']}/{image.attrs['Architecture']}"
+
+
 def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:
     """The images built from a context, even if the user's tag has since moved to another."""
     filters = {"label": f"{content.LABEL}={context}"}

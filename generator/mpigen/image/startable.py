@@ -73,7 +73,7 @@ def _platform_here(engine: Engine, reference: str) -> tuple[str, ...]:
         image = select.get(engine, reference)
     except select.Missing:
         return ()
-    return (f"{image.attrs['Os']}/{image.attrs['Architecture']}",)
+    return (select.platform_of(image),)
 
 
 def _fingerprint(engine: Engine, reference: str) -> str:
