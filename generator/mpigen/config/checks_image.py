@@ -89,6 +89,7 @@ def _platforms(image: Image, made: list[str]) -> Iterator[Conflict]:
             if len(image.platforms) > 1 and not re.fullmatch(IMAGE, own):
                 message = f"its image would be named {clip(own, 2 * LONGEST)}, which is too long"
                 yield Conflict((at, ("image", "tag")), message)
+                return
 
 
 def _full(reference: str) -> tuple[str, str]:

@@ -16,3 +16,9 @@ def architecture(platform: str) -> str:
 def platform_of(machine: str) -> str:
     """Return the platform of a node.platform.arch: `aarch64` -> `linux/arm64`."""
     return f"linux/{_MACHINES.get(machine, machine)}"
+
+
+def machine_of(platform: str) -> str:
+    """Return the node.platform.arch of a platform: `linux/arm64` -> `aarch64`."""
+    machines = {docker: machine for machine, docker in _MACHINES.items()}
+    return machines.get(architecture(platform), architecture(platform))
