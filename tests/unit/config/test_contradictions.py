@@ -51,7 +51,7 @@ DIGEST = "@sha256:" + "0" * 64
         ("image: {base: 'archlinux:latest'}", "image.base", "has no package manager"),
         ("image: {base: 'rockylinux:9', apt_mirror: 'http://m'}", "image.apt_mirror", "not dnf"),
         ("image: {base: 'alpine:3.20'}\nmpi: {version: 5.0.10}", "mpi.version", "needs glibc"),
-        ("mpi: {implementation: intel, version: 2021.16.0}", "mpi.implementation", "set mpi.version"),
+        ("mpi: {implementation: intel}", "mpi.implementation", "set mpi.version"),
         ("image: {distribute: registry}", "image.distribute", "needs a registry"),
         ("image: {endpoints: {a: 'ssh://h', b: 'ssh://h'}}", "image.endpoints.b", "a also has ssh://h"),
         ("image: {endpoints: {a: 'ssh://h:99999'}}", "image.endpoints.a", "is not a port"),
