@@ -64,8 +64,6 @@ def on_arm(cluster: Cluster, *words: str) -> str:
         cluster.output,
         "--workers",
         "arm",
-        "--wait",
-        "300",
         "--",
         *words,
     )

@@ -24,7 +24,8 @@ DIGEST = "@sha256:" + "0" * 64
          "workers[0].constraints[0]", "name of a processor: write aarch64"),
         ("workers: [constraints: [node.platform.arch!=amd64]]",
          "workers[0].constraints[0]", "name of a processor: write x86_64"),
-        ("image: {platforms: [linux/amd64, linux/arm64]}\nmpi: {implementation: intel, version: 2021.16.0}",
+        ("image: {platforms: [linux/amd64, linux/arm64]}\n"
+         "mpi: {implementation: intel, version: 2021.16.0}",
          "image.platforms[1]", "intel MPI exists for linux/amd64 alone"),
         ("image: {platforms: [linux/arm64, linux/arm64]}",
          "image.platforms[1]", "linux/arm64 is listed twice"),
