@@ -57,6 +57,7 @@ test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers;
 	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/mpigen lab base debian:trixie-slim --platform linux/arm64
 	@$(BIN)/pytest $(BESIDE) tests/matrix --ignore tests/matrix/test_scale.py
 	@$(BIN)/pytest tests/matrix/test_scale.py
 

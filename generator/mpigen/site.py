@@ -128,6 +128,7 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         groups=groups,
         shared=tuple(mount.target for mount in cluster.mounts if mount.shared),
         untried=cluster.untried,
+        platforms=tuple(cluster.image.platforms),
     )
 
 

@@ -40,7 +40,9 @@ def _unhashed(cluster: Cluster) -> Iterator[str]:
 
 
 def _unused(cluster: Cluster) -> Iterator[str]:
-    if cluster.image.distribute == "registry" and cluster.image.endpoints:
+    # with platforms they build
+    unused = cluster.image.endpoints and not cluster.image.platforms
+    if cluster.image.distribute == "registry" and unused:
         yield "image.endpoints is not used with distribute: registry"
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mpigen.cluster.installation import Installation
+from mpigen.cluster.platforms import Platform, platforms_of
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
 from mpigen.config.models_image import VENV, Image
@@ -124,6 +125,11 @@ class Cluster:
         return tuple(
             {group.variant.name: group.variant for group in self.groups if group.variant}.values()
         )
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """The platforms that the images are built for; none if only for the engine's own."""
+        return platforms_of(self.image, (self.tag, *(each.tag for each in self.variants)))
 
     @property
     def volumes(self) -> dict[str, dict[str, str]]:

@@ -100,6 +100,13 @@ _CURES = tuple(
             "image.build_packages, its library to image.packages, and render",
         ),
         (
+            r"exec format error|Exec format error",
+            "The engine that builds cannot run programs of another processor: emulate it there "
+            "(sudo apt-get install qemu-user-static, or docker run --privileged --rm "
+            "tonistiigi/binfmt --install arm64), or name a server with that processor in "
+            "image.endpoints, which then builds",
+        ),
+        (
             r"No space left on device",
             "The disk of the engine is full: docker system df shows what uses space",
         ),
