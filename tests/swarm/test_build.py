@@ -501,7 +501,7 @@ def test_a_base_that_has_the_user_or_the_group_already(ids: str, tmp_path: Path)
     uid, gid = ids.split(":")
     output = make_site(tmp_path, f"name: x\nuser: {{uid: {uid}, gid: {gid}}}\n", program=False)
     (made,) = re.findall(
-        r"^RUN (if taken.*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
+        r"^RUN (for each in .*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
     )
     # as Ubuntu 24.04 is
     script = f"useradd -u 1000 -U -m ubuntu && {made}\nid -u mpi; id -g mpi; stat -c %u:%g /run/mpi"
