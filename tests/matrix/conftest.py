@@ -1,14 +1,13 @@
 """Every cell of base image, MPI and engine, on a real Swarm; and the table of what was seen."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 
 from mpigen.distros import RELEASES
 from mpigen.lab import engine, lab
+from tests import tables
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
@@ -16,7 +15,6 @@ LAB = own_lab("matrix")
 BASES = {"Debian 12": "debian:bookworm-slim", "Debian 13": "debian:trixie-slim"}
 ENGINES = ("28.5", "26.1", "20.10", "28.5,20.10")
 TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
-_BEGIN, _END = "<!-- written by make test-matrix -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True)
@@ -125,15 +123,6 @@ def _table(ran: dict[str, str]) -> list[str]:
 
 
 def _write(lines: list[str]) -> None:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    when = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}"
-    table = "\n".join([*lines, "", f"All cells were last run on {when}.", ""])
+    last = f"All cells were last run on {tables.when()}."
     for file in TABLES:
-        before, _, rest = file.read_text("utf-8").partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        file.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
+        tables.write(file, "test-matrix", [*lines, "", last])
