@@ -1,6 +1,7 @@
 """Two servers, a reader of the documents with a laptop, and the table of what the run has seen."""
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,14 +33,14 @@ class Seen:
     def row(self, what: str) -> Iterator[list[str]]:
         """Take the time of what is done within; its words are what came of it."""
         began, words = time.monotonic(), list[str]()
-        print(f"{what} ...")
+        sys.stdout.write(f"{what} ...\n")
         try:
             yield words
         finally:
             took = time.monotonic() - began
             self.rows.append((what, took, ", ".join(words)))
             line = f"{took:6.0f} s  {what}: {', '.join(words) or 'FAILED'}"
-            print(line)
+            sys.stdout.write(f"{line}\n")
             figure(line)
 
 

@@ -36,7 +36,7 @@ echo 'you ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/you"
 chroot "$root" install -d -m 700 -o you -g you /home/you/.ssh
 echo "$PUBLIC" > "$root/home/you/.ssh/authorized_keys"
 # the prompt that tests wait for
-printf '[ -n "$PS1" ] || return\n%s\n' "$PROMPT" > "$root/home/you/.bashrc"
+{ echo '[[ $- == *i* ]] || return'; echo "$PROMPT"; } > "$root/home/you/.bashrc"
 chroot "$root" chown you:you /home/you/.ssh/authorized_keys /home/you/.bashrc
 rm -f "$root"/etc/ssh/ssh_host_*
 chroot "$root" ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
