@@ -1,7 +1,6 @@
 """Two servers, a reader of the documents with a laptop, and the table of what the run has seen."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,14 +32,14 @@ class Seen:
     def row(self, what: str) -> Iterator[list[str]]:
         """Take the time of what is done within; its words are what came of it."""
         began, words = time.monotonic(), list[str]()
-        sys.stdout.write(f"{what} ...\n")
+        print(f"{what} ...")
         try:
             yield words
         finally:
             took = time.monotonic() - began
             self.rows.append((what, took, ", ".join(words)))
             line = f"{took:6.0f} s  {what}: {', '.join(words) or 'FAILED'}"
-            sys.stdout.write(f"{line}\n")
+            print(line)
             figure(line)
 
 
@@ -56,6 +55,7 @@ def seen(request: pytest.FixtureRequest) -> Seen:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Machine]]:
     """alpha and beta, booted."""
     disks = disk(ALPHA, print), disk(BETA, print)
+    print("booting alpha and beta")
     began = time.monotonic()
     with two_servers(disks, tmp_path_factory.mktemp("servers"), user_key()) as machines:
         figure(f"{time.monotonic() - began:6.0f} s  two servers have booted")
@@ -74,8 +74,9 @@ def reader(servers: list[Machine]) -> Iterator[Terminal]:
         user.run("mkdir", "-m", "700", ssh)
         files = ssh_files(servers, f"{ssh}/key") | {"key": user_key().read_text()}
         for name, text in files.items():
-            user.run("install", "-m", "600", "/dev/stdin", ssh / name, given=text)
+            user.run("sh", "-c", f"umask 077; cat > {ssh / name}", given=text)
         (install,) = (block for block in blocks(README) if "pip install ." in block)
+        print("installing mpigen as README does")
         user.paste("cd mpigen", 30)
         user.paste(install, 900)
         user.paste("cd", 30)
