@@ -19,6 +19,8 @@ _TEXT = (ROOT / "docs" / "servers.md").read_text("utf-8")
 _SECTION = _TEXT.partition("\n## From two bare servers to a job\n")[2].partition("\n## ")[0]
 INSTALL, INIT, SITE, DEPLOY = blocks(_SECTION)
 (ENDPOINTS,) = re.findall(r"^  (endpoints: .*)$", blocks(_SECTION, "yaml")[0], re.M)
+# as the documents recommend for slow servers
+PATIENT = "--wait 1200"
 UP = r"worker: 2 containers on 2 nodes"
 DOCTOR = r"\b0 failed, \d+ unknown, \d+ passed"
 # of README's table of every day, what two servers have room for
@@ -104,7 +106,7 @@ def test_from_a_site_to_a_job(reader: Terminal, seen: Seen) -> None:
     reader.paste(render, SECONDS)
     command(reader, seen, build, "(?s)alpha has .*beta has", "built here, loaded by both servers")
     command(reader, seen, doctor.partition(" #")[0].rstrip(), DOCTOR)
-    command(reader, seen, deploy, UP)
+    command(reader, seen, f"{deploy} {PATIENT}", UP)
     shown = command(reader, seen, run, "Allreduce over 4 ranks: correct", "4 ranks on 2 servers")
     assert ranks(shown) == ["worker-1"] * 2 + ["worker-2"] * 2
 
@@ -172,23 +174,23 @@ def healthy(servers: list[Machine]) -> int:
 
 
 def test_scaling_down_and_up(reader: Terminal, seen: Seen) -> None:
-    command(reader, seen, "mpigen scale worker=1", r"worker: 1 containers? on 1 nodes?")
+    command(reader, seen, f"mpigen scale worker=1 {PATIENT}", r"worker: 1 containers? on 1 nodes?")
     a_job_is_right(reader, seen, "a job on what is left", hosts=1)
-    command(reader, seen, "mpigen scale worker=2", UP)
+    command(reader, seen, f"mpigen scale worker=2 {PATIENT}", UP)
     a_job_is_right(reader, seen, "a job on both again")
 
 
 def test_an_encrypted_network_carries_a_job(
     servers: list[Machine], reader: Terminal, seen: Seen
 ) -> None:
-    reader.paste("mpigen down", SECONDS)
+    reader.paste(f"mpigen down {PATIENT}", SECONDS)
     file = reader.home / "mycluster" / "mpigen.yaml"
     text = file.read_text()
     assert "\n#network:\n" in text and "\n  #encrypted: true\n" in text
     text = text.replace("\n#network:\n", "\nnetwork:\n")
     reader.run("tee", file, given=text.replace("\n  #encrypted: true\n", "\n  encrypted: true\n"))
     reader.paste("mpigen render && mpigen build", SECONDS)
-    command(reader, seen, "mpigen deploy", UP, "an encrypted network")
+    command(reader, seen, f"mpigen deploy {PATIENT}", UP, "an encrypted network")
     before = [encrypted_bytes(each) for each in servers]
     a_job_is_right(reader, seen, "a job on it")
     after = [encrypted_bytes(each) for each in servers]
@@ -205,6 +207,6 @@ def encrypted_bytes(server: Machine) -> int:
 
 
 def test_it_goes_down(servers: list[Machine], reader: Terminal, seen: Seen) -> None:
-    command(reader, seen, "mpigen down", "is gone")
+    command(reader, seen, f"mpigen down {PATIENT}", "the stack mycluster is gone")
     for each in servers:
         assert each.check("docker ps -q") == ""
