@@ -153,6 +153,8 @@ def test_a_server_is_switched_off_under_a_job_and_comes_back(
         there += line.rstrip() == "ready"
         if there == 4:
             break
+    else:
+        raise AssertionError(job.communicate()[1])
     with seen.row("beta is switched off under a job") as found:
         beta.switch_off()
         _, errors = job.communicate(timeout=SECONDS)
