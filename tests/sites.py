@@ -16,6 +16,8 @@ from mpigen.config.models import Config
 from mpigen.config.schema import json_schema
 from mpigen.errors import InputError
 from mpigen.keys.pair import PublicKeys
+from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.mpi.wheels import HASHES
 from mpigen.render.render import render
 from mpigen.render.templates import Templates
 
@@ -71,3 +73,10 @@ def refusal(folder: Path, text: str) -> list[str]:
     with pytest.raises(InputError) as caught:
         rendered(folder, text)
     return caught.value.message.replace(f"{folder}/mpigen.yaml:", "").splitlines()
+
+
+def mpi_section(name: str) -> str:
+    """A site's line for that MPI: those that no distribution has need their version on PyPI."""
+    packaged = IMPLEMENTATIONS[name].packages
+    version = "" if packaged else f", version: '{max(HASHES[IMPLEMENTATIONS[name].wheels[0]])}'"
+    return f"mpi: {{implementation: {name}{version}}}\n"

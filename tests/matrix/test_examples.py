@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.swarm.conftest import ROOT, Cluster, check, make_site
+from tests.swarm.conftest import ROOT, TRUSTED, Cluster, check, make_site
 
 pytestmark = pytest.mark.long
 # what this machine trusts: the build stage may need it to reach the package index
-TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import pytest
 from mpigen.lab import engine, lab
 
 ROOT = Path(__file__).parents[2]
+# what builds have to trust where a proxy ends TLS: the certificates of this machine
+TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def own_lab(name: str) -> str:

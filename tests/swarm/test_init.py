@@ -13,14 +13,13 @@ import pytest
 
 from mpigen.lab import base, engine, lab
 from tests.projects import PROJECTS
-from tests.swarm.conftest import Done, call, own_lab
+from tests.swarm.conftest import TRUSTED, Done, call, own_lab
 
 # six images, with CMake, gfortran and Python
 pytestmark = pytest.mark.long
 
 NAME = own_lab("init") + "-p"
 CONTEXT = f"mpigen-{NAME}"
-TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 # how the lab is found: by itself, by the variable, or by the user's file
 WAYS = {"make": "variable", "cmake": "file"}
 

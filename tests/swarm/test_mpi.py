@@ -8,13 +8,12 @@ from typing import NamedTuple
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.swarm.conftest import ROOT, Cluster, Done, call, check, deployed
+from tests.swarm.conftest import ROOT, TRUSTED, Cluster, Done, call, check, deployed
 
 pytestmark = pytest.mark.long
 
 FEATURES = ROOT / "tests/bench/features"
 # a network may have a certificate of its own
-TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 TEXT = """\
 name: {name}
 app: {{source: app, build: make install, python: [mpi4py]}}

@@ -1,6 +1,7 @@
 """Settings that work, and that hardly anyone means: a sentence each, which a render warns with."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from mpigen.cluster import shm
 from mpigen.cluster.model import Cluster
@@ -8,7 +9,8 @@ from mpigen.cluster.model import Cluster
 
 def doubts(cluster: Cluster) -> list[str]:
     """Return one sentence per doubtful setting."""
-    return [*shm.too_small(cluster.groups), *_too_few_cpus(cluster), *_unused(cluster)]
+    found = (shm.too_small(cluster.groups), _too_few_cpus(cluster), _unused(cluster))
+    return [*chain(*found), *_unhashed(cluster)]
 
 
 def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
@@ -20,6 +22,15 @@ def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
             what += f" of {group.threads} threads" if (group.threads or 1) > 1 else ""
             needs = "needs" if group.slots == 1 else "need"
             yield f"workers[{index}]: {what} {needs} {needed} CPUs, and cpus is {group.cpus}"
+
+
+def _unhashed(cluster: Cluster) -> Iterator[str]:
+    for wheel in cluster.installation.wheels:
+        if "--hash" not in wheel:
+            yield (
+                f"mpi.version: mpigen has not run {wheel}, and knows no hash of it: the build "
+                "takes what PyPI has under that name"
+            )
 
 
 def _unused(cluster: Cluster) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from mpigen.cluster.installation import Installation
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
 from mpigen.config.models_image import VENV, Image
 from mpigen.distros import StubbedDependency
 from mpigen.mpi.base import Implementation
+from mpigen.package_managers import PackageManager
 from mpigen.stackfile.merge import Addition
 
 # In containers. docs/architecture.md: Large clusters are started without a tree
@@ -81,7 +83,8 @@ class Cluster:
 
     `tag` is the image's tag, `engine` the oldest supported Docker version as numbers, `params` maps
     the name of each of MPI's parameter files to its parameters, and `additions` are the site's own
-    keys for stack.yml.
+    keys for stack.yml. `brings_mpi`: the base image has the MPI, and nothing is installed but what
+    is missing. `known_base`: mpigen knows the base image's release.
     """
 
     name: str
@@ -95,6 +98,10 @@ class Cluster:
     unloaded: tuple[StubbedDependency, ...]
     build_packages: tuple[str, ...]
     app: Program | None
+    manager: PackageManager
+    installation: Installation
+    brings_mpi: bool
+    known_base: bool
     mpi: Implementation
     params: dict[str, dict[str, str]]
     subnet: str
@@ -152,10 +159,11 @@ class Cluster:
 
     @property
     def path(self) -> str:
-        """The PATH of every container and ssh session."""
+        """What the image puts before the base image's PATH."""
         own = [_FIRST, *([self.app.bin] if self.app else [])]
         own += [f"{VENV}/bin"] if self.app and self.app.python else []
-        return ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
+        own += [self.installation.bin] if self.installation.prefix != "/usr" else []
+        return ":".join(own)
 
 
 def starts_daemons_flat(groups: tuple[Group, ...]) -> bool:

@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 from mpigen.cluster import shm
+from mpigen.cluster.installation import Installation, installation
 from mpigen.cluster.model import Cluster, Group, Mount, Program, starts_daemons_flat
 from mpigen.cluster.variants import Variant, variants_by_group
 from mpigen.config.checks_stack import own_keys
 from mpigen.config.models import Config
 from mpigen.config.models_image import App
 from mpigen.config.models_workers import Launcher, Storage, Workers
-from mpigen.distros import Release, release_of
+from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.mpi.base import Implementation
+from mpigen.package_managers import MANAGERS, manager_of
 from mpigen.stackfile.merge import Addition
 from mpigen.stackfile.schema import needed_version
 
@@ -20,16 +22,24 @@ def plan(config: Config) -> Cluster:
     """The cluster that `config` describes; `config` must have passed `checks.conflicts`."""
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
     tag = config.image.tag or f"{config.name}:latest"
+    manager = (
+        MANAGERS[config.image.package_manager]
+        if config.image.package_manager
+        else manager_of(config.image.base)
+    )
+    installed = installation(config, manager)
+    python = config.app is not None and bool(config.app.python)
     packages = _packages(
-        mpi.runtime_packages,
-        ("iproute2", "openssh-client", "openssh-server"),
-        ("python3",) if config.app and config.app.python else (),
+        installed.runtime,
+        () if config.brings_mpi else manager.needed,
+        manager.python if python else (),
         config.image.packages,
     )
     variants = variants_by_group(config.workers, tag, packages)
     groups = tuple(_group(workers, variants.get(workers.name)) for workers in config.workers)
     release = release_of(config.image.base)
-    unloaded = release.unloaded if release and not config.image.gpu_runtimes else ()
+    packaged = release is not None and not config.brings_mpi and not installed.wheels
+    unloaded = release.unloaded if release and packaged and not config.image.gpu_runtimes else ()
     return Cluster(
         name=config.name,
         image=config.image,
@@ -41,13 +51,17 @@ def plan(config: Config) -> Cluster:
         first_packages=release.first_packages if release else (),
         unloaded=tuple(each for each in unloaded if config.mpi.implementation in each.mpi),
         build_packages=_packages(
-            mpi.build_packages,
-            ("python3-dev", "python3-venv") if config.app and config.app.python else (),
+            installed.build,
+            manager.python_build if python else (),
             config.image.build_packages,
         ),
+        manager=manager,
+        installation=installed,
+        brings_mpi=config.brings_mpi,
+        known_base=release is not None,
         app=_program(config.app),
         mpi=mpi,
-        params=_params(mpi, release, groups, config.mpi.params),
+        params=_params(mpi, installed, groups, config.mpi.params),
         subnet=str(config.subnet),
         groups=groups,
         launcher=_launcher(config.launcher) if config.launcher else None,
@@ -138,13 +152,12 @@ def _packages(*lists: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 
 def _params(
-    mpi: Implementation, release: Release | None, groups: tuple[Group, ...], own: dict[str, str]
+    mpi: Implementation, installed: Installation, groups: tuple[Group, ...], own: dict[str, str]
 ) -> dict[str, dict[str, str]]:
     """MPI's parameters by the name of their file; the user's `own` override mpigen's.
 
-    The names are those of the MPI of `release`, and the oldest ones for an unknown base.
+    The names are those of the installed version, and the oldest ones if it is not known.
     """
-    major = int(release.versions.get(mpi.name, "0").partition(".")[0]) if release else 0
     # Ranks are bound to cores only if no two containers share a node.
     alone = len(groups) == 1 and (groups[0].max_per_node == 1 or groups[0].mode == "global")
     found = {}
@@ -155,6 +168,6 @@ def _params(
             **(file.flat if starts_daemons_flat(groups) else {}),
         }
         found[file.name] = {
-            file.name_since(name, major): value for name, value in params.items()
+            file.name_since(name, installed.major): value for name, value in params.items()
         } | own
     return found

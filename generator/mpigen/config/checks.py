@@ -157,6 +157,13 @@ def _mpi(config: Config) -> Iterator[Conflict]:
             message = f"is not an {mpi.param_kind}, as mpi.implementation "
             message += f"{config.mpi.implementation} requires"
             yield Conflict((("mpi", "params", name), ("mpi", "implementation")), message)
+    if not mpi.packages and not config.mpi.version and not config.brings_mpi:
+        message = (
+            f"{mpi.name} is no package of any distribution: set mpi.version, the release on PyPI"
+        )
+        yield Conflict((("mpi", "implementation"), ("mpi", "version")), message)
     release = release_of(config.image.base)
+    if config.mpi.version or config.brings_mpi:
+        return
     if release and (why := release.broken.get(config.mpi.implementation)):
         yield Conflict((("mpi", "implementation"), ("image", "base")), why)

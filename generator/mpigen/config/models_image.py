@@ -33,6 +33,15 @@ class Image(Section):
         "debian:trixie-slim",
         description="Debian or Ubuntu base image. Its release determines the MPI version.",
     )
+    mpi: Literal["install", "present"] = Field(
+        "install",
+        description="`present`: the base image has the MPI, in /usr or in mpi.prefix.",
+    )
+    package_manager: Literal["apt", "dnf", "zypper", "apk"] | None = Field(
+        None,
+        description="Package manager of the base image. Default: by its name, else apt.",
+        examples=["dnf"],
+    )
     tag: ImageReference | None = Field(
         None,
         description="Image name. Default: NAME:latest.",

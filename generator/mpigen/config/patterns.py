@@ -128,6 +128,9 @@ slots = _either(
     {"type": "integer", "minimum": 1, "maximum": limits.SLOTS},
 )
 mpi_name = WithJsonSchema({"enum": list(IMPLEMENTATIONS), "type": "string"})
+# PEP 440: release numbers, and the suffixes of PyPI's wheels of MPI
+MPI_VERSION = r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}(rc[0-9]{1,2}|\.post[0-9]{1,2})?"
+mpi_version = text("version of an MPI", MPI_VERSION)
 param_value = _either(
     "text, number or boolean",
     {"type": "number", "exclusiveMinimum": -limits.NUMBER, "exclusiveMaximum": limits.NUMBER},

@@ -136,6 +136,11 @@ NodeName = Annotated[
     patterns.node,
 ]
 MpiName = Annotated[str, BeforeValidator(values.mpi_name), patterns.mpi_name]
+MpiVersion = Annotated[
+    StrictText,
+    _matching(patterns.MPI_VERSION, "is not a version: write it in quotes, for example '5.0.10'"),
+    patterns.mpi_version,
+]
 StorageSource = Annotated[
     StrictText,
     _matching(

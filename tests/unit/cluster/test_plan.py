@@ -140,5 +140,5 @@ def test_our_mpirun_comes_first_on_the_path_and_the_programs_folder_next(tmp_pat
     (tmp_path / "src").mkdir()
     with_app = sites.cluster(tmp_path, "name: x\napp: {source: src, bin: /opt/b}")
     ours = "/usr/local/libexec/mpi"
-    assert with_app.path == f"{ours}:/opt/b:/usr/local/bin:/usr/bin:/bin"
-    assert sites.cluster(tmp_path, "name: x").path == f"{ours}:/usr/local/bin:/usr/bin:/bin"
+    assert with_app.path == f"{ours}:/opt/b"
+    assert sites.cluster(tmp_path, "name: x").path == ours

@@ -30,7 +30,7 @@ def test_mpi_bench_is_in_the_image_only_where_it_is_asked_for(
 def test_one_rank_a_host_in_the_words_of_each_mpi(
     tmp_path: Path, mpigen: Mpigen, mpi: str, words_of: Implementation
 ) -> None:
-    text = f"name: x\nimage: {{bench: true}}\nmpi: {{implementation: {mpi}}}\n"
+    text = f"name: x\nimage: {{bench: true}}\n{sites.mpi_section(mpi)}"
     (tmp_path / "mpigen.yaml").write_text(text)
     assert mpigen("render", "-c", tmp_path / "mpigen.yaml").code == 0
     conf = (tmp_path / "output/rootfs/etc/mpi/cluster.conf").read_text()

@@ -97,7 +97,7 @@ def test_a_copy_of_a_built_in_is_the_built_in(tmp_path: Path) -> None:
         ("a\n\n{{ nope }}\n", "new.txt.j2:3: 'nope' is undefined"),
         (
             "a\n{{ cluster.nope }}\n",
-            "new.txt.j2:2: cluster has no 'nope'; known: additions, app, build_packages",
+            "new.txt.j2:2: cluster has no 'nope'; known: additions, app, brings_mpi, build_pack",
         ),
         (
             "a\n{{ cluster.port }}\n",

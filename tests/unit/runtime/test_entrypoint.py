@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import socket
 
 import pytest
@@ -85,14 +86,22 @@ def test_nobody_asks_where_the_site_says_how_ranks_copy(make_root: MakeRoot) -> 
 def test_a_worker_becomes_sshd_in_the_overlay_alone(root: Root, old: str) -> None:
     folder = root.folder / "tmp/ompi"
     root.set(session_folder=folder)
-    done = prepared(root).run("mpi-entrypoint", "worker", env={"ALONE": "", "OLD": old})
+    own = {"ALONE": "", "OLD": old, "MPI_WAIT": "5", "ODD": 'a "b" \\ $c #d', "LINES": "a\nb"}
+    done = prepared(root).run("mpi-entrypoint", "worker", env=own)
     exempt = [] if old == "1" else ["-o", "PerSourcePenaltyExemptList=10.77.0.0/24"]
     host = socket.gethostname()
-    assert done.stdout.splitlines() == [
+    lines = done.stdout.splitlines()
+    (environment,) = [line for line in lines if line.startswith("SetEnv ")]
+    lines.remove(environment)
+    assert lines == [
         *("-D", "-e", "-f", f"{root.folder}/etc/mpi/sshd_config"),
-        *("-o", "ListenAddress=10.77.0.5", "-o", f"VersionAddendum={host} THEKEY"),
+        *("-o", "ListenAddress=10.77.0.5", "-o", f"VersionAddendum={host} THEKEY", "-o"),
         *exempt,
     ]
+    # as sshd reads it: the variables of image and service, without those of the process
+    given = dict(word.split("=", 1) for word in shlex.split(environment)[1:])
+    assert given["ODD"] == own["ODD"] and given["PATH"] == root.read("run/mpi/path").rstrip()
+    assert given.keys().isdisjoint(("HOME", "LINES", "MPI_WAIT", "MPIGEN_ROOT", "PWD"))
     assert (folder.parent / f"ompi.{host}.{os.getuid()}/kept").is_dir()
 
 

@@ -37,10 +37,11 @@ def test_a_rank_loads_no_module() -> None:
 
 @pytest.mark.parametrize("mpi", sorted(IMPLEMENTATIONS))
 def test_every_value_that_a_program_reads_is_in_cluster_conf(make_root: MakeRoot, mpi: str) -> None:
-    root = make_root(f"name: x\nmpi: {{implementation: {mpi}}}\n")
+    root = make_root(f"name: x\n{sites.mpi_section(mpi)}")
     given = dict(re.findall(r"(?m)^([\w.]+) = (.+)$", root.read("etc/mpi/cluster.conf")))
     # those that only one MPI has
     some = {"environment_file", "job_variable", "session_folder"}
+    some |= {"options_of_one", "options_of_two"}
     for path in PROGRAMS:
         text = path.read_text(encoding="utf-8")
         names = {
@@ -54,10 +55,10 @@ def test_every_value_that_a_program_reads_is_in_cluster_conf(make_root: MakeRoot
 
 
 def test_no_program_is_made_for_one_mpi(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Both MPIs get the same bytes; each has those programs alone that it needs."""
+    """All MPIs get the same bytes; each has those programs alone that it needs."""
     made = {}
     for mpi in IMPLEMENTATIONS:
-        text = f"name: x\nimage: {{bench: true}}\nmpi: {{implementation: {mpi}}}\n"
+        text = f"name: x\nimage: {{bench: true}}\n{sites.mpi_section(mpi)}"
         files = sites.artifacts(tmp_path_factory.mktemp(mpi), text)
         made[mpi] = {p: f.text for p, f in files.items() if p.startswith("rootfs/usr/")}
     shipped = {
@@ -65,7 +66,8 @@ def test_no_program_is_made_for_one_mpi(tmp_path_factory: pytest.TempPathFactory
     }
     only = {f"rootfs/usr/local/bin/{name}" for name in ("mpi-daemon", "mpi-login")}
     assert made["openmpi"] == shipped
-    assert made["mpich"] == {path: text for path, text in shipped.items() if path not in only}
+    others = {path: text for path, text in shipped.items() if path not in only}
+    assert made["mpich"] == made["intel"] == others
 
 
 def test_a_program_says_where_its_values_should_be(root: Root) -> None:
@@ -99,7 +101,7 @@ def test_logins_are_kept_where_mpirun_says_so(root: Root) -> None:
 def test_a_bench_has_one_rank_a_host_in_the_words_of_each_mpi(
     make_root: MakeRoot, mpi: str
 ) -> None:
-    root = make_root(f"name: x\nmpi: {{implementation: {mpi}}}\nimage: {{bench: true}}\n")
+    root = make_root(f"name: x\nimage: {{bench: true}}\n{sites.mpi_section(mpi)}")
     root.write(
         "bin/mpi-hostfile", f"#!/bin/sh\nprintf 'a\\nb\\n' > {root.folder}/run/mpi/hostfile\n"
     )
