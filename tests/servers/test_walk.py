@@ -103,7 +103,8 @@ def test_from_a_site_to_a_job(reader: Terminal, seen: Seen) -> None:
     reader.run("tee", file, given=text)
     render, build, doctor, deploy, run = DEPLOY.splitlines()
     reader.paste(render, SECONDS)
-    command(reader, seen, build, "(?s)alpha has .*beta has", "built here, loaded by both servers")
+    after = "next: mpigen deploy --context alpha"
+    command(reader, seen, build, after, "built here, loaded by both servers")
     command(reader, seen, doctor.partition(" #")[0].rstrip(), DOCTOR)
     command(reader, seen, f"{deploy} {PATIENT}", UP)
     shown = command(reader, seen, run, "Allreduce over 4 ranks: correct", "4 ranks on 2 servers")
