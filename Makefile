@@ -39,6 +39,7 @@ demo: setup ## a three-node Swarm on this machine, a cluster, a job, its checks;
 test: setup ## lint, unit, golden and real-Swarm tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/fuzz tests/swarm
@@ -46,14 +47,17 @@ test: setup ## lint, unit, golden and real-Swarm tests
 test-faults: setup ## what takes longer: README as a new user walks it, lost containers and nodes, many jobs
 	@$(call debian,command -v tmux && command -v git && /usr/bin/python3 -m venv --help && /usr/bin/python3 -c "import ensurepip",tmux git python3-venv)
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE_MORE) -m long tests/faults tests/swarm tests/browser
 
 test-matrix: setup ## every base, MPI and engine, the examples, and 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/mpigen lab base debian:trixie-slim --platform linux/arm64
 	@$(BIN)/pytest $(BESIDE) tests/matrix --ignore tests/matrix/test_scale.py
 	@$(BIN)/pytest tests/matrix/test_scale.py
 

@@ -107,6 +107,12 @@ def newest(labs: dict[str, lab.Lab]) -> lab.Lab:
     return _only(labs, ENGINES[0])
 
 
+@pytest.fixture(scope="module")
+def stores(labs: dict[str, lab.Lab]) -> lab.Lab:
+    """An engine with containerd's image store, which is the manager, and two with Docker's own."""
+    return _only(labs, f"{ENGINES[0]}-containerd,{ENGINES[0]},20.10")
+
+
 def _only(labs: dict[str, lab.Lab], engines: str) -> lab.Lab:
     if engines not in labs:
         lab.down(LAB, print)

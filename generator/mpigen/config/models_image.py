@@ -16,6 +16,7 @@ from mpigen.config.types import (
     ImageReference,
     NodeName,
     Package,
+    Platform,
     PythonPackage,
     SiteFile,
     SiteFolder,
@@ -46,6 +47,11 @@ class Image(Section):
         None,
         description="Image name. Default: NAME:latest.",
         examples=["registry.example.org/team/solver:1"],
+    )
+    platforms: list[Platform] = Field(
+        [],
+        description="Processors of the servers. Default: that of the engine that builds.",
+        examples=[["linux/amd64", "linux/arm64"]],
     )
     distribute: Literal["load", "registry"] = Field(
         "load",
