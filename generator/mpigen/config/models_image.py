@@ -41,7 +41,7 @@ class Image(Section):
     package_manager: Literal["apt", "dnf", "zypper", "apk"] | None = Field(
         None,
         description="Package manager of the base image. Default: by its name, else apt.",
-        examples=["dnf"],
+        examples=["apt"],
     )
     tag: ImageReference | None = Field(
         None,

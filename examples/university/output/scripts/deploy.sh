@@ -25,7 +25,7 @@ put() {
         *@*) id= ;; # a digest is an id already
         *)
             # if this engine lacks the image, the label stays unchanged
-            if id=$(docker image inspect --format '{{.Created}} {{.RootFS.Layers}} {{.Config.Labels}}' "$2" 2>/dev/null); then
+            if id=$(docker image inspect --format '{{.Created}} {{.RootFS.Layers}} {{.Config.Labels}}' "$2" 2>/dev/null) && [ "$id" ]; then
                 id=sha256:$(printf '%s' "$id" | hash)
             else
                 id=$(docker service inspect --format '{{index .Spec.TaskTemplate.ContainerSpec.Labels "mpigen.image"}}' \
