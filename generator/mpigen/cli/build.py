@@ -1,5 +1,6 @@
 """`mpigen build`: build the images by content, and bring them to the nodes or a registry."""
 
+import shlex
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -69,13 +70,29 @@ def build(
             found += [_next(output, context)]
         else:
             words = _next(output, context, None if stands_there else here)
-            found += _load(engine, rendered, built, targets, say, sent) or [words]
+            manager, notes = _load(engine, rendered, built, targets, say, sent)
+            found += notes
+            if manager:
+                is_near = here or manager.where.url == engine.where.url
+                found.append(words if is_near else _next_on(manager.where.url, targets, output))
     typer.echo("\n".join(found))
 
 
 def _next(output: Path, context: str | None, here: "Lab | None" = None) -> str:
     """The next command: on the lab `here`, or where the user is already."""
     return f"next: {where.again('deploy', output, context=here.context if here else context)}"
+
+
+def _next_on(url: str, targets: "Sequence[Remote]", output: Path) -> str:
+    """The next command on a manager at `url`, which is not the engine of the build."""
+    from mpigen.swarm import engine as engines
+
+    if context := engines.context_of(url):
+        return f"next: {where.again('deploy', output, context=context)}"
+    name = next(each.name for each in targets if each.where.url == url)
+    deploy = where.again("deploy", output, context=name)
+    create = shlex.join(["docker", "context", "create", name, "--docker", f"host={url}"])
+    return f"next: {create} && {deploy}"
 
 
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
@@ -111,8 +128,8 @@ def _load(
     targets: "Sequence[Remote]",
     say: "Say",
     sent: "Sent",
-) -> list[str]:
-    """Copy the images to `targets`; return a note if other nodes may lack them."""
+) -> "tuple[Engine | None, list[str]]":
+    """Copy the images to `targets`; return the Swarm's manager, or None and what to do instead."""
     from mpigen.image import distribute
 
     groups, faults = distribute.by_platform(targets, rendered.platforms)
@@ -124,10 +141,10 @@ def _load(
     manager = _manager(engine, targets)
     if manager:
         _refuse_lacking(manager, rendered, built, say)
-        return []
+        return manager, []
     if not targets:
-        return _alone(engine, built)
-    return [
+        return None, _alone(engine, built)
+    return None, [
         "none of the known engines is a manager, so other nodes are not known",
         "next: mpigen deploy --context MANAGER",
     ]

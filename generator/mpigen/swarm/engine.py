@@ -222,3 +222,13 @@ def _labs() -> list[str]:
             listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
             return [name for name in listed.split() if name.startswith("mpigen-")]
     return []
+
+
+def context_of(url: str) -> str | None:
+    """The first docker context that leads to an engine at that URL, if there is one."""
+    listed = ""
+    with suppress(ClusterError):
+        words = ["docker", "context", "ls", "--format", "{{.DockerEndpoint}} {{.Name}}"]
+        listed = processes.run(words, "docker context ls")
+    found = (line.rsplit(" ", 1) for line in listed.splitlines() if " " in line)
+    return next((name for where, name in found if where == url), None)
