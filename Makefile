@@ -17,7 +17,7 @@ debian = { $(1); } >/dev/null 2>&1 || { \
 # the Perl programs of the image, as they ship
 PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates generator --exclude='*.j2')
 
-.PHONY: help setup demo test test-faults test-matrix test-sample lint unit swarm bench clean
+.PHONY: help setup demo test test-faults test-matrix test-sample test-servers lint unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,7 @@ demo: setup ## a three-node Swarm on this machine, a cluster, a job, its checks;
 test: setup ## lint, unit, golden and real-Swarm tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE) -m 'not long' tests/unit tests/golden tests/fuzz tests/swarm
@@ -46,20 +47,27 @@ test: setup ## lint, unit, golden and real-Swarm tests
 test-faults: setup ## what takes longer: README as a new user walks it, lost containers and nodes, many jobs
 	@$(call debian,command -v tmux && command -v git && /usr/bin/python3 -m venv --help && /usr/bin/python3 -c "import ensurepip",tmux git python3-venv)
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE_MORE) -m long tests/faults tests/swarm tests/browser
 
 test-matrix: setup ## every base, MPI and engine, the examples, mpi4py's and ScaLAPACK's suites, 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine
+	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
+	@$(BIN)/mpigen lab base debian:trixie-slim --platform linux/arm64
 	@$(BIN)/pytest $(BESIDE) tests/matrix --ignore tests/matrix/test_scale.py
 	@$(BIN)/pytest tests/matrix/test_scale.py
 
 test-sample: setup ## one cell of the matrix, another one each day
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/pytest --sample $$(date +%j) tests/matrix/test_cells.py
+
+test-servers: setup ## docs/servers.md walked on two emulated servers, Debian 13 and 14; writes docs/support.md
+	@$(call debian,command -v qemu-system-x86_64 && command -v qemu-img && command -v mmdebstrap && command -v mke2fs && command -v ssh && command -v git && command -v tmux && /usr/bin/python3 -m venv --help && /usr/bin/python3 -c "import ensurepip",qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs openssh-client git tmux python3-venv)
+	@$(BIN)/pytest --exitfirst --capture=tee-sys tests/servers
 
 lint: setup ## ruff, mypy, and what checks the rendered artifacts without Docker
 	@$(BIN)/ruff format --check --quiet . && echo "ruff format: ok"

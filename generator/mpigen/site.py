@@ -127,6 +127,8 @@ def _artifacts(cluster: Cluster, output: Path) -> Artifacts:
         ca=cluster.image.ca,
         groups=groups,
         shared=tuple(mount.target for mount in cluster.mounts if mount.shared),
+        untried=cluster.untried,
+        platforms=tuple(cluster.image.platforms),
     )
 
 

@@ -86,8 +86,12 @@ def all_mpis(chosen: list[str]) -> Iterator[dict[str, Bench]]:
 def pair(here: Bench, part: str, words: list[str]) -> dict[str, float]:
     """The points of two ranks, one on the left host and one on the other."""
     start = here.worker("left")
+    groups = f"left {part}"
+    hosts = start.run("mpirun", "-n", "2", "uname", "-n", MPI_GROUPS=groups).text.split()
+    if sorted(hosts) != sorted(("left-1", f"{part}-1")):
+        raise ClusterError(f"{here.stack}: the two ranks were on {' and '.join(hosts)}, not apart")
     command = ("timeout", "--kill-after=5", "120", "mpirun", "-n", "2", "points", *words)
-    return points(start.run(*command, limit=150, MPI_GROUPS=f"left {part}"))
+    return points(start.run(*command, limit=150, MPI_GROUPS=groups))
 
 
 def measure(wanted: argparse.Namespace) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """Every cell of base image, MPI and engine, on a real Swarm; and the table of what was seen."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import pytest
 
 from mpigen.distros import RELEASES
 from mpigen.lab import engine, lab
+from tests import tables
 from tests.swarm.conftest import ROOT, own_lab
 
 LAB = own_lab("matrix")
@@ -32,7 +31,6 @@ PYPI = {
     ("intel", "2021.19.0"): "28.5,20.10",
 }
 TABLES = (ROOT / "docs" / "support.md", ROOT / "README.md")
-_BEGIN, _END = "<!-- written by make test-matrix -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True)
@@ -109,6 +107,12 @@ def newest(labs: dict[str, lab.Lab]) -> lab.Lab:
     return _only(labs, ENGINES[0])
 
 
+@pytest.fixture(scope="module")
+def stores(labs: dict[str, lab.Lab]) -> lab.Lab:
+    """An engine with containerd's image store, which is the manager, and two with Docker's own."""
+    return _only(labs, f"{ENGINES[0]}-containerd,{ENGINES[0]},20.10")
+
+
 def _only(labs: dict[str, lab.Lab], engines: str) -> lab.Lab:
     if engines not in labs:
         lab.down(LAB, print)
@@ -163,15 +167,6 @@ def _of(ran: dict[str, str], cell: Cell) -> str:
 
 
 def _write(lines: list[str]) -> None:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    when = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}"
-    table = "\n".join([*lines, "", f"All cells were last run on {when}.", ""])
+    last = f"All cells were last run on {tables.when()}."
     for file in TABLES:
-        before, _, rest = file.read_text("utf-8").partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        file.write_text(f"{before}{_BEGIN}{table}{_END}{after}", "utf-8")
+        tables.write(file, "test-matrix", [*lines, "", last])

@@ -117,6 +117,11 @@ class Cluster:
         return call(*mpigen, "verify", "-o", self.output, *arguments, env=self.env, timeout=900)
 
 
+def mpigen(verb: str, output: Path, *words: str) -> list[str | Path]:
+    """The command line of a verb on a rendered folder."""
+    return [sys.executable, "-m", "mpigen", verb, "-o", output, *words]
+
+
 def make_site(folder: Path, text: str, program: bool = True) -> Path:
     """A site in `folder` with that mpigen.yaml and the reference program; its output folder."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.swarm.conftest import call, check
 
 # the prompt has the exit code of what ran before; a command that failed within a paste says so
-_RC = "PS1='[$?]> '\ntrap 'echo \"FAILED $?: $BASH_COMMAND\"' ERR\n"
+PROMPT = "PS1='[$?]> '\ntrap 'echo \"FAILED $?: $BASH_COMMAND\"' ERR\n"
 _PROMPT = re.compile(r"^(?:\(\S+\) )?\[(\d+)\]> ", re.M)
 # how this machine reaches package indexes is no part of what a reader does
 _NETWORK = re.compile(r"(?:pip|curl|ssl|requests|https?|no)_", re.I)
@@ -101,7 +101,7 @@ def plain_user() -> Iterator[Terminal]:
     }
     made = Terminal(me.pw_name, home, environment, me.pw_uid, me.pw_gid, groups)
     try:
-        made.run("tee", home / ".bashrc", given=_RC)
+        made.run("tee", home / ".bashrc", given=PROMPT)
         size = ("-x", "80", "-y", "24")
         made.tmux("-f", "/dev/null", "set-option", "-g", "history-limit", "50000", ";",
                   "new-session", "-d", *size, "bash")  # fmt: skip

@@ -18,8 +18,8 @@ import pytest
 
 from mpigen.artifacts import folder
 from mpigen.errors import ClusterError, InputError
-from mpigen.image import select
-from mpigen.lab import base, engine, lab
+from mpigen.image import platforms, select, startable
+from mpigen.lab import base, engine, lab, tarball
 from mpigen.lab.nodes import Node
 from mpigen.swarm.engine import Endpoint, Engine, client_of
 from tests.swarm import mirror
@@ -75,6 +75,35 @@ def render(site: Path, text: str) -> None:
     (site / "mpigen.yaml").write_text(text)
     check(sys.executable, "-m", "mpigen", "render", "--force", "-c", site / "mpigen.yaml")
     (site / "output/Dockerfile").write_text(dockerfile)
+
+
+TWO_BASES = "mpigen-test-base:1"
+TWO = f"image: {{base: '{TWO_BASES}', platforms: [linux/amd64, linux/arm64]"
+
+
+@pytest.fixture
+def two(
+    small: Path, tmp_path: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+) -> Iterator[Path]:
+    """The small site for two processors: it runs nothing, so that no engine has to emulate one."""
+    lab.load(the_lab, "debian:trixie-slim", print)
+    dockerfile = f"ARG BASE={TWO_BASES}\nFROM $BASE\nCOPY app/ /src/\nUSER 1000:1000\n"
+    (small / "output/Dockerfile").write_text(dockerfile)
+    with tarfile.open(tmp_path / "layer.tar", "w") as layer:
+        layer.add(small / "app/Makefile", "Makefile")
+    other = f"{TWO_BASES}.arm64"
+    tarball.write(tmp_path / "layer.tar", tmp_path / "image.tar", other, "linux/arm64")
+    for env in ({}, the_lab_dockers[0]):
+        check("docker", "load", "-i", tmp_path / "image.tar", env=env)
+        check("docker", "tag", "debian:trixie-slim", TWO_BASES, env=env)
+    yield small
+    for env in ({}, the_lab_dockers[0]):
+        call("docker", "rmi", TWO_BASES, other, env=env)
+
+
+def platform_of(name: str, env: dict[str, str]) -> str:
+    shown = ("docker", "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}")
+    return check(*shown, name, env=env).strip()
 
 
 def test_an_unchanged_input_is_not_built_again_and_a_changed_one_is(site: Path) -> None:
@@ -247,6 +276,37 @@ def test_buildkit_builds_it_too(site: Path, tmp_path: Path) -> None:
     assert failed.code == 3 and "make: ***" in failed.err
 
 
+def test_nodes_get_the_image_for_their_processor(
+    two: Path, the_lab: lab.Lab, the_lab_dockers: list[dict[str, str]]
+) -> None:
+    render(two, f"{TEXT}{TWO}}}\n")
+    done = build(two, "--lab", the_lab.name)
+    assert done.code == 0, done.err
+    found = re.findall(r"^built: built:latest is (\S+) for (\S+)$", done.out, re.M)
+    assert [platform for _, platform in found] == ["linux/amd64", "linux/arm64"]
+    (tag,) = {tag for tag, _ in found}
+    assert "building for linux/arm64, which" in done.err
+    # the engine that builds has both, and its own one without the processor
+    for name, platform in ((tag, "amd64"), (f"{tag}.amd64", "amd64"), (f"{tag}.arm64", "arm64")):
+        assert platform_of(name, {}) == f"linux/{platform}"
+    for env in the_lab_dockers:
+        assert {platform_of(name, env) for name in (tag, "built:latest")} == {"linux/amd64"}
+        assert call("docker", "image", "inspect", f"{tag}.arm64", env=env).code != 0
+    assert select.reference_to_deploy(manager(the_lab), folder.read(two / "output")) == tag
+    again = build(two, "--lab", the_lab.name)
+    assert again.out.count("unchanged: ") == 2 and f"node-2 has {tag}.amd64 already" in again.err
+
+
+def test_an_image_that_no_node_can_run_is_refused(two: Path, the_lab: lab.Lab) -> None:
+    only = TWO.replace("linux/amd64, ", "")
+    render(two, f"{TEXT}{only}}}\n")
+    # this image has no program at all, as one for another processor has none that can run
+    done = build(two, "--lab", the_lab.name)
+    assert done.code == 3, done.out
+    why = "its processor is x86_64, and the image is for linux/arm64: "
+    assert [line for line in done.err.splitlines() if line.startswith(f"  node-2: {why}")], done.err
+
+
 def trusts(env: dict[str, str], address: str) -> bool:
     return address in check("docker", "info", env=env)
 
@@ -319,7 +379,7 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     assert select.reference_to_deploy(swarm, read) == pushed[1]
     # nodes that have never seen it pull it when they are asked
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2]).code != 0
-    assert select.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
+    assert startable.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
     check("docker", "image", "inspect", pushed[1], env=the_lab_dockers[2])
     assert call("docker", "image", "inspect", pushed[1], env=the_lab_dockers[1]).code != 0
     # a manager that has built nothing asks the registry, and looks at what it gets
@@ -330,7 +390,44 @@ def test_a_registry_gets_it_and_nodes_pull_it_by_digest(
     with pytest.raises(ClusterError, match=r"v1 of the registry is out of date: sources or"):
         select.reference_to_deploy(swarm, read)
     gone = f"{name}@sha256:{'0' * 64}"
-    assert sorted(select.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
+    assert sorted(startable.lacking(swarm, gone)) == ["node-1", "node-2", "node-3"]
+
+
+def test_images_for_two_processors_have_one_name_in_a_registry(
+    two: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    the_lab: lab.Lab,
+    the_lab_dockers: list[dict[str, str]],
+    registry: str,
+) -> None:
+    name = f"{registry}/team/two"
+    render(two, f"{TEXT}{TWO}, tag: '{name}:v1', distribute: registry}}\n")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    login = ("docker", "login", "--username", "me", "--password", "secret", registry)
+    check(*login, env=the_lab_dockers[0])
+    done = build(two, **the_lab_dockers[0])
+    assert done.code == 0, done.err
+    pushed = re.search(rf"^pushed: ({re.escape(name)}@sha256:\w{{64}})$", done.out, re.M)
+    assert pushed, done.out
+    read, swarm = folder.read(two / "output"), manager(the_lab)
+    data = swarm.client.images.get_registry_data(pushed[1])
+    assert {each["architecture"] for each in data.attrs["Platforms"]} == {"amd64", "arm64"}
+    assert swarm.client.images.get_registry_data(f"{name}:v1").id == data.id
+    assert select.reference_to_deploy(swarm, read) == pushed[1]
+    # each node pulls its own, and the other one where it is asked to
+    assert startable.lacking(swarm, pushed[1], ["node.hostname==node-3"]) == {}
+    assert platform_of(pushed[1], the_lab_dockers[2]) == "linux/amd64"
+    # a base image for another processor is pulled beside the engine's own
+    platforms.pull_beside(swarm.client, f"{name}:v1", "linux/arm64", f"{name}:v1.other")
+    assert platform_of(f"{name}:v1.other", the_lab_dockers[0]) == "linux/arm64"
+    assert platform_of(f"{name}:v1", the_lab_dockers[0]) == "linux/amd64"
+    # and without it, its name is not left behind
+    check("docker", "rmi", f"{name}:v1", env=the_lab_dockers[0])
+    platforms.pull_beside(swarm.client, f"{name}:v1", "linux/arm64", f"{name}:v1.third")
+    assert platform_of(f"{name}:v1.third", the_lab_dockers[0]) == "linux/arm64"
+    gone = call("docker", "image", "inspect", f"{name}:v1", env=the_lab_dockers[0])
+    assert gone.code != 0
 
 
 def test_a_groups_own_image_is_pushed_and_named_by_a_digest_of_its_own(
@@ -404,7 +501,7 @@ def test_a_base_that_has_the_user_or_the_group_already(ids: str, tmp_path: Path)
     uid, gid = ids.split(":")
     output = make_site(tmp_path, f"name: x\nuser: {{uid: {uid}, gid: {gid}}}\n", program=False)
     (made,) = re.findall(
-        r"^RUN (if taken.*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
+        r"^RUN (for each in .*?[^\\])$", (output / "Dockerfile").read_text(), re.M | re.S
     )
     # as Ubuntu 24.04 is
     script = f"useradd -u 1000 -U -m ubuntu && {made}\nid -u mpi; id -g mpi; stat -c %u:%g /run/mpi"

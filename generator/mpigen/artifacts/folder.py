@@ -34,7 +34,9 @@ class Artifacts(NamedTuple):
     `network` is the key in stack.yml, and also the name on the Swarm if `external`. `endpoints`
     maps nodes to URLs of Docker endpoints. The paths of `source`, the folder of the program's
     sources, and of the file `ca` are relative to the folder of mpigen.yaml. `shared` are folders
-    of the containers in which all servers are to see the same files.
+    of the containers in which all servers are to see the same files. `untried`: mpigen's
+    tests do not know the base image or its MPI, so a deploy tries a job. `platforms` are those that
+    the image is built for, if mpigen.yaml names any.
     """
 
     folder: Path
@@ -53,6 +55,8 @@ class Artifacts(NamedTuple):
     ca: str | None
     groups: tuple[Group, ...]
     shared: tuple[str, ...] = ()
+    untried: bool = False
+    platforms: tuple[str, ...] = ()
 
     @property
     def images(self) -> dict[str, str]:
@@ -74,8 +78,9 @@ def record(artifacts: Artifacts) -> dict[str, Any]:
     """Return the cluster as the manifest stores it; `read` is the inverse."""
     fields = artifacts._asdict()
     del fields["folder"]
-    if not artifacts.shared:
-        del fields["shared"]
+    for key in ("shared", "untried", "platforms"):
+        if not fields[key]:
+            del fields[key]
     fields["groups"] = [
         {key: value for key, value in group._asdict().items() if key != "variant" or value}
         for group in artifacts.groups
@@ -115,5 +120,5 @@ def _not_rendered(folder: Path) -> InputError:
 
 def _artifacts(folder: Path, fields: Mapping[str, Any]) -> Artifacts:
     groups = tuple(Group(**each) for each in fields["groups"])
-    shared = tuple(map(str, fields.get("shared", ())))
-    return Artifacts(**{**fields, "folder": folder, "groups": groups, "shared": shared})
+    lists = {key: tuple(map(str, fields.get(key, ()))) for key in ("shared", "platforms")}
+    return Artifacts(**{**fields, "folder": folder, "groups": groups, **lists})

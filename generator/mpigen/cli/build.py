@@ -1,5 +1,7 @@
 """`mpigen build`: build the images by content, and bring them to the nodes or a registry."""
 
+import shlex
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +46,7 @@ def build(
     """
     from mpigen.artifacts import folder
     from mpigen.image import build as builds
-    from mpigen.image import content
+    from mpigen.image import content, platforms, registry
     from mpigen.swarm import engine as engines
 
     rendered = folder.read(output)
@@ -57,23 +59,40 @@ def build(
         stands_there = bool(here) and _is_of(engine, here)
         if here and stands_there:
             engine = _beneath(here)
-        built = builds.build(engine, rendered, sources, say, see)
-        state = "built" if built[0].new else "unchanged"
-        found = [f"{state}: {each.image} is {each.reference}" for each in built]
+        targets = _targets(rendered, here)
+        builders = platforms.builders(rendered, engine, _engines(targets, rendered))
+        built = builds.build(builders, rendered, sources, say, see)
+        found = [_describe(each) for each in built]
         if not distribute:
             found += [f"the image is only on the engine at {engine.where.url}"]
         elif rendered.distribute == "registry":
-            found += [*(_push(engine, each, say) for each in built), _next(output, context)]
+            found += [f"pushed: {each}" for each in registry.push(built, say)]
+            found += [_next(output, context)]
         else:
             words = _next(output, context, None if stands_there else here)
-            targets = _targets(rendered, here)
-            found += _load(engine, rendered, built, targets, say, sent) or [words]
+            manager, notes = _load(engine, rendered, built, targets, say, sent)
+            found += notes
+            if manager:
+                is_near = here or manager.where.url == engine.where.url
+                found.append(words if is_near else _next_on(manager.where.url, targets, output))
     typer.echo("\n".join(found))
 
 
 def _next(output: Path, context: str | None, here: "Lab | None" = None) -> str:
     """The next command: on the lab `here`, or where the user is already."""
     return f"next: {where.again('deploy', output, context=here.context if here else context)}"
+
+
+def _next_on(url: str, targets: "Sequence[Remote]", output: Path) -> str:
+    """The next command on a manager at `url`, which is not the engine of the build."""
+    from mpigen.swarm import engine as engines
+
+    if context := engines.context_of(url):
+        return f"next: {where.again('deploy', output, context=context)}"
+    name = next(each.name for each in targets if each.where.url == url)
+    deploy = where.again("deploy", output, context=name)
+    create = shlex.join(["docker", "context", "create", name, "--docker", f"host={url}"])
+    return f"next: {create} && {deploy}"
 
 
 def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
@@ -96,10 +115,10 @@ def _alone(engine: "Engine", built: "Sequence[Built]") -> list[str]:
     ]
 
 
-def _push(engine: "Engine", built: "Built", say: "Say") -> str:
-    from mpigen.image import distribute
-
-    return f"pushed: {distribute.push(engine, [built.reference, built.image], say)}"
+def _describe(built: "Built") -> str:
+    state = "built" if built.new else "unchanged"
+    platform = f" for {built.platform}" if built.platform else ""
+    return f"{state}: {built.image} is {built.reference}{platform}"
 
 
 def _load(
@@ -109,19 +128,23 @@ def _load(
     targets: "Sequence[Remote]",
     say: "Say",
     sent: "Sent",
-) -> list[str]:
-    """Copy the images to `targets`; return a note if other nodes may lack them."""
+) -> "tuple[Engine | None, list[str]]":
+    """Copy the images to `targets`; return the Swarm's manager, or None and what to do instead."""
     from mpigen.image import distribute
 
+    groups, faults = distribute.by_platform(targets, rendered.platforms)
     for each in built:
-        distribute.copy(engine.client, targets, each.reference, say, each.image, sent)
+        names = (each.reference, each.image)
+        nodes = groups[each.platform]
+        distribute.copy(each.engine.client, nodes, each.stored, say, names, sent)
+    distribute.raise_all(faults)
     manager = _manager(engine, targets)
     if manager:
         _refuse_lacking(manager, rendered, built, say)
-        return []
+        return manager, []
     if not targets:
-        return _alone(engine, built)
-    return [
+        return None, _alone(engine, built)
+    return None, [
         "none of the known engines is a manager, so other nodes are not known",
         "next: mpigen deploy --context MANAGER",
     ]
@@ -169,6 +192,18 @@ def _targets(rendered: "Artifacts", here: "Lab | None") -> "list[Remote]":
     return distribute.remotes(nodes, f"the lab {here.name}:")
 
 
+def _engines(targets: "Sequence[Remote]", rendered: "Artifacts") -> "list[Engine]":
+    """The engines of `targets`, where one of them may build for another platform."""
+    from mpigen.errors import ClusterError
+    from mpigen.swarm.engine import Engine
+
+    found = []
+    for target in targets if rendered.platforms else ():
+        with suppress(ClusterError):  # copying the image reports it
+            found.append(Engine(target.connect(), target.where))
+    return found
+
+
 def _manager(engine: "Engine", targets: "Sequence[Remote]") -> "Engine | None":
     """The first engine that is a manager: one of the targets, or the one that built."""
     from mpigen.swarm.engine import Engine
@@ -182,12 +217,13 @@ def _refuse_lacking(
     manager: "Engine", rendered: "Artifacts", built: "Sequence[Built]", say: "Say"
 ) -> None:
     from mpigen.errors import ClusterError
-    from mpigen.image import select
+    from mpigen.image import startable
 
     say("checking each node for the image")
     wrong = []
-    for each in built:
-        if lacking := select.lacking_for(manager, each.reference, rendered, say, each.variant):
+    # one for each of several platforms: on the nodes they have one name
+    for each in {each.variant: each for each in built}.values():
+        if lacking := startable.lacking_for(manager, each.reference, rendered, say, each.variant):
             nodes = "\n".join(f"  {node}: {why}" for node, why in lacking.items())
             wrong.append(f"these nodes cannot start {each.reference}:\n{nodes}")
     if wrong:
@@ -199,5 +235,14 @@ def _refuse_lacking(
 
 
 def _by_hand(built: "Sequence[Built]") -> str:
-    names = " ".join(f"{each.image} {each.reference}" for each in built)
-    return f"docker save {names} | ssh SERVER docker load"
+    if built[0].stored == built[0].reference:
+        names = " ".join(f"{each.image} {each.reference}" for each in built)
+        return f"docker save {names} | ssh SERVER docker load"
+    lines = []
+    for each in built:
+        tags = " && ".join(
+            f"docker tag {each.stored} {name}" for name in (each.image, each.reference)
+        )
+        there = f"docker save {each.stored} | ssh SERVER 'docker load && {tags}'"
+        lines.append(f"{there}    # {each.platform}")
+    return "\n  ".join(lines)

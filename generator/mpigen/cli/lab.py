@@ -25,6 +25,14 @@ _CONFIG = options.config_file("The site's file.")
 _NODES = typer.Option(3, "--nodes", help="Number of nodes.")
 
 
+def _platform(value: str) -> str:
+    from mpigen.notation.platforms import PLATFORMS
+
+    if value and value not in PLATFORMS:
+        raise typer.BadParameter(f"{value!r} is not {' or '.join(PLATFORMS)}")
+    return value
+
+
 @app.command()
 def up(
     nodes: int = _NODES,
@@ -32,9 +40,10 @@ def up(
         1, "--managers", help="Number of managers, which are the first nodes: 1, 3 or 5."
     ),
     engine: str = typer.Option(
-        "26.1",
+        "28.5",
         "--engine",
-        help="Docker version of the nodes: 28.5, 26.1 or 20.10; 28.5,20.10 for both in turn.",
+        help="Docker version of the nodes: 28.5, 28.5-containerd (with its image store), 26.1 or "
+        "20.10; 28.5,20.10 for both in turn.",
     ),
     name: str = _NAME,
 ) -> None:
@@ -111,17 +120,24 @@ def base(
     mirror: str = typer.Option(
         "", "--mirror", help="The Debian mirror to use if no registry answers: http://..."
     ),
+    platform: str = typer.Option(
+        "",
+        "--platform",
+        help="linux/amd64 or linux/arm64 (default: the engine's own).",
+        callback=_platform,
+    ),
 ) -> None:
     """Make sure that the engine has a base image.
 
     The image is pulled. If no registry answers, a Debian image is made from the package mirror;
-    this installs mmdebstrap if necessary, as root or with sudo.
+    this installs mmdebstrap if necessary, as root or with sudo. With another --platform than the
+    engine's, this machine emulates that processor from then on, until it is restarted.
     """
     from mpigen.lab import base
     from mpigen.swarm import engine
 
     with progress() as say:
-        base.ensure(engine.reach().client, image, say, mirror)
+        base.ensure(engine.reach().client, image, say, mirror, platform)
 
 
 @app.command()

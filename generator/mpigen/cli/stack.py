@@ -9,9 +9,11 @@ import typer
 from mpigen.cli import complete, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
+from mpigen.cli.progress import say as print_line
 
 if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
+    from mpigen.swarm.deployment import Deployment
     from mpigen.swarm.state import LiveGroup
 
 
@@ -33,7 +35,8 @@ def deploy(
 
     Problems that would keep it from starting are reported first, all at once; then nothing is
     deployed. Deploying the same again changes nothing. Exits 3, with the error and the last lines
-    of each container, if the cluster is not up in time.
+    of each container, if the cluster is not up in time. If mpigen does not know the base image, it
+    then tries a job with one rank on each host, and exits 1 if that fails.
     """
     from mpigen.errors import CheckFailed, InputError
     from mpigen.image import select as images
@@ -77,6 +80,8 @@ def deploy(
                 say(f"{each.name}: {each.image} has changed: its containers are replaced")
         stacks.deploy(cluster, wanted, wait, say, see)
     _say_up(state.groups(cluster))
+    if cluster.artifacts.untried:
+        _try(cluster, wait)
     typer.echo(f"next: {where.again('run', output, stack, context, '-- hostname')}")
 
 
@@ -182,6 +187,17 @@ def _rows(groups: "Sequence[LiveGroup]") -> list[tuple[str, ...]]:
         for group in groups
         for task in group.tasks
     ]
+
+
+def _try(cluster: "Deployment", wait: float) -> None:
+    from mpigen.job import events as happening
+    from mpigen.stack import trial
+
+    with happening.caught() as events:
+        code = trial.one_rank_on_each(cluster, wait, events, print_line)
+    if code:
+        print_line(f"interrupted: {cluster.stack} is up, and was not tried")
+        raise typer.Exit(code)
 
 
 def _say_up(groups: "Sequence[LiveGroup]") -> None:

@@ -9,8 +9,14 @@ from mpigen.cluster.model import Cluster
 
 def doubts(cluster: Cluster) -> list[str]:
     """Return one sentence per doubtful setting."""
-    found = (shm.too_small(cluster.groups), _too_few_cpus(cluster), _unused(cluster))
-    return [*chain(*found), *_unhashed(cluster)]
+    found = (
+        shm.too_small(cluster.groups),
+        _too_few_cpus(cluster),
+        _unused(cluster),
+        _unhashed(cluster),
+        _assumed(cluster),
+    )
+    return list(chain(*found))
 
 
 def _too_few_cpus(cluster: Cluster) -> Iterator[str]:
@@ -34,5 +40,26 @@ def _unhashed(cluster: Cluster) -> Iterator[str]:
 
 
 def _unused(cluster: Cluster) -> Iterator[str]:
-    if cluster.image.distribute == "registry" and cluster.image.endpoints:
+    # with platforms they build
+    unused = cluster.image.endpoints and not cluster.image.platforms
+    if cluster.image.distribute == "registry" and unused:
         yield "image.endpoints is not used with distribute: registry"
+
+
+def _assumed(cluster: Cluster) -> Iterator[str]:
+    """What is assumed of a base image, or of its MPI, that mpigen does not know."""
+    if cluster.known_base and not cluster.brings_mpi:
+        return
+    base, installed = cluster.image.base, cluster.installation
+    assumed = []
+    if not cluster.brings_mpi:
+        assumed.append(f"{cluster.manager.name} with its usual package names")
+    if not installed.wheels:
+        read = [path for paths in installed.links.values() for path in paths]
+        reads = f" that reads {' and '.join(read)}" if read else ""
+        assumed.append(f"an MPI in {installed.prefix}{reads}")
+    unknown = f"the MPI of {base}" if cluster.known_base else base
+    yield (
+        f"image.base: mpigen does not know {unknown} and assumes {', and '.join(assumed)}; "
+        "mpigen deploy tries one rank on each host"
+    )

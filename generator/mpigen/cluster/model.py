@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mpigen.cluster.installation import Installation
+from mpigen.cluster.platforms import Platform, platforms_of
 from mpigen.cluster.variants import Variant
 from mpigen.config.models import Network, Ssh, User
 from mpigen.config.models_image import VENV, Image
@@ -126,6 +127,11 @@ class Cluster:
         )
 
     @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """The platforms that the images are built for; none if only for the engine's own."""
+        return platforms_of(self.image, (self.tag, *(each.tag for each in self.variants)))
+
+    @property
     def volumes(self) -> dict[str, dict[str, str]]:
         """The driver options of each volume that stack.yml declares, by its key."""
         return {mount.volume: mount.driver_opts for mount in self.mounts if mount.volume}
@@ -136,6 +142,12 @@ class Cluster:
         return tuple(
             mount.target for mount in self.mounts if mount.volume and not mount.driver_opts
         )
+
+    @property
+    def untried(self) -> bool:
+        """Whether mpigen's tests know neither this base image with its MPI, nor this wheel."""
+        unknown = any("--hash" not in wheel for wheel in self.installation.wheels)
+        return self.brings_mpi or not self.known_base or unknown
 
     @property
     def replicas(self) -> int:

@@ -12,7 +12,8 @@ from mpigen.config.models_image import App, Image
 from mpigen.config.patterns import IMAGE
 from mpigen.config.site_files import missing
 from mpigen.errors import InputError
-from mpigen.notation import image_names
+from mpigen.mpi import IMPLEMENTATIONS
+from mpigen.notation import image_names, platforms
 from mpigen.package_managers import manager_of
 from mpigen.untrusted.quoting import LONGEST, clip
 from mpigen.untrusted.reading import MEBIBYTE, read_bytes
@@ -56,12 +57,31 @@ def _references(config: Config) -> Iterator[Conflict]:
                 name = clip(own, 2 * LONGEST)
                 message = f"its own image would be named {name}, which is not an image reference"
                 yield Conflict((("workers", index, "packages"), ("image", "tag")), message)
+    yield from _platforms(config, made)
     if _full(image.base) in map(_full, made):
         message = "is built from this base: use another tag, or the base of that image"
         yield Conflict((("image", "base"), ("image", "tag")), message)
     if image.distribute == "registry" and "/" not in tag:
         message = "needs a registry in image.tag, for example registry.example.org/team/solver:1"
         yield Conflict((("image", "distribute"), ("image", "tag")), message)
+
+
+def _platforms(config: Config, made: list[str]) -> Iterator[Conflict]:
+    """Check that each platform is named once, and that the images `made` can have its name."""
+    image, only = config.image, IMPLEMENTATIONS[config.mpi.implementation].only
+    for index, platform in enumerate(image.platforms):
+        at: KeyPath = ("image", "platforms", index)
+        if platform in image.platforms[:index]:
+            yield Conflict((at,), f"{platform} is listed twice")
+        if only and platform not in only:
+            message = f"{config.mpi.implementation} MPI exists for {' and '.join(only)} alone"
+            yield Conflict((at, ("mpi", "implementation")), message)
+        for name in made:
+            own = image_names.add_architecture(name, platforms.architecture(platform))
+            if len(image.platforms) > 1 and not re.fullmatch(IMAGE, own):
+                message = f"its image would be named {clip(own, 2 * LONGEST)}, which is too long"
+                yield Conflict((at, ("image", "tag")), message)
+                return
 
 
 def _package_manager(config: Config) -> Iterator[Conflict]:

@@ -7,6 +7,7 @@ from mpigen.config.conflict import Conflict
 from mpigen.config.document import KeyPath
 from mpigen.config.models import Config
 from mpigen.config.models_workers import Workers
+from mpigen.notation.platforms import machine_of
 
 _CONSTRAINT = re.compile(r"\s*(\S+?)\s*(==|!=)\s*(.*?)\s*")
 # values of which no other exists that the image runs on
@@ -39,6 +40,9 @@ def _placement(at: KeyPath, constraints: Sequence[str]) -> Iterator[Conflict]:
         if sign == "==" and value not in _ONLY.get(key, (value,)):
             message = f"no node that can run it has {key} {value}: "
             yield Conflict(((*at, index),), message + f"write {' or '.join(_ONLY[key])}")
+        if key == "node.platform.arch" and (machine := machine_of(f"linux/{value}")) != value:
+            message = f"Swarm compares with the kernel's name of a processor: write {machine}"
+            yield Conflict(((*at, index),), message)
         for other_key, other_sign, other in known:
             apart = value != other if other_sign == sign else value == other
             if key == other_key != "node.ip" and "==" in (sign, other_sign) and apart:

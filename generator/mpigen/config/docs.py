@@ -115,7 +115,7 @@ def _takes(form: dict[str, Any]) -> str:
         case {"enum": list(values)}:
             return " or ".join(f"`{value}`" for value in values)
         case {"type": "array", "items": dict(item)}:
-            return f"list of {_takes(item)}s"
+            return f"list of {_takes(item)}" + ("" if "enum" in item else "s")
         case {"type": "integer", "minimum": least, "maximum": most}:
             return f"whole number, {least} to {most}"
         case {"type": "integer", "minimum": least}:

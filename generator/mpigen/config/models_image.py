@@ -16,6 +16,7 @@ from mpigen.config.types import (
     ImageReference,
     NodeName,
     Package,
+    Platform,
     PythonPackage,
     SiteFile,
     SiteFolder,
@@ -40,12 +41,17 @@ class Image(Section):
     package_manager: Literal["apt", "dnf", "zypper", "apk"] | None = Field(
         None,
         description="Package manager of the base image. Default: by its name, else apt.",
-        examples=["dnf"],
+        examples=["apt"],
     )
     tag: ImageReference | None = Field(
         None,
         description="Image name. Default: NAME:latest.",
         examples=["registry.example.org/team/solver:1"],
+    )
+    platforms: list[Platform] = Field(
+        [],
+        description="Processors of the servers. Default: that of the engine that builds.",
+        examples=[["linux/amd64", "linux/arm64"]],
     )
     distribute: Literal["load", "registry"] = Field(
         "load",

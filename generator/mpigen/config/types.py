@@ -6,7 +6,7 @@ Each combines a plain type, its validator (`values.py`) and its JSON Schema for 
 
 import re
 from ipaddress import IPv4Network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 
@@ -135,6 +135,7 @@ NodeName = Annotated[
     _matching(patterns.NODE, "is not a host name of a node: docker node ls shows them"),
     patterns.node,
 ]
+Platform = Literal["linux/amd64", "linux/arm64"]
 MpiName = Annotated[str, BeforeValidator(values.mpi_name), patterns.mpi_name]
 MpiVersion = Annotated[
     StrictText,

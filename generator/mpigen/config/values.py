@@ -228,8 +228,8 @@ def _is_number(value: float) -> bool:
 
 def mpi_name(value: object) -> object:
     if not isinstance(value, str) or value not in IMPLEMENTATIONS:
-        known = " or ".join(map(repr, IMPLEMENTATIONS))
-        raise ValueError(f"{shown(value)} is not supported: it must be {known}")
+        *some, last = map(repr, IMPLEMENTATIONS)
+        raise ValueError(f"{shown(value)} is not supported: it must be {', '.join(some)} or {last}")
     return value
 
 

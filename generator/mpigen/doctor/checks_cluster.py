@@ -1,7 +1,8 @@
-"""The doctor's checks of the Swarm, its nodes, and the image on them."""
+"""The doctor's checks of the Swarm and its nodes."""
 
 from collections.abc import Mapping
 
+from mpigen.doctor.checks_image import without_image
 from mpigen.doctor.facts import NO_LEADER, Facts
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
 
@@ -92,6 +93,7 @@ def look(facts: Facts) -> list[Finding]:
     if facts.swarm_error:
         return [Finding("look", "bad", facts.swarm_error, facts.swarm_hint)]
     names = {node.id: node.name for node in facts.nodes if node.is_ready}
+    without = without_image(facts)
     errors = {
         **{id: f"on the overlay: {why}" for id, why in facts.attached_errors.items()},
         **facts.hosts_errors,
@@ -99,7 +101,7 @@ def look(facts: Facts) -> list[Finding]:
     failed = names_by_text(
         (names[id], why)
         for id, why in errors.items()
-        if id in names and id not in facts.late and not _lacks_image(why)
+        if id in names and id not in facts.late and id not in without
     )
     todo = "Check that node's engine, then run mpigen doctor again"
     bad = [Finding("look", "bad", f"{where}: {why}", todo) for why, where in failed.items()]
@@ -125,51 +127,6 @@ def _slow(facts: Facts, names: Mapping[str, str], errors: Mapping[str, str]) -> 
         what = f"{len(logins)} logins were slow; that of {node} to {host} took {seconds} s"
         found.append(Finding("look", "unknown", what, todo))
     return found
-
-
-def _lacks_image(error: str) -> bool:
-    return "no such image" in error.lower()
-
-
-def image(facts: Facts) -> list[Finding]:
-    """Check that all nodes have the same image, and that all containers run it."""
-    found = []
-    lacking = [
-        node
-        for node in facts.nodes
-        if node.is_ready and _lacks_image(facts.hosts_errors.get(node.id, ""))
-    ]
-    needed = [node.name for node in lacking if node.id not in facts.spare]
-    if needed:
-        what = f"{join_names(needed)}: no image {facts.image}"
-        found.append(Finding("image", "bad", what, "Bring it there: mpigen build"))
-    if spare := [node.name for node in lacking if node.id in facts.spare]:
-        what = f"{join_names(spare)}: no image {facts.image}, but no group is placed there"
-        found.append(Finding("image", "ok", what))
-    names = {node.id: node.name for node in facts.nodes}
-    have = names_by_text((names[id], host.image) for id, host in facts.hosts.items() if host.image)
-    hosts = {worker.address: worker.host for worker in facts.workers}
-    runs = names_by_text(
-        (hosts[address], image)
-        for seen in facts.attached.values()
-        for address, image in seen.images.items()
-        if address in hosts
-    )
-    if len({*have, *runs}) > 1:
-        parts = [f"{fingerprint} on {where}" for fingerprint, where in have.items()]
-        parts += [f"{fingerprint} in {where}" for fingerprint, where in runs.items()]
-        todo = "Copy one of them to all nodes, and roll it out: mpigen build, mpigen deploy"
-        what = f"{facts.image} is not the same everywhere: {'; '.join(parts)}"
-        found.append(Finding("image", "bad", what, todo))
-    elif have:
-        where = f"{sum(bool(host.image) for host in facts.hosts.values())} nodes"
-        where += f" and in {', '.join(runs.values())}" if runs else ""
-        found.append(Finding("image", "ok", f"the same {facts.image} on {where}"))
-    rest = {id: why for id, why in facts.hosts_errors.items() if not _lacks_image(why)}
-    told = {id for id, host in facts.hosts.items() if host.image}
-    rest |= {id: "slow: its image was not compared in time" for id in facts.hosts if id not in told}
-    seen = {*told, *(node.id for node in lacking)}
-    return found + not_probed("image", facts, seen, rest)
 
 
 def workers(facts: Facts) -> list[Finding]:

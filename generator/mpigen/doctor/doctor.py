@@ -2,8 +2,8 @@
 
 from mpigen.doctor import checks_cluster as cluster
 from mpigen.doctor import checks_engine as engine
+from mpigen.doctor import checks_image, checks_storage
 from mpigen.doctor import checks_network as network
-from mpigen.doctor import checks_storage
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding
 
@@ -13,7 +13,7 @@ _SWARM = (
     ("managers", cluster.managers),
     ("nodes", cluster.nodes),
     ("look", cluster.look),
-    ("image", cluster.image),
+    ("image", checks_image.image),
     ("workers", cluster.workers),
     ("disk", cluster.disk),
     ("clock", cluster.clock),

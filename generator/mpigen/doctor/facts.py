@@ -88,7 +88,8 @@ class Facts:
     stack's network. `wanted` has the number of containers of each deployed group, and `everywhere`
     the groups with one on each node that may run it; `workers` ran both before and after the
     probes, `changed` has the addresses that came or went in between. `shared` are the folders of
-    the containers in which all servers are to see the same files.
+    the containers in which all servers are to see the same files. The image is for `platforms`:
+    those of mpigen.yaml, or else that of this engine's image.
     """
 
     stack: str
@@ -126,6 +127,7 @@ class Facts:
     clocks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     late: frozenset[str] = frozenset()
     shared: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
 
     @property
     def encrypted(self) -> bool:

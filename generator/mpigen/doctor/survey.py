@@ -32,10 +32,8 @@ _ELECTION_SECONDS = 15.0
 
 
 def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> Facts:
-    """Collect all facts that this machine can get; an error becomes a fact too.
-
-    It takes no Deployment, since the engine may be silent.
-    """
+    """Collect all facts that this machine can get; an error becomes a fact too."""
+    # no Deployment is given, since the engine may be silent
     say("asking docker")
     known = Facts(
         stack=stack,
@@ -45,6 +43,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
         groups=tuple(group.name for group in artifacts.groups),
         minimum=artifacts.engine,
         shared=artifacts.shared,
+        platforms=artifacts.platforms,
         options=_network_options(_rendered(artifacts), artifacts.network),
     )
     known = _client(known)
@@ -98,15 +97,18 @@ def _engine(known: Facts, engine: Engine) -> Facts:
         swarm_error=swarm.get("Error", ""),
         is_manager=bool(swarm.get("ControlAvailable")),
         managers=tuple(peer["Addr"].rpartition(":")[0] for peer in swarm["RemoteManagers"] or []),
-        image_size=_size(engine, known.image),
+        **_image(known, engine),
     )
 
 
-def _size(engine: Engine, image: str) -> int | None:
+def _image(known: Facts, engine: Engine) -> dict[str, Any]:
+    """The facts that this engine's image tells."""
     try:
-        return int(engine.client.images.get(image).attrs["Size"])
+        image = engine.client.images.get(known.image).attrs
     except ImageNotFound:
-        return None
+        return {}
+    own = (f"{image['Os']}/{image['Architecture']}",)
+    return {"image_size": int(image["Size"]), "platforms": known.platforms or own}
 
 
 def _swarm(known: Facts, deployment: Deployment) -> tuple[Facts, dict[str, Any]]:

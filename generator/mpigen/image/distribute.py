@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
@@ -14,9 +14,10 @@ from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from mpigen.errors import ClusterError
-from mpigen.image.select import digest_of
+from mpigen.image.identity import identity
+from mpigen.image.platforms import OWN
 from mpigen.notation import image_names
-from mpigen.swarm.engine import Endpoint, Engine, blame, client_of
+from mpigen.swarm.engine import Endpoint, blame, client_of
 from mpigen.swarm.processes import Say
 
 _LOAD_SECONDS = 600
@@ -63,12 +64,12 @@ def copy(
     members: Sequence[Target],
     image: str,
     say: Say,
-    also: str = "",
+    also: Sequence[str] = (),
     sent: Sent = _ignore,
 ) -> None:
     """Copy an image to the nodes that have no image of that name, or a different one.
 
-    It also gets the name `also` there, if given. It is saved once, to a temporary file, and loaded
+    It also gets the names `also` there. It is saved once, to a temporary file, and loaded
     by all nodes in parallel; an interrupt stops them.
 
     Raises ClusterError if `source` lacks it, or, after all other nodes have it, naming each node
@@ -102,31 +103,46 @@ def copy(
             )
     if also:
         nodes.every(lambda node: _tag(node, image, also), having)
-    if nodes.faults:
-        messages = [error.message for error in nodes.faults.values()]
-        hints = dict.fromkeys(error.hint for error in nodes.faults.values() if error.hint)
+    raise_all(nodes.faults.values())
+
+
+def raise_all(faults: Collection[ClusterError]) -> None:
+    """Raise all of these errors as one, if there are any."""
+    messages = [error.message for error in faults]
+    hints = dict.fromkeys(error.hint for error in faults if error.hint)
+    if messages:
         raise ClusterError("\n".join(messages), "\n".join(hints))
 
 
-def push(engine: Engine, images: Sequence[str], say: Say) -> str:
-    """Push an image under several names; return it as REPOSITORY@sha256:...
+def by_platform(
+    nodes: Sequence[Target], wanted: Sequence[str]
+) -> tuple[dict[str, list[Target]], list[ClusterError]]:
+    """The nodes of each platform, if several are `wanted`; and why others get no image.
 
-    Raises ClusterError if the registry refuses.
+    A single image is for all nodes: some may run it by emulation.
     """
-    for image in images:
-        say(f"docker push {image}")
-        try:
-            engine.docker("push", image)
-        except ClusterError as error:
-            login = (
-                f"Log in, if it requires that: docker login {image_names.registry(image)}".rstrip()
-            )
-            raise ClusterError(error.message, login) from error
-    with blame(f"looking for {images[0]}"):
-        digest = digest_of(engine.client.images.get(images[0]), images[0])
-    if digest is None:
-        raise ClusterError(f"{images[0]} was pushed, but the engine does not know its digest")
-    return digest
+    if len(wanted) < 2:
+        return {each: list(nodes) for each in wanted or [OWN]}, []
+    found: dict[str, str] = {}
+    asked = _Parallel()
+    asked.every(lambda node: _ask(node, found), nodes)
+    groups = {each: [node for node in nodes if found.get(node.name) == each] for each in wanted}
+    missing = [
+        ClusterError(
+            f"{name} has {platform}, and image.platforms names {' and '.join(wanted)}",
+            f"Add {platform} to image.platforms in mpigen.yaml, and render; or take that node out "
+            "of image.endpoints.",
+        )
+        for name, platform in found.items()
+        if platform not in wanted
+    ]
+    return groups, [*asked.faults.values(), *missing]
+
+
+def _ask(node: Target, found: dict[str, str]) -> bool:
+    with blame(f"asking {node.name} for its processor"):
+        found[node.name] = f"linux/{node.connect().version()['Arch']}"
+    return True
 
 
 @dataclass
@@ -161,12 +177,7 @@ def _has(node: Target, image: str, wanted: Image) -> bool:
             there = client.images.get(image)
         except ImageNotFound:
             return False
-    # ids differ in engines with the containerd image store (the default of Docker 29)
-    return there.id == wanted.id or _content_of(there) == _content_of(wanted)
-
-
-def _content_of(image: Image) -> tuple[object, ...]:
-    return (image.attrs["RootFS"].get("Layers"), image.attrs.get("Created"), image.labels)
+    return identity(there) == identity(wanted)
 
 
 def _load(node: Target, tar: int, image: str, say: Say, sent: Sent, stop: threading.Event) -> bool:
@@ -192,8 +203,9 @@ def _parts(node: Target, tar: int, sent: Sent, stop: threading.Event) -> Iterato
         sent(node.name, done, size)
 
 
-def _tag(node: Target, image: str, also: str) -> bool:
+def _tag(node: Target, image: str, also: Sequence[str]) -> bool:
     client = node.connect()
-    with blame(f"calling {image} {also} on {node.name}"):
-        client.images.get(image).tag(image_names.repository(also), image_names.tag(also))
+    for name in also:
+        with blame(f"calling {image} {name} on {node.name}"):
+            client.images.get(image).tag(image_names.repository(name), image_names.tag(name))
     return True

@@ -1,6 +1,5 @@
-"""Select the image to deploy, and find the nodes that cannot start it."""
+"""Select the image to deploy."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from docker.errors import ImageNotFound
@@ -9,22 +8,9 @@ from docker.models.images import Image
 from mpigen.artifacts.folder import Artifacts
 from mpigen.errors import ClusterError, InputError
 from mpigen.image import content
+from mpigen.image.identity import identity
 from mpigen.notation import image_names
-from mpigen.swarm import nodes, probe
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.placement import allows, constraint_sets
-from mpigen.swarm.probe import Probe
-from mpigen.swarm.processes import Say
-
-_START_SECONDS = 60.0
-_PULL_SECONDS = 600.0
-_UNLIKE = "non-zero exit (64)"
-OTHER = "another image of that name"
-"""Why a node cannot start the image of this engine, if it has another one."""
-
-
-def _ignore(line: str) -> None:
-    """Ignore the progress."""
 
 
 class Missing(ClusterError):
@@ -71,6 +57,9 @@ def reference_to_deploy(
     context = content.hash_context(artifacts, content.site_folder(artifacts))
     artifacts = artifacts._replace(image=artifacts.images[variant])
     same = _of_context(engine, artifacts.image, context, variant) if context else []
+    if artifacts.distribute == "registry" and len(artifacts.platforms) > 1:
+        # what was built here is for one of them; the registry has the list
+        return _pushed(engine, artifacts, context, hint, may_pull)
     if artifacts.distribute == "registry":
         known = [digest for image in same if (digest := digest_of(image, artifacts.image))]
         return known[0] if known else _pushed(engine, artifacts, context, hint, may_pull)
@@ -82,61 +71,6 @@ def reference_to_deploy(
     return _by_content(image, artifacts.image)
 
 
-def lacking(
-    engine: Engine, reference: str, constraints: Sequence[str] = (), say: Say = _ignore
-) -> dict[str, str]:
-    """The nodes that cannot start an image, host name to reason, without their endpoints.
-
-    Starts a container of it on each ready node that meets `constraints`, which pulls it from a
-    registry if need be. Where the name does not say what is in the image, it must be what is in
-    this engine's. A node that has not done so in time is slow, and says nothing of whether
-    it can: it is not among them, and `say` gets a line. Raises ClusterError if the engine is no
-    manager, or silent.
-    """
-    engine.need_manager()
-    with blame("asking for the nodes"):
-        names = {
-            node.id: node.name for node in nodes.listed(engine.client) if allows(node, constraints)
-        }
-    want = _fingerprint(engine, reference)
-    environment = {"WANT": want, "FINGERPRINT": probe.FINGERPRINT}
-    start = Probe("start", "host", reference, environment, constraints=constraints, output=False)
-    # pulling takes longer than starting
-    seconds = _PULL_SECONDS if "@" in reference else _START_SECONDS
-    (answers,) = probe.run(engine, [start], seconds)
-    for node, answer in answers.items():
-        if answer.late:
-            what = f"whether it can start {reference} is not known yet ({answer.error})"
-            say(f"{names.get(node, node)} is slow: {what}")
-    return {
-        names.get(node, node): OTHER if _UNLIKE in answer.error else answer.error
-        for node, answer in answers.items()
-        if answer.error and not answer.late
-    }
-
-
-def _fingerprint(engine: Engine, reference: str) -> str:
-    """What is in this engine's image of that name; empty if it has none, or the name says it."""
-    if "@" in reference or image_names.tag(reference).startswith(content.PREFIX):
-        return ""
-    try:
-        get(engine, reference)
-    except Missing:
-        return ""
-    run = ("run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint", "/bin/sh")
-    return engine.docker(*run, reference, "-c", probe.FINGERPRINT).strip()
-
-
-def lacking_for(
-    engine: Engine, reference: str, artifacts: Artifacts, say: Say, variant: str = ""
-) -> dict[str, str]:
-    """The same as `lacking` for the nodes that may run the image, or that variant, sorted."""
-    found: dict[str, str] = {}
-    for constraints in constraint_sets(artifacts, variant):
-        found |= lacking(engine, reference, constraints, say)
-    return dict(sorted(found.items()))
-
-
 def digest_of(image: Image, name: str) -> str | None:
     """REPOSITORY@sha256:... of an image in the registry of `name`; None if it was not pushed."""
     repository = image_names.familiar(name)
@@ -146,16 +80,21 @@ def digest_of(image: Image, name: str) -> str | None:
 
 
 def id_of(engine: Engine, artifacts: Artifacts, reference: str) -> str:
-    """The id of an image that deploy.sh writes into the containers' label.
+    """The identity of an image that deploy.sh writes into the containers' label.
 
     Empty where it writes none: of a digest, with a registry, or if this engine lacks the image.
     """
     if "@" in reference or artifacts.distribute == "registry":
         return ""
     try:
-        return str(get(engine, reference).id)
+        return identity(get(engine, reference))
     except Missing:
         return ""
+
+
+def platform_of(image: Image) -> str:
+    """The platform that an image is for, such as linux/amd64."""
+    return f"{image.attrs['Os']}/{image.attrs['Architecture']}"
 
 
 def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[Image]:
@@ -163,7 +102,12 @@ def _of_context(engine: Engine, name: str, context: str, variant: str) -> list[I
     filters = {"label": f"{content.LABEL}={context}"}
     with blame(f"looking for {name}"):
         found = engine.client.images.list(name=image_names.familiar(name), filters=filters)
-    return [each for each in found if each.labels.get(content.VARIANT_LABEL, "") == variant]
+    return [
+        each
+        for each in found
+        if each.labels.get(content.VARIANT_LABEL, "") == variant
+        and not _is_of_another_platform(each, name)
+    ]
 
 
 def _pushed(
@@ -183,7 +127,10 @@ def _pushed(
             except ImageNotFound:
                 if not may_pull:
                     return reference
-                image = engine.client.images.pull(reference)
+                # a manager may have another processor than all workers
+                here = engine.platform
+                wanted = here if here in artifacts.platforms else (*artifacts.platforms, None)[0]
+                image = engine.client.images.pull(reference, platform=wanted)
         where = f"{artifacts.image} of the registry"
         _refuse_changed(image, where, artifacts, context, hint)
     return reference
@@ -202,9 +149,20 @@ def _refuse_changed(
 
 def _by_content(image: Image, name: str) -> str:
     """The image's tag by content; `name` if it was built without mpigen."""
+    found = _content_tags(image, name)
+    return image_names.with_tag(name, image_names.tag(found[0])) if found else name
+
+
+def _content_tags(image: Image, name: str) -> list[str]:
+    """The image's tags by content, without those with a platform, which have a dot."""
     prefix = f"{image_names.familiar(name)}:{content.PREFIX}"
-    found = next((tag for tag in image.tags if tag.startswith(prefix)), None)
-    return image_names.with_tag(name, image_names.tag(found)) if found else name
+    return [tag for tag in image.tags if tag.startswith(prefix) and "." not in tag[len(prefix) :]]
+
+
+def _is_of_another_platform(image: Image, name: str) -> bool:
+    """Whether the image has only tags with a platform: it was built here for other engines."""
+    prefix = f"{image_names.familiar(name)}:{content.PREFIX}"
+    return any(tag.startswith(prefix) for tag in image.tags) and not _content_tags(image, name)
 
 
 def _is_called(image: Image, name: str) -> bool:

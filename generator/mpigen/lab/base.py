@@ -3,13 +3,16 @@
 import re
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import docker
 from docker.errors import ImageNotFound
 
 from mpigen.errors import ClusterError
-from mpigen.lab import machine
+from mpigen.image import platforms
+from mpigen.lab import emulation, machine, tarball
 from mpigen.notation import image_names
+from mpigen.notation.platforms import architecture
 from mpigen.swarm import scratch
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
@@ -45,24 +48,34 @@ Dir::Cache::srcpkgcache "";
 """
 
 
-def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") -> None:
-    """Make sure that the engine has the image `ref`.
+def ensure(
+    client: docker.DockerClient, ref: str, say: Say, mirror: str = "", platform: str = ""
+) -> None:
+    """Make sure that the engine has the image `ref`, for a `platform` if given.
 
-    `mirror` is the Debian mirror to use if no registry answers; "" is Debian's own.
-    Raises ClusterError, with the error of each attempt, if all fail.
+    If that is not the engine's own, the image gets a name of its own, which `mpigen build` uses,
+    and this machine emulates the platform. `mirror` is the Debian mirror to use if no registry
+    answers; "" is Debian's own. Raises ClusterError, with the error of each attempt, if all fail.
     """
-    with blame(f"looking for {ref}"):
+    name = ref
+    if platform and platform != f"linux/{client.version()['Arch']}":
+        emulation.ensure(platform, say)
+        name = image_names.add_architecture(ref, architecture(platform))
+    with blame(f"looking for {name}"):
         try:
-            client.images.get(ref)
+            client.images.get(name)
         except ImageNotFound:
             pass
         else:
-            say(f"the engine has {ref}")
+            say(f"the engine has {name}")
             return
-    say(f"pulling {ref}")
+    say(f"pulling {ref}" + (f" for {platform}" if name != ref else ""))
     try:
-        with blame(f"docker pull {ref}"):
-            client.images.pull(ref)
+        if name != ref:
+            platforms.pull_beside(client, ref, platform, name)
+        else:
+            with blame(f"docker pull {ref}"):
+                client.images.pull(ref)
     except ClusterError as pull:
         if parse(ref) is None:
             raise ClusterError(
@@ -71,7 +84,7 @@ def ensure(client: docker.DockerClient, ref: str, say: Say, mirror: str = "") ->
                 " debian:bookworm-slim, which mpigen can make without a registry.",
             ) from pull
         say("no registry answered")
-        _attempt_bootstrap(client, ref, say, mirror, pull)
+        _attempt_bootstrap(client, _Wanted(ref, name, platform), say, mirror, pull)
 
 
 def parse(ref: str) -> tuple[str, bool] | None:
@@ -80,9 +93,15 @@ def parse(ref: str) -> tuple[str, bool] | None:
     return (_SUITES.get(match[1], match[1]), bool(match[2])) if match else None
 
 
-def command(suite: str, slim: bool, docker_clean: Path, mirror: str) -> list[str]:
-    """The mmdebstrap command that writes a base image's tar to its standard output."""
-    options = [f"--dpkgopt={line}" for line in _SLIM] if slim else []
+def command(
+    suite: str, slim: bool, docker_clean: Path, mirror: str, processor: str = ""
+) -> list[str]:
+    """The mmdebstrap command that writes a base image's tar to its standard output.
+
+    `processor` is Debian's name of another one than this machine's, which is also Docker's.
+    """
+    options = [f"--architectures={processor}"] if processor else []
+    options += [f"--dpkgopt={line}" for line in _SLIM] if slim else []
     if suite == _TESTING:
         options.append('--aptopt=Acquire::Check-Valid-Until "false"')
     return [
@@ -96,41 +115,54 @@ def command(suite: str, slim: bool, docker_clean: Path, mirror: str) -> list[str
     ]
 
 
+class _Wanted(NamedTuple):
+    """A base image: `ref` is Debian's, `name` the engine's, `platform` empty if its own."""
+
+    ref: str
+    name: str
+    platform: str
+
+
 def _attempt_bootstrap(
-    client: docker.DockerClient, ref: str, say: Say, mirror: str, pull: ClusterError
+    client: docker.DockerClient, wanted: _Wanted, say: Say, mirror: str, pull: ClusterError
 ) -> None:
     try:
-        _bootstrap(client, ref, say, mirror)
+        _bootstrap(client, wanted, say, mirror)
     except ClusterError as bootstrap:
+        platform = f" --platform {wanted.platform}" if wanted.platform else ""
         raise ClusterError(
-            f"{ref} is available neither from a registry nor from a package "
+            f"{wanted.ref} is available neither from a registry nor from a package "
             f"mirror\n{pull.message}\n{bootstrap.message}",
             "Name a package mirror that this machine can reach: "
-            f"mpigen lab base {ref} --mirror http://MIRROR/debian",
+            f"mpigen lab base {wanted.ref}{platform} --mirror http://MIRROR/debian",
         ) from bootstrap
 
 
-def _bootstrap(client: docker.DockerClient, ref: str, say: Say, mirror: str) -> None:
-    parsed = parse(ref)
+def _bootstrap(client: docker.DockerClient, wanted: _Wanted, say: Say, mirror: str) -> None:
+    parsed = parse(wanted.ref)
     assert parsed is not None
     suite, slim = parsed
-    if not shutil.which("mmdebstrap"):
+    foreign = wanted.name != wanted.ref
+    missing = [] if shutil.which("mmdebstrap") else ["mmdebstrap", "debian-archive-keyring"]
+    if foreign and not shutil.which("arch-test"):
+        missing.append("arch-test")  # with it mmdebstrap sees that this machine emulates another
+    if missing:
         # the keyring, because Ubuntu does not have Debian's by default
-        machine.install(["mmdebstrap", "debian-archive-keyring"], say)
-    say(f"bootstrapping Debian {suite} from {mirror or 'the package mirror'}")
+        machine.install(missing, say)
+    processor = architecture(wanted.platform) if foreign else ""
+    what = f"Debian {suite}" + (f" for {wanted.platform}" if foreign else "")
+    say(f"bootstrapping {what} from {mirror or 'the package mirror'}")
     # the engine's own folder is off limits: the tar (90 MB) is in $TMPDIR for some seconds
     with scratch.folder("base") as place:
         clean = place / "docker-clean"
         clean.write_text(_DOCKER_CLEAN, "utf-8")
         clean.chmod(0o644)
-        tar = place / "base.tar"
-        with tar.open("wb") as out:
-            machine.run_as_root(command(suite, slim, clean, mirror), "mmdebstrap", out)
-        with blame(f"importing {ref}"):
-            client.api.import_image_from_file(
-                str(tar),
-                repository=image_names.repository(ref),
-                tag=image_names.tag(ref),
-                changes=['CMD ["bash"]'],
-            )
-    say(f"made {ref}")
+        layer, image = place / "base.tar", place / "image.tar"
+        with layer.open("wb") as out:
+            words = command(suite, slim, clean, mirror, processor)
+            machine.run_as_root(words, "mmdebstrap", out)
+        platform = wanted.platform or f"linux/{client.version()['Arch']}"
+        tarball.write(layer, image, wanted.name, platform)
+        with blame(f"loading {wanted.name}"), image.open("rb") as opened:
+            client.images.load(opened)
+    say(f"made {wanted.name}")

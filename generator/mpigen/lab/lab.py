@@ -13,6 +13,7 @@ import docker
 from mpigen.errors import ClusterError, InputError
 from mpigen.image import distribute
 from mpigen.lab import context, engine, machine, network, nodes, swarm
+from mpigen.lab.kinds import ENGINES, NEWEST, node_image
 from mpigen.lab.nodes import Node
 from mpigen.lab.record import RECORD, alone, folder
 from mpigen.lab.swarm import NodeStatus
@@ -45,17 +46,17 @@ class Lab:
 
 
 def up(
-    name: str, count: int, say: Say, managers: int = 1, engines: Sequence[str] = ("26.1",)
+    name: str, count: int, say: Say, managers: int = 1, engines: Sequence[str] = (NEWEST,)
 ) -> Lab:
     """Bring up a lab of `count` nodes, the first of them managers, or return it if it is up.
 
-    The nodes get `engines`, keys of `nodes.ENGINES`, in turn. A failed or interrupted start removes
+    The nodes get `engines`, keys of ENGINES, in turn. A failed or interrupted start removes
     everything that it has created. Raises InputError for an invalid name or count, ClusterError if
     a step fails.
     """
     _check(name, count, managers)
-    if unknown := [each for each in engines if each not in nodes.ENGINES]:
-        there = ", ".join(nodes.ENGINES)
+    if unknown := [each for each in engines if each not in ENGINES]:
+        there = ", ".join(ENGINES)
         raise InputError(
             f"a lab has no nodes with Docker {', '.join(unknown)}: choose from {there}"
         )
@@ -66,7 +67,7 @@ def up(
             return _same(lab, count, managers, engines, say)
         if _remove(client, name):
             say(f"removed the rest of an unfinished start of the lab {name}")
-        tags = {each: nodes.image(client, each, say) for each in dict.fromkeys(engines)}
+        tags = {each: node_image(client, each, say) for each in dict.fromkeys(engines)}
         try:
             return _make(client, name, count, managers, _in_turn(engines, count), tags, say)
         except BaseException:

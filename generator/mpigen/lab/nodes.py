@@ -1,35 +1,29 @@
 """A lab's nodes: containers with a Docker engine in each, reached over unix sockets."""
 
-import hashlib
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, BuildError, ImageNotFound, NotFound
+from docker.errors import APIError, NotFound
+from requests.exceptions import Timeout
 
 from mpigen.errors import ClusterError
-from mpigen.lab import base, machine
+from mpigen.lab import machine
+from mpigen.lab.kinds import ENGINES
 from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
 
 LABEL = "mpigen.lab"
 FOLDER_LABEL = "mpigen.lab.folder"
-ENGINES = {
-    "28.5": "debian:forky-slim",
-    "26.1": "debian:trixie-slim",
-    "20.10": "debian:bookworm-slim",
-}
-"""The engines that a node can have, and the base image whose package provides each."""
 _START_SECONDS = 90.0
-_REMOVE_SECONDS = 60.0
+_REMOVE_SECONDS = 300.0
 _SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final NUL: unix(7)
 
 # The containers of a node live in cgroups below the node's own, so that they vanish with the node.
@@ -51,7 +45,7 @@ fi
 mkdir -p "${share%/*}"
 echo "$part" >"$share" || true
 exec dockerd -H unix:///run/docker.sock -H unix:///lab/docker.sock --group "$SOCKET_GID" \
-    --cgroup-parent "${own%/}/lab"
+    --cgroup-parent "${own%/}/lab" "$@"
 """
 
 # Two ways to start a node's container. An engine without CAP_SYS_RESOURCE cannot grant all
@@ -76,7 +70,7 @@ class Node:
     container_id: str
     address: str
     socket: Path
-    engine: str = "26.1"
+    engine: str = "26.1"  # a record without it is older than --engine
 
     @property
     def docker_host(self) -> str:
@@ -93,36 +87,6 @@ class Node:
 def labels(lab: str, folder: Path) -> dict[str, str]:
     """The labels of every object that a lab creates in the engine, by which `down` finds them."""
     return {LABEL: lab, FOLDER_LABEL: str(folder)}
-
-
-def image(client: docker.DockerClient, engine: str, say: Say) -> str:
-    """The tag of the image for nodes with that `engine`, built first if it is missing here.
-
-    Raises ClusterError, with the last lines of the build, if that fails.
-    """
-    dockerfile = files(__package__).joinpath("node.Dockerfile").read_bytes()
-    tag = f"mpigen-lab-node:{engine}-{hashlib.sha256(dockerfile).hexdigest()[:12]}"
-    with blame(f"looking for {tag}"):
-        try:
-            client.images.get(tag)
-            return tag
-        except ImageNotFound:
-            pass
-    base.ensure(client, ENGINES[engine], say)
-    say(f"building the node image {tag}")
-    with blame(f"building {tag}"):
-        try:
-            client.images.build(
-                fileobj=BytesIO(dockerfile),
-                tag=tag,
-                buildargs={"BASE": ENGINES[engine]},
-                rm=True,
-                forcerm=True,
-            )
-        except BuildError as error:
-            log = "".join(str(line.get("stream", "")) for line in error.build_log)
-            raise ClusterError(f"building {tag}: {error.msg}\n{processes.tail(log)}") from error
-    return tag
 
 
 def socket_path(folder: Path, number: int) -> Path:
@@ -154,7 +118,7 @@ def start(
         with blame(f"starting {container}"):
             made = client.api.create_container(
                 tag,
-                ["sh", "-c", _START],
+                ["sh", "-c", _START, "sh", *ENGINES[engine].options],
                 name=container,
                 hostname=name,
                 labels=labels(lab, socket.parents[1]),
@@ -201,8 +165,9 @@ def wait(client: docker.DockerClient, nodes: Sequence[Node], say: Say) -> None:
     silent = list(nodes)
     while silent:
         for node in tuple(silent):
-            if _answers(node):
-                say(f"{node.name} answers")
+            if version := _version(node):
+                # what the base's package is today: a suite that is not released moves on
+                say(f"{node.name} answers: Docker {version}")
                 silent.remove(node)
             elif not _is_running(client, node):
                 raise ClusterError(f"{node.name} ended during its start\n{_log(client, node)}")
@@ -228,15 +193,20 @@ def remove(client: docker.DockerClient, container_id: str) -> None:
         except APIError as error:  # 409: the engine is removing it, for a `down` that was killed
             if error.status_code != HTTPStatus.CONFLICT or time.monotonic() > deadline:
                 raise ClusterError(f"removing {container_id[:12]}: {error.explanation}") from error
+        except Timeout:  # the engine goes on: a node that has built images has many files
+            if time.monotonic() > deadline:
+                raise
         time.sleep(0.1)
 
 
-def _answers(node: Node) -> bool:
+def _version(node: Node) -> str:
+    """The version of a node's engine; empty if it does not answer."""
     try:
-        node.connect(timeout=5).close()
+        client = node.connect(timeout=5)
+        with blame(f"asking {node.name}"), closing(client):
+            return str(client.version()["Version"])
     except ClusterError:
-        return False
-    return True
+        return ""
 
 
 def _is_running(client: docker.DockerClient, node: Node) -> bool:

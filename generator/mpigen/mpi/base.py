@@ -67,6 +67,7 @@ class Implementation:
     `packages`: those that install it, by the name of the package manager.
     `wheels`: the projects on PyPI that have it, and `wheel_packages` what those need beside them.
     `environment`: variables that it needs outside of /usr, where {prefix} stands for its prefix.
+    `only`: the platforms that it exists for; empty for all.
     `mpirun`: the program of its PREFIX/bin that starts jobs.
     `params_files`: one table for all versions, since each ignores parameters that it does not know.
     `param_names`: a pattern of valid parameter names. `param_kind`: the term for them in messages.
@@ -103,6 +104,7 @@ class Implementation:
     options: dict[str, int] = field(default_factory=dict)
     wheel_packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     mpirun: str = "mpirun"
 
 

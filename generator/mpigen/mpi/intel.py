@@ -19,6 +19,7 @@ INTEL = Implementation(
         "dnf": ("libfabric",),
         "zypper": ("libfabric1",),
     },
+    only=("linux/amd64",),
     environment={"I_MPI_ROOT": "{prefix}"},
     mpirun="mpiexec.hydra",
     params_files=(

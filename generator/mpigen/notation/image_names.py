@@ -42,6 +42,16 @@ def add_variant(image: str, name: str) -> str:
     return f"{image}{'' if tagged else ':latest'}-{name}"
 
 
+def add_architecture(image: str, architecture: str) -> str:
+    """Return the name of an image for one kind of processor: `mpi:1` -> `mpi:1.arm64`.
+
+    A digest becomes a tag. The dot keeps it apart from variants, whose names have none.
+    """
+    name, _, digest = image.partition("@")
+    end = digest.replace(":", "-") if digest else tag(name)
+    return f"{repository(name)}:{end}.{architecture}"
+
+
 def strip_variant(image: str, name: str) -> str:
     """`mpi:1-gpu` -> `mpi:1`. A digest is returned unchanged."""
     return image if "@" in image else image.removesuffix(f"-{name}") if name else image

@@ -8,7 +8,7 @@ import yaml
 from docker.errors import NotFound
 
 from mpigen.artifacts.folder import Artifacts
-from mpigen.image import select
+from mpigen.image import startable
 from mpigen.swarm import nodes
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import Engine, blame
@@ -29,10 +29,10 @@ def problems(deployment: Deployment, images: Mapping[str, str], say: Say) -> lis
     engine, artifacts = deployment.engine, deployment.artifacts
     found = visible_problems(deployment)
     for variant, reference in images.items():
-        lacking = select.lacking_for(engine, reference, artifacts, say, variant)
+        lacking = startable.lacking_for(engine, reference, artifacts, say, variant)
         for node, why in lacking.items():
             what = f"cannot start {reference} ({why})"
-            if why == select.OTHER:
+            if why == startable.OTHER:
                 what = f"has another {reference} than this engine"
             found.append(f"{node} {what}: mpigen build brings it there")
     return found

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import docker
@@ -98,6 +99,12 @@ class Engine:
     def environment(self) -> dict[str, str]:
         """The variables that make `docker` in a script talk to this engine."""
         return variables(self.where, self.context)
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform that it runs without emulation, such as linux/amd64."""
+        with blame(f"asking the engine at {self.where.url} for its processor"):
+            return f"linux/{self.client.version()['Arch']}"
 
     @property
     def is_manager(self) -> bool:
@@ -215,3 +222,13 @@ def _labs() -> list[str]:
             listed = processes.run(["docker", "context", "ls", "--format", "{{.Name}}"], "docker")
             return [name for name in listed.split() if name.startswith("mpigen-")]
     return []
+
+
+def context_of(url: str) -> str | None:
+    """The first docker context that leads to an engine at that URL, if there is one."""
+    listed = ""
+    with suppress(ClusterError):
+        words = ["docker", "context", "ls", "--format", "{{.DockerEndpoint}} {{.Name}}"]
+        listed = processes.run(words, "docker context ls")
+    found = (line.rsplit(" ", 1) for line in listed.splitlines() if " " in line)
+    return next((name for where, name in found if where == url), None)

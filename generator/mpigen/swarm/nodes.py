@@ -27,6 +27,11 @@ class Node:
     attributes: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def machine(self) -> str:
+        """Its processor as the kernel calls it, such as aarch64; empty while the node joins."""
+        return self.attributes.get("node.platform.arch", "")
+
+    @property
     def is_ready(self) -> bool:
         """Whether Swarm starts containers on it: ready and active."""
         return (self.state, self.availability) == ("ready", "active")

@@ -1,12 +1,13 @@
 """Placement constraints, evaluated as Swarm does: swarmkit, manager/constraint/constraint.go."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from mpigen.artifacts.folder import Artifacts
+from mpigen.notation.platforms import platform_of
 from mpigen.swarm.nodes import Node
 
 
@@ -28,6 +29,13 @@ def constraints_of(service: Mapping[str, Any]) -> tuple[str, ...]:
     """The placement constraints of a service in stack.yml."""
     placement = service.get("deploy", {}).get("placement", {})
     return tuple(placement.get("constraints") or ())
+
+
+def misfit(node: Node, platforms: Sequence[str]) -> str:
+    """Why a node's processor cannot run an image for `platforms`, by itself; empty if it can."""
+    if not node.machine or not platforms or platform_of(node.machine) in platforms:
+        return ""
+    return f"its processor is {node.machine}, and the image is for {' and '.join(platforms)}"
 
 
 def allows(node: Node, constraints: Iterable[str]) -> bool:

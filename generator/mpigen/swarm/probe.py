@@ -19,12 +19,13 @@ from mpigen.swarm.placement import allows
 from mpigen.swarm.state import ENDED
 
 # The parts that differ between two images of a cluster: keys, scripts, programs, packages. Private
-# keys are left out, since many people can read a container's output.
+# keys are left out, since many people can read a container's output. Images for other processors
+# differ in all programs, so their fingerprints end with the machine.
 FINGERPRINT = (
     '{ find /etc/mpi /etc/ssh /opt /usr/local -type f ! -name "id_*" ! -name "*_key"'
     " -exec sha256sum {} + 2>/dev/null; cat /var/lib/dpkg/status.main 2>/dev/null"
     " || cat /var/lib/dpkg/status; }"
-    " | sort | sha256sum | cut -c 1-12"
+    ' | sort | sha256sum | cut -c 1-12 | sed "s/$/-$(uname -m)/"'
 )
 
 _LOG_SECONDS = 60

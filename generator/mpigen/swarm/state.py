@@ -60,8 +60,8 @@ class LiveGroup:
     """A deployed worker group. `tasks` are those that Swarm wants to run, by slot.
 
     `failed` are the tasks that failed or were rejected, newest first. `update` is the state of a
-    rolling update, as in docker service inspect, or empty. `image_id` is the image's id on the
-    manager that deployed it; empty if that had no such image.
+    rolling update, as in docker service inspect, or empty. `image_id` is the identity of the
+    image on the manager that deployed it; empty if that had no such image.
     """
 
     name: str

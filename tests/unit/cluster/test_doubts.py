@@ -41,3 +41,35 @@ def test_endpoints_that_a_registry_leaves_unused(tmp_path: Path) -> None:
     (warning,) = sites.rendered(tmp_path, text.format("registry")).warnings
     assert warning == "image.endpoints is not used with distribute: registry"
     assert sites.rendered(tmp_path, text.format("load")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mpi", "assumed"),
+    [
+        (
+            "openmpi",
+            "apt with its usual package names, and an MPI in /usr that reads "
+            "/etc/openmpi/openmpi-mca-params.conf and /etc/openmpi/prte-mca-params.conf and "
+            "/etc/prrte/prte-mca-params.conf",
+        ),
+        ("mpich", "apt with its usual package names, and an MPI in /usr"),
+    ],
+)
+def test_what_is_assumed_of_a_base_that_is_not_known(
+    mpi: str, assumed: str, tmp_path: Path
+) -> None:
+    text = f"name: x\nmpi: {{implementation: {mpi}}}\nimage: {{base: 'site/os:1'}}\n"
+    rendered = sites.rendered(tmp_path, text)
+    assert rendered.warnings == (
+        f"image.base: mpigen does not know site/os:1 and assumes {assumed}; "
+        "mpigen deploy tries one rank on each host",
+    )
+    assert '"untried": true' in rendered.files["manifest.json"].text
+    known = sites.rendered(tmp_path, "name: x\nimage: {base: 'mirror.example.org/debian:13'}\n")
+    assert known.warnings == ()
+    assert "untried" not in known.files["manifest.json"].text
+    own = "name: x\nmpi: {prefix: /opt/ompi}\nimage: {base: 'debian:13'}\n"
+    (warning,) = sites.rendered(tmp_path, own).warnings
+    assert (
+        "does not know the MPI of debian:13 and assumes an MPI in /opt/ompi that reads" in warning
+    )

@@ -636,3 +636,70 @@ def test_times_as_docker_writes_them() -> None:
     earlier, later = "2026-11-24T00:49:38.64474013Z", "2026-11-24T00:49:38.71000798Z"
     between = parse_timestamp(later) - parse_timestamp(earlier)
     assert round(between.total_seconds(), 3) == 0.065
+
+
+def arm(number: int) -> Node:
+    return node(number, attributes={"node.platform.arch": "aarch64"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "No such image: mpi:1",
+        "task: non-zero exit (126)",
+        "no matching manifest for linux/arm64 in the manifest list entries",
+    ],
+)
+def test_a_node_without_an_image_for_its_processor_is_named(error: str) -> None:
+    known = replace(
+        WELL,
+        nodes=(node(1, attributes={"node.platform.arch": "x86_64"}), arm(2)),
+        platforms=("linux/amd64",),
+        hosts={"id1": host(1)},
+        hosts_errors={"id2": error},
+    )
+    (what,) = found(known, "bad")["image"]
+    assert what == "node-2: its processor is aarch64, and the image is for linux/amd64"
+    assert "look" not in found(known, "bad")
+    (todo,) = [each.todo for each in doctor.examine(known) if each.what == what]
+    assert todo.startswith("Set image.platforms to [linux/amd64, linux/arm64]")
+    # where no group is placed, and where the probe was only late, there is nothing to do
+    assert "image" not in found(replace(known, spare=frozenset({"id2"})), "bad")
+    spare = found(replace(known, spare=frozenset({"id2"})), "ok")["image"]
+    assert f"{what}, but no group is placed there" in spare
+    slow = replace(known, late=frozenset({"id2"}), hosts_errors={"id2": "its container is ready"})
+    assert "image" not in found(slow, "bad")
+
+
+def test_images_are_compared_between_nodes_of_one_processor() -> None:
+    known = replace(
+        WELL,
+        nodes=(node(1, attributes={"node.platform.arch": "x86_64"}), arm(2)),
+        platforms=("linux/amd64", "linux/arm64"),
+        hosts={"id1": host(1, image="a-x86_64"), "id2": host(2, image="b-aarch64")},
+        attached={
+            id: attached(images={"10.77.0.2": "a-x86_64", "10.77.0.3": "b-aarch64"})
+            for id in ("id1", "id2")
+        },
+    )
+    assert found(known, "bad") == {}
+    other = host(2, image="c-x86_64")
+    (what,) = found(replace(known, hosts={**known.hosts, "id2": other}), "bad")["image"]
+    assert "not the same everywhere" in what
+
+
+def test_a_node_that_emulates_the_image_is_named() -> None:
+    machine = {"node.platform.arch": "x86_64"}
+    known = replace(
+        WELL,
+        nodes=(node(1, attributes=machine), node(2, attributes=machine)),
+        platforms=("linux/arm64",),
+        hosts={"id1": host(1, image="a-aarch64"), "id2": host(2, image="a-aarch64")},
+        attached={},
+        workers=(),
+        wanted={},
+    )
+    assert found(known, "bad") == {}
+    assert found(known, "ok")["image"][0] == (
+        "node-1, node-2: another processor than the image's, which is emulated: programs run slowly"
+    )

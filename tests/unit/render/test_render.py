@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from mpigen.errors import InputError
 from tests import sites
+from tests.conftest import ROOT
 
 TEXT = """\
 name: x
@@ -97,6 +99,7 @@ os.umask(int(sys.argv[3], 8))
 sys.path[:0] = [sys.argv[1]]
 from mpigen.artifacts.manifest import with_manifest
 from tests import sites
+from tests.conftest import ROOT
 site = Path(sys.argv[2])
 files = with_manifest(sites.artifacts(site, (site / "mpigen.yaml").read_text()))
 print(hashlib.sha256(repr(files).encode()).hexdigest())
@@ -123,3 +126,11 @@ def test_the_bytes_depend_on_nothing_but_the_site(site: Path) -> None:
         )
         digests.add(done.stdout)
     assert len(digests) == 1
+
+
+def test_a_login_to_a_slow_server_has_as_long_as_the_doctors(site: Path) -> None:
+    """An emulated server took more than 5 s to greet: the job ended, and nothing was broken."""
+    probe = (ROOT / "generator/mpigen/swarm/probes/overlay.sh").read_text("utf-8")
+    config = sites.artifacts(site, TEXT)["rootfs/etc/ssh/ssh_config.d/mpi.conf"].text
+    for text in (probe, config):
+        assert set(re.findall(r"ConnectTimeout[ =](\d+)", text)) == {"60"}

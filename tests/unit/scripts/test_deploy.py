@@ -1,5 +1,6 @@
 """scripts/deploy.sh against a docker that says what a Swarm says while it is not up."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -73,6 +74,17 @@ def test_none_of_none_is_not_all(tmp_path: Path, mode: str, counts: str, tasks: 
     assert "not every worker is up after 3 s" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [("0/1 (1/1 completed)", 0), ("1/1 (0/1 completed)", 0), ("0/1 (0/1 completed)", 3)],
+)
+def test_a_job_of_the_sites_own_is_up_once_it_has_completed(
+    tmp_path: Path, job: str, code: int
+) -> None:
+    done = deploy(tmp_path, COUNTS=f"x_once {job}\nx_worker 4/4\n")
+    assert done.returncode == code, done.stderr
+
+
 def test_a_network_that_is_going_is_waited_for(tmp_path: Path) -> None:
     done = deploy(tmp_path, REFUSALS="2")
     assert done.returncode == 0, done.stderr
@@ -92,9 +104,10 @@ def test_a_stack_that_is_removed_meanwhile_is_told_at_once(tmp_path: Path) -> No
     assert "the stack x was removed meanwhile" in done.stderr
 
 
-def test_the_images_id_lies_over_the_stack(tmp_path: Path) -> None:
+def test_the_images_hash_lies_over_the_stack(tmp_path: Path) -> None:
     over = 'version: "3.8"\nservices:\n  worker: '
-    label = 'labels: {mpigen.image: "sha256:abc"}'
+    # of what the docker above says
+    label = f'labels: {{mpigen.image: "sha256:{hashlib.sha256(b"sha256:abc").hexdigest()}"}}'
     deploy(tmp_path)
     assert (tmp_path / "over").read_text() == f"{over}{{{label}}}\n"
     deploy(tmp_path, IMAGE="other:1")

@@ -1,10 +1,13 @@
 """The engine that `docker` would talk to."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from mpigen.cli.build import _next_on
 from mpigen.errors import ClusterError
+from mpigen.image import distribute
 from mpigen.lab import engine
 from mpigen.swarm import engine as swarm_engine
 
@@ -43,3 +46,18 @@ def test_a_silent_engine_is_an_error_with_a_next_step(
     assert (
         error.value.hint == "Start that engine, or use another one: DOCKER_HOST sets this address."
     )
+
+
+def test_after_a_build_elsewhere_the_next_command_is_on_the_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    url = "ssh://you@alpha"
+    servers = distribute.remotes({"beta": "ssh://you@beta", "alpha": url}, "a test")
+    create = "docker context create alpha --docker host=ssh://you@alpha"
+    after = _next_on(url, servers, Path("output"))
+    assert after == f"next: {create} && mpigen deploy --context alpha"
+    subprocess.run(create.replace("create alpha", "create mine"), shell=True, check=True)
+    after = _next_on(url, servers, Path("output"))
+    assert after == "next: mpigen deploy --context mine"

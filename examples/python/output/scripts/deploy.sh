@@ -10,9 +10,13 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 stack=${STACK:-python}
 wait=${WAIT:-120}
 
-# What is merged over stack.yml: IMAGE, and the id of each image. Swarm compares only names of images; a label
-# of the containers that differs makes it replace those of another image with the same name as well.
+# What is merged over stack.yml: IMAGE, and a hash of each image. Swarm compares only names of images; a label
+# of the containers that differs makes it replace those of another image with the same name as well. An id
+# would depend on the engine's image store.
 over=
+hash() {
+    if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -c 1-64
+}
 # put SERVICE IMAGE
 put() {
     keys=
@@ -21,9 +25,12 @@ put() {
         *@*) id= ;; # a digest is an id already
         *)
             # if this engine lacks the image, the label stays unchanged
-            id=$(docker image inspect --format '{{.Id}}' "$2" 2>/dev/null) ||
+            if id=$(docker image inspect --format '{{.Created}} {{.RootFS.Layers}} {{.Config.Labels}}' "$2" 2>/dev/null) && [ "$id" ]; then
+                id=sha256:$(printf '%s' "$id" | hash)
+            else
                 id=$(docker service inspect --format '{{index .Spec.TaskTemplate.ContainerSpec.Labels "mpigen.image"}}' \
                     "${stack}_$1" 2>/dev/null) || id=
+            fi
             ;;
     esac
     [ -z "$id" ] || keys="${keys:+$keys, }labels: {mpigen.image: \"$id\"}"
@@ -85,11 +92,15 @@ printf '%s\n' "$said"
 # every service has all of its containers healthy, at least one, and is not in the middle of an
 # update
 settled() {
-    # "NAME RUNNING/WANTED" of each service
+    # "NAME RUNNING/WANTED" of each service, and of a site's own job "(COMPLETED/WANTED completed)" after it
     asked=
     counts=$(docker stack services --format '{{.Name}} {{.Replicas}}' "$stack") || return 1
     asked=yes
-    printf '%s\n' "$counts" | awk '{ split($2, n, "/"); if (n[1] != n[2]) exit 1 }' || return 1
+    printf '%s\n' "$counts" | awk '{
+        split($2, n, "/")
+        split(substr($3, 2), done, "/")
+        if (n[1] != n[2] && !($4 == "completed)" && done[1] == done[2])) exit 1
+    }' || return 1
     # a Swarm that is electing a leader does not answer
     state=$(docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_"worker) || return 1
     case $state in
