@@ -69,6 +69,8 @@ class Implementation:
     `environment`: variables that it needs outside of /usr, where {prefix} stands for its prefix.
     `only`: the platforms that it exists for; empty for all.
     `mpirun`: the program of its PREFIX/bin that starts jobs.
+    `hostfile_option`: its option for a hostfile, if it only reads slots from one that is named
+    on the command line.
     `params_files`: one table for all versions, since each ignores parameters that it does not know.
     `param_names`: a pattern of valid parameter names. `param_kind`: the term for them in messages.
     `slots_sign`: the separator between address and slots in its hostfile.
@@ -106,6 +108,7 @@ class Implementation:
     environment: dict[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     mpirun: str = "mpirun"
+    hostfile_option: str = ""
 
 
 def words(none: str, one: str, two: str = "") -> dict[str, int]:

@@ -22,6 +22,8 @@ INTEL = Implementation(
     only=("linux/amd64",),
     environment={"I_MPI_ROOT": "{prefix}"},
     mpirun="mpiexec.hydra",
+    # of the file in I_MPI_HYDRA_HOST_FILE it takes the hosts alone, and their cores for slots
+    hostfile_option="-machinefile",
     params_files=(
         # Environment variables: our mpirun reads them here and passes them to every rank.
         ParamsFile(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import sites
 from tests.unit.runtime.conftest import BIN, MakeRoot, Root
 
 # whose ranks end, and which does not notice
@@ -68,6 +69,16 @@ def test_what_starts_a_rank_goes_before_each_program(mpich: Root, before: str, w
     assert wrapped(mpich, *before.split(), *words.split()) == one
     two = [*before.split(), *words.split(), ":", *before.split(), *words.split()]
     assert wrapped(mpich, *two) == [*one, ":", *one]
+
+
+def test_intel_mpi_is_told_its_slots_unless_the_job_places_its_ranks(make_root: MakeRoot) -> None:
+    """It takes a host's cores for slots: of 3 hosts with one slot, 2 ranks had the first alone."""
+    root = make_root(f"name: x\n{sites.mpi_section('intel')}")
+    agent, hostfile = "/usr/local/bin/mpi-rank", f"{root.folder}/run/mpi/hostfile"
+    slots = ["-machinefile", hostfile]
+    assert wrapped(root, "-n", "2", "prog") == [*slots, "-n", "2", agent, "prog"]
+    for option in ("-f", "-hosts", "-machinefile", "-ppn"):
+        assert wrapped(root, option, "x", "prog", "-f") == [option, "x", agent, "prog", "-f"]
 
 
 def test_programs_in_a_file_are_refused_with_what_works(mpich: Root) -> None:

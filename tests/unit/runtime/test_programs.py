@@ -41,7 +41,7 @@ def test_every_value_that_a_program_reads_is_in_cluster_conf(make_root: MakeRoot
     given = dict(re.findall(r"(?m)^([\w.]+) = (.+)$", root.read("etc/mpi/cluster.conf")))
     # those that only one MPI has
     some = {"environment_file", "job_variable", "session_folder"}
-    some |= {"options_of_one", "options_of_two"}
+    some |= {"hostfile_option", "options_of_one", "options_of_two"}
     for path in PROGRAMS:
         text = path.read_text(encoding="utf-8")
         names = {
