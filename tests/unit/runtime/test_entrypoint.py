@@ -86,7 +86,14 @@ def test_nobody_asks_where_the_site_says_how_ranks_copy(make_root: MakeRoot) -> 
 def test_a_worker_becomes_sshd_in_the_overlay_alone(root: Root, old: str) -> None:
     folder = root.folder / "tmp/ompi"
     root.set(session_folder=folder)
-    own = {"ALONE": "", "OLD": old, "MPI_WAIT": "5", "ODD": 'a "b" \\ $c #d', "LINES": "a\nb"}
+    own = {
+        "ALONE": "",
+        "OLD": old,
+        "MPI_WAIT": "5",
+        "MPI_HOME": "/opt/mpi",
+        "ODD": 'a "b" \\ $c #d',
+        "LINES": "a\nb",
+    }
     done = prepared(root).run("mpi-entrypoint", "worker", env=own)
     exempt = [] if old == "1" else ["-o", "PerSourcePenaltyExemptList=10.77.0.0/24"]
     host = socket.gethostname()
@@ -100,7 +107,8 @@ def test_a_worker_becomes_sshd_in_the_overlay_alone(root: Root, old: str) -> Non
     ]
     # as sshd reads it: the variables of image and service, without those of the process
     given = dict(word.split("=", 1) for word in shlex.split(environment)[1:])
-    assert given["ODD"] == own["ODD"] and given["PATH"] == root.read("run/mpi/path").rstrip()
+    assert (given["ODD"], given["MPI_HOME"]) == (own["ODD"], own["MPI_HOME"])
+    assert given["PATH"] == root.read("run/mpi/path").rstrip()
     assert given.keys().isdisjoint(("HOME", "LINES", "MPI_WAIT", "MPIGEN_ROOT", "PWD"))
     assert (folder.parent / f"ompi.{host}.{os.getuid()}/kept").is_dir()
 
