@@ -13,6 +13,7 @@ from mpigen.bench import results
 from mpigen.bench.results import Results
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
+from mpigen.job.ending import INTERRUPTED
 from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
@@ -78,7 +79,7 @@ def run(
             f"the image {hosts.image} of the stack {deployment.stack} has no {_PROGRAM}",
             "It was deployed before image.bench was set: mpigen build, mpigen deploy.",
         )
-    if code > 128:
+    if code in INTERRUPTED:
         return code, None
     about = {
         "cluster": deployment.artifacts.name,

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 _GROUPS = options.workers("Use only the hosts of this group. Repeat it for several, in order.")
 _SHOWN = 20
-_INTERRUPTED = {
-    128 + each for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-}
 
 
 def pull(
@@ -179,9 +175,10 @@ def fetch(
     """
     from mpigen.errors import MpigenError
     from mpigen.job import pull as pulling
+    from mpigen.job.ending import INTERRUPTED
 
     by_hand = f"mpigen pull --all {shlex.join(patterns)}"
-    if code in _INTERRUPTED:
+    if code in INTERRUPTED:
         say(f"the job was interrupted, and nothing was fetched; by hand: {by_hand}")
         return code
     wanted = pulling.Wanted(tuple(patterns), job=marked[0].partition("=")[2])

@@ -7,6 +7,11 @@ PATIENCE = 10.0
 """Seconds that a job has to end before it is killed, besides the grace that it asks for."""
 TIMED_OUT = 124
 """The exit code of a job that exceeded its timeout, as of timeout(1)."""
+INTERRUPTED = frozenset(
+    128 + each
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
+)
+"""The exit codes of a job that mpigen has ended. MPI itself ends with others above 128."""
 ESCALATION = ("first", "SIGTERM", "SIGKILL")
 """The steps that end a job. `first` is SIGTERM too, or for a shell, which ignores that, SIGHUP.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from mpigen.errors import CheckFailed, ClusterError, InputError
 from mpigen.job import foreground, gather, landing, spec
 from mpigen.job.arrival import Arrived, Cut, Delivery, Sent, receive
+from mpigen.job.ending import INTERRUPTED
 from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
@@ -42,7 +43,7 @@ class Pulled:
 
     `without` are hosts that had no such file, `others` counts what was left out, since it was no
     file, and `replaced` the files that another one was in the place of. `code` is the exit code
-    of the job that copied; above 128 it was interrupted, and nothing was written.
+    of the job that copied: if it is one of INTERRUPTED, nothing was written.
     """
 
     places: dict[Arrived, Path]
@@ -95,7 +96,7 @@ def pull(
                 code = foreground.run(deployment, hosts, job, events, streams, say)
             finally:
                 receiver.join()
-            if isinstance(receiver.error, Cut) and code >= 128:
+            if isinstance(receiver.error, Cut) and code in INTERRUPTED:
                 return Pulled({}, code=code)
             if receiver.error:
                 raise receiver.error

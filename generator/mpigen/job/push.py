@@ -17,6 +17,7 @@ from typing import IO
 from mpigen.errors import ClusterError, InputError
 from mpigen.job import foreground, spec
 from mpigen.job.arrival import Sent
+from mpigen.job.ending import INTERRUPTED
 from mpigen.job.events import Events
 from mpigen.job.hosts import Hosts
 from mpigen.job.spec import JobSpec
@@ -46,7 +47,7 @@ awk '{ print $2, $3 }' /run/mpi/hostfile.names | xargs -r -P 16 -L 1 sh -c '
 class Pushed:
     """The result of a push: the folder, the hosts that have the files, and reasons by failed host.
 
-    `code` is the exit code of the job that copied them; above 128 it was interrupted.
+    `code` is the exit code of the job that copied them.
     """
 
     folder: str
@@ -98,7 +99,7 @@ def push(
     results = [line.split(" ", 2) for line in lines]
     done = tuple(sorted(result[1] for result in results if result[0] == "ok"))
     failed = {result[1]: result[2] for result in results if result[0] == "failed"}
-    if code < 128 and not results:
+    if code not in INTERRUPTED and not results:
         raise ClusterError(f"no worker got the files: the job ended with {code}")
     return Pushed(folder, done, failed, code)
 

@@ -1,12 +1,11 @@
 """Try one rank on each host of a stack: does its MPI read the parameters that mpigen writes?"""
 
-import signal
 import subprocess
 import tempfile
 
 from mpigen.errors import CheckFailed
 from mpigen.job import foreground, spec, storage
-from mpigen.job.ending import TIMED_OUT
+from mpigen.job.ending import INTERRUPTED, TIMED_OUT
 from mpigen.job.events import Events
 from mpigen.job.hosts import discover_hosts, refuse_too_many
 from mpigen.job.streams import Streams
@@ -14,8 +13,6 @@ from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.processes import Say
 
-# that end a job: its code is then 128 more. MPI itself ends with other codes above 128.
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _REMEDY = """\
 The containers run, and mpigen shell opens one that is like those of jobs. If the MPI of your base \
 reads its parameters in another folder, name it with mpi.prefix, or link its files: see \
@@ -46,7 +43,7 @@ def one_rank_on_each(deployment: Deployment, wait: float, events: Events, say: S
         code = foreground.run(deployment, hosts, job, events, streams, say)
         printed.seek(0)
         used = set(printed.read().decode(errors="replace").split())
-    if code - 128 in _ENDING:
+    if code in INTERRUPTED:
         return code
     if code == TIMED_OUT:
         why = f"had not ended after {job.timeout} s; to wait longer: mpigen deploy --wait SECONDS"
