@@ -100,19 +100,24 @@ def test_at_once_measures_the_same_pairs(cluster: Cluster, tmp_path: Path) -> No
 def test_a_node_on_a_slow_link_is_named(cluster: Cluster, the_lab: lab.Lab, tmp_path: Path) -> None:
     _bench(cluster, tmp_path / "before.html")
     with _slow(the_lab.nodes[1]):
-        done = _bench(cluster, tmp_path / "slow.html", "--compare", tmp_path / "before.json")
-    found = results.read(tmp_path / "slow.json")
+        # other work on this machine delays other pairs as well, as the report says then
+        for _ in range(3):
+            done = _bench(cluster, tmp_path / "slow.html", "--compare", tmp_path / "before.json")
+            found = results.read(tmp_path / "slow.json")
+            findings = [each.what for each in judge.findings(found)]
+            named = [what for what in findings if what.startswith("node-2 is slow: ")]
+            if named or not any(what.startswith("busy before") for what in findings):
+                break
     assert _sent(found, "node-2") and all(sent < 1.2 * SLOW for sent in _sent(found, "node-2"))
-    named = [each for each in judge.findings(found) if each.what.startswith("node-2 is slow: ")]
     assert named, done.out
-    assert named[0].what in done.out
+    assert named[0] in done.out
     shown = re.sub(r"<[^>]+>", "", (tmp_path / "slow.html").read_text())
-    assert named[0].what in shown.replace("\N{NO-BREAK SPACE}", " ")
+    assert named[0] in shown.replace("\N{NO-BREAK SPACE}", " ")
     assert not re.search(r"@\w+@", shown)
     # and what it was before is told
     at = next(host.host for host in found.hosts if host.node == "node-2")
     assert [line for line in done.out.splitlines() if f"{at} →" in line and "as bad" in line]
-    figure(f"bench, node-2 at 100 Mbit/s: {named[0].what}")
+    figure(f"bench, node-2 at 100 Mbit/s: {named[0]}")
 
 
 def _sent(found: Results, node: str) -> list[float]:
