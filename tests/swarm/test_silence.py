@@ -196,6 +196,8 @@ def test_a_group_that_is_not_deployed_yet(deployed: Site) -> None:
     deployed.render(MORE)
     deployed.well("deploy", "--image", IMAGE)
     deployed.docker("service", "rm", "sil_gpu")
+    # the nodes' networks were new, and may take the better part of a minute to know each other
+    until(lambda: deployed.mpigen("doctor").code == 0)
     not_yet(deployed, "gpu")
     deployed.render(TEXT)
 
