@@ -127,8 +127,10 @@ MANAGERS = {
 """Every package manager, by its name in mpigen.yaml."""
 
 
-def manager_of(base: str) -> PackageManager:
-    """Return the package manager of the image `base`, by its name; apt if the name says nothing."""
+def manager_of(base: str, named: str | None = None) -> PackageManager:
+    """Return the package manager `named`, or that of the image `base` by its name, or else apt."""
+    if named:
+        return MANAGERS[named]
     parts = set(re.split("[/:@]", base))
     for manager in MANAGERS.values():
         if not parts.isdisjoint(manager.images):

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import HERE, main
 from sharing import SHARED, share
-from sides import Done, build, call, deployed, make_site, say
+from sides import TRUSTED, Done, build, call, deployed, make_site, say
 
 from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
@@ -34,8 +34,6 @@ workers: [{{replicas: 3, slots: 2, max_per_node: 1}}]
 storage: [{{target: /data, type: bind, source: {shared}}}]
 """
 IMAGE = "features:latest"
-# a network may have a certificate of its own
-TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True)

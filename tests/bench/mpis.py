@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import POINTS, Bench, about, in_turn, machine, main, points, table
-from sides import build, call, deployed, make_site, say
+from sides import TRUSTED, build, call, deployed, make_site, say
 
 from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
@@ -31,8 +31,6 @@ MPIS = {
 }
 SIZES = ["pingpong:8", "pingpong:1048576"]
 PARTS = {"near": "2 containers of one node", "far": "2 containers on two nodes"}
-# what builds have to trust where a proxy ends TLS
-TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def site_of(number: int, mpi: dict[str, str]) -> str:

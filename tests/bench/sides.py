@@ -18,6 +18,8 @@ RECIPE = "mpigen-bench-recipe:latest"
 NETWORK = "mpi-network"
 CREATE = ("docker", "network", "create", "--driver", "overlay", "--attachable", NETWORK)
 PLACES = (0, 0, 1, 2)  # the node of each of the walk-through's containers: 2 + 1 + 1
+# what builds have to trust where a proxy ends TLS
+TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 STARTED = time.monotonic()
 
 

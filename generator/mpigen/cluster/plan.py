@@ -13,7 +13,7 @@ from mpigen.config.models_workers import Launcher, Storage, Workers
 from mpigen.distros import release_of
 from mpigen.mpi import IMPLEMENTATIONS
 from mpigen.mpi.base import Implementation
-from mpigen.package_managers import MANAGERS, manager_of
+from mpigen.package_managers import manager_of
 from mpigen.stackfile.merge import Addition
 from mpigen.stackfile.schema import needed_version
 
@@ -22,11 +22,7 @@ def plan(config: Config) -> Cluster:
     """The cluster that `config` describes; `config` must have passed `checks.conflicts`."""
     mpi = IMPLEMENTATIONS[config.mpi.implementation]
     tag = config.image.tag or f"{config.name}:latest"
-    manager = (
-        MANAGERS[config.image.package_manager]
-        if config.image.package_manager
-        else manager_of(config.image.base)
-    )
+    manager = manager_of(config.image.base, config.image.package_manager)
     installed = installation(config, manager)
     python = config.app is not None and bool(config.app.python)
     packages = _packages(

@@ -91,7 +91,7 @@ def _package_manager(config: Config) -> Iterator[Conflict]:
     if last in _NO_PACKAGES and not image.package_manager and not config.brings_mpi:
         message = "has no package manager that mpigen knows: use an image of Debian or Ubuntu"
         yield Conflict((("image", "base"),), message)
-    manager = image.package_manager or manager_of(image.base).name
+    manager = manager_of(image.base, image.package_manager).name
     if image.apt_mirror and manager != "apt":
         yield Conflict((("image", "apt_mirror"), ("image", "base")), f"is for apt, not {manager}")
     if config.mpi.version and not config.brings_mpi and manager == "apk":

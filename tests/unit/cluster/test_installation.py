@@ -33,7 +33,6 @@ def test_without_a_word_it_is_the_package_of_the_base(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mpi", sorted(IMPLEMENTATIONS))
 def test_a_version_is_a_wheel_with_its_hashes(tmp_path: Path, mpi: str) -> None:
-    cluster = sites.cluster(tmp_path, f"name: x\n{sites.mpi_section(mpi)}".replace("}", "}\n"))
     version = max(HASHES[IMPLEMENTATIONS[mpi].wheels[0]])
     text = f"name: x\nmpi: {{implementation: {mpi}, version: '{version}'}}\n"
     cluster = sites.cluster(tmp_path, text)
