@@ -69,7 +69,8 @@ def _processors(facts: Facts) -> list[Finding]:
 
 def _lacking(facts: Facts, lacking: Iterable[Node]) -> list[Finding]:
     found = []
-    lacking = [node for node in lacking if node.id not in _misfits(facts)]
+    misfits = _misfits(facts)
+    lacking = [node for node in lacking if node.id not in misfits]
     needed = [node.name for node in lacking if node.id not in facts.spare]
     if needed:
         what = f"{join_names(needed)}: no image {facts.image}"
