@@ -2,7 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -155,6 +157,21 @@ def test_each_mpi_has_its_own_form_of_a_hostfile(make_root: MakeRoot, mpi: str, 
         assert hostfile(MPI_GROUPS="cpu")[1][0] == line
         named = root.read("run/mpi/hostfile.names").splitlines()
         assert named == ["cpu cpu-1 127.0.0.11", "cpu cpu-2 127.0.0.12"]
+
+
+def test_a_container_that_only_begins_is_waited_for(hostfile: Hostfile) -> None:
+    """As verify's launcher, or docker exec in a worker that Swarm has just started."""
+    key = hostfile.folder / "run/mpi/key"
+    key.unlink()
+    missing = f"mpi-hostfile: {key}: missing, so mpi-entrypoint has not run in this container\n"
+    assert hostfile(MPI_WAIT="0") == (2, [], missing)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(hostfile)
+        time.sleep(1)
+        hostfile.root.write("run/mpi/key.new", f"{KEY}\n")
+        key.with_name("key.new").rename(key)
+        code, lines, _ = asked.result()
+    assert (code, len(lines)) == (0, 3)
 
 
 def test_a_file_may_be_named(hostfile: Hostfile) -> None:
