@@ -127,3 +127,27 @@ def test_an_image_is_the_same_in_every_store_and_a_changed_one_is_rolled_out(
     finally:
         cluster.docker("node", "demote", manager.name)
     assert "Allreduce over 3 ranks: correct" in run("run", "--", "hello")
+
+
+def test_managers_of_different_versions_are_said_to_replace_containers(
+    cluster: Cluster, buildx: dict[str, str], stores: lab.Lab
+) -> None:
+    """20.10 stores no StartInterval of a health check, later versions store 0: Swarm compares."""
+    build(WAYS["classic, Docker's store"], buildx, stores, cluster.output, "managers")
+    deploy = mpigen("deploy", cluster.output, "--image", IMAGE)
+    check(*deploy, env=cluster.env)
+    first = cluster.tasks()
+    assert "unknown" not in check(*deploy, "--dry-run", env=cluster.env)
+    old = stores.nodes[2]
+    cluster.docker("node", "promote", old.name)
+    try:
+        there = {"DOCKER_HOST": old.docker_host}
+        until(lambda: call("docker", "node", "ls", env=there).code == 0)
+        planned = check(*deploy, "--dry-run", env=there)
+        assert "no changes" in planned
+        assert "managers with Docker 20.10 and 28.5 store the same service differently" in planned
+        check(*deploy, env=there)
+        second = cluster.tasks()
+        assert {id for _, id in second.values()}.isdisjoint(id for _, id in first.values())
+    finally:
+        cluster.docker("node", "demote", old.name)

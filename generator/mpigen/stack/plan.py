@@ -80,6 +80,12 @@ def make(deployment: Deployment, image: str | None) -> Plan:
         if any(one.replaces and not one.is_placement for one in each.differences)
     }
     live = groups & swarm.services.keys()
+    if swarm.services and (releases := _managers_releases(swarm)):
+        swarm.unknown.append(
+            f"whether Swarm replaces all containers: managers with Docker {releases} store the "
+            "same service differently, which Docker does not show. It does not if the last deploy "
+            "was through a manager of the same version as this one"
+        )
     if any(each.started or each.replaced for each in found):
         swarm.unknown.append(
             "whether every node can start the image: deploy starts a container on each to see"
@@ -92,6 +98,13 @@ def make(deployment: Deployment, image: str | None) -> Plan:
         bool(live) and live <= whole,
         tuple(swarm.unknown),
     )
+
+
+def _managers_releases(swarm: OnSwarm) -> str:
+    """The releases of Docker on the managers, as "20.10 and 28.5"; empty if they have one."""
+    managers = [each for each in swarm.deployment.nodes() if each.manager and each.engine]
+    releases = sorted({".".join(each.engine.split(".")[:2]) for each in managers})
+    return " and ".join(releases) if len(releases) > 1 else ""
 
 
 def _ask(deployment: Deployment) -> OnSwarm:
