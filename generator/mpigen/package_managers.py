@@ -16,7 +16,8 @@ class PackageManager:
     `unpinned`: hadolint's rule that asks for versions, which are those of the base image here.
     `commands`: the packages of the commands that every container needs.
     `compilers`, `python` and `python_build`: packages for programs in C++ and in Python, and `pip`
-    what a virtual environment with pip needs.
+    what a virtual environment with pip needs. `written`: the form of a package in mpigen.yaml, and
+    how to say it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class PackageManager:
     python: tuple[str, ...]
     python_build: tuple[str, ...]
     pip: tuple[str, ...] = ()
+    written: tuple[str, str] = (".+", "name or name=version")
 
     @property
     def command(self) -> str:
@@ -54,6 +56,8 @@ APT = PackageManager(
     python=("python3",),
     python_build=("python3-dev", "python3-venv"),
     pip=("ca-certificates", "python3-venv"),
+    # Debian policy 5.6.1
+    written=("[a-z0-9][a-z0-9+.-]+(=[^_]+)?", "name or name=version, the name in lower case"),
 )
 
 MANAGERS = {
@@ -82,6 +86,7 @@ MANAGERS = {
             compilers=("gcc-c++", "make"),
             python=("python3",),
             python_build=("python3-devel",),
+            written=("[^=]+", "name or name-version"),
         ),
         PackageManager(
             name="zypper",

@@ -158,7 +158,7 @@ def test_a_group_has_packages_that_the_others_have_not(cluster: Cluster, newest:
     again = call(*MPIGEN, "build", "-o", cluster.output, "--lab", newest.name, timeout=600)
     assert again.out.count("unchanged: ") == 2 and "copying" not in again.err
     deployed = mpigen("deploy")
-    assert f"plain: 1 containers on 1 nodes, 1 slots, {own}\n" in deployed
+    assert f"plain: 1 container on 1 node, 1 slot, {own}\n" in deployed
     assert f", 2 slots, {own}-with-bc\n" in deployed
     assert "images: " not in call(*MPIGEN, "status", "-o", cluster.output, env=cluster.env).err
     assert sorted(mpigen("run", "--", *asked).splitlines()) == answers

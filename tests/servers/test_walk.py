@@ -178,7 +178,7 @@ def healthy(servers: list[Machine]) -> int:
 
 
 def test_scaling_down_and_up(reader: Terminal, seen: Seen) -> None:
-    command(reader, seen, f"mpigen scale worker=1 {PATIENT}", r"worker: 1 containers? on 1 nodes?")
+    command(reader, seen, f"mpigen scale worker=1 {PATIENT}", r"worker: 1 container on 1 node")
     a_job_is_right(reader, seen, "a job on what is left", hosts=1)
     command(reader, seen, f"mpigen scale worker=2 {PATIENT}", UP)
     a_job_is_right(reader, seen, "a job on both again")

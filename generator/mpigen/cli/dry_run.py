@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mpigen.cli.show import wants_colour
+from mpigen.notation.counts import counted
 from mpigen.untrusted.quoting import clip, printable
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _of_change(change: "Change") -> Iterator[str]:
         yield f"  = {what}: not in stack.yml, but kept: {_way_out(change)}"
         return
     counts = [
-        f"{count} container{'s' if count != 1 else ''} {verb}"
+        f"{counted(count, 'container')} {verb}"
         for count, verb in (
             (change.started, "started"),
             (change.replaced, "replaced"),

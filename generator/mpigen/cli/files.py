@@ -12,6 +12,7 @@ import typer
 from mpigen.cli import complete, options, show, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK
 from mpigen.cli.progress import say, sending
+from mpigen.notation.counts import counted
 from mpigen.untrusted.quoting import printable
 
 if TYPE_CHECKING:
@@ -209,10 +210,10 @@ def tell(done: "Pulled", target: Path, fetched: bool = False) -> None:
         typer.echo(f"and {more} more", err=fetched)
     total = _size(sum(file.size for file in done.places))
     hosts = len({file.host for file in done.places})
-    count = f"{len(done.places)} file{'s' if len(done.places) > 1 else ''}"
+    count = counted(len(done.places), "file")
     replaced = f", {done.replaced} replaced" if done.replaced else ""
     typer.echo(
-        f"{count}, {total}, from {hosts} host{'s' if hosts > 1 else ''}{replaced}: hashes compared",
+        f"{count}, {total}, from {counted(hosts, 'host')}{replaced}: hashes compared",
         err=fetched,
     )
     if done.without and not fetched:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mpigen.cli.progress import say
+from mpigen.notation.counts import counted
 
 if TYPE_CHECKING:
     from mpigen.job.hosts import Hosts
@@ -26,11 +27,12 @@ def say_shared(cluster: "Deployment", hosts: "Hosts", job: "JobSpec") -> None:
 def greeting(cluster: "Deployment", hosts: "Hosts") -> str:
     """The hosts and slots of a shell, and how to leave it."""
     parts = ", ".join(
-        f"{group} {count} x {hosts.slots[group]} slots" for group, count in hosts.counts.items()
+        f"{group} {count} x {counted(hosts.slots[group], 'slot')}"
+        for group, count in hosts.counts.items()
     )
     count = sum(hosts.counts.values())
     return (
-        f"{cluster.stack}: {count} hosts, {hosts.total} slots ({parts}); their names are in "
-        "/run/mpi/hostfile.names\nmpirun CMD runs on all slots, ssh HOST logs in to a host; "
-        "leave with exit or Ctrl-D"
+        f"{cluster.stack}: {counted(count, 'host')}, {counted(hosts.total, 'slot')} "
+        f"({parts}); their names are in /run/mpi/hostfile.names\n"
+        "mpirun CMD runs on all slots, ssh HOST logs in to a host; leave with exit or Ctrl-D"
     )

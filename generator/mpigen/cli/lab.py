@@ -9,6 +9,7 @@ import typer
 from mpigen.cli import complete, options, where
 from mpigen.cli.progress import progress
 from mpigen.cli.progress import say as print_line
+from mpigen.notation.counts import counted
 
 app = typer.Typer(
     help="A Swarm of several nodes on one machine.",
@@ -181,7 +182,10 @@ def demo(
     for rank in ranks:
         typer.echo(f"Size: {rank.size}, Rank: {rank.rank}, Host: {rank.host}, Node: {rank.node}")
     hosts, servers = ({getattr(rank, part) for rank in ranks} for part in ("host", "node"))
-    typer.echo(f"{len(ranks)} ranks on {len(hosts)} hosts on {len(servers)} nodes: all correct")
+    typer.echo(
+        f"{counted(len(ranks), 'rank')} on {counted(len(hosts), 'host')} on "
+        f"{counted(len(servers), 'node')}: all correct"
+    )
     if keep:
         from mpigen.artifacts.paths import MANIFEST
 

@@ -10,6 +10,7 @@ import typer
 from mpigen.artifacts.paths import ATTRIBUTES
 from mpigen.cli import options, where
 from mpigen.cli.options import SITE_FILE
+from mpigen.notation.counts import counted
 
 if TYPE_CHECKING:
     from mpigen.output.compare import Change
@@ -196,7 +197,8 @@ def _say(own: "Site", rendered: "Rendered", changes: "list[Change]") -> None:
         typer.echo(f"     new  {own.output / path} (private: git ignores it, keep a copy)")
     same = len(rendered.files) - sum(change.kind != "removed" for change in changes)
     typer.echo(
-        f"{rendered.cluster.name}: {rendered.cluster.replicas} containers, "
-        f"{rendered.cluster.slots} slots; {len(changes)} files changed, {same} unchanged"
+        f"{rendered.cluster.name}: {counted(rendered.cluster.replicas, 'container')}, "
+        f"{counted(rendered.cluster.slots, 'slot')}; {counted(len(changes), 'file')} changed, "
+        f"{same} unchanged"
     )
     typer.echo(f"next: {where.again('build', own.output)}")

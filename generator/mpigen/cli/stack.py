@@ -10,6 +10,7 @@ from mpigen.cli import complete, options, where
 from mpigen.cli.options import CONTEXT, OUTPUT, STACK, deployment
 from mpigen.cli.progress import following, progress
 from mpigen.cli.progress import say as print_line
+from mpigen.notation.counts import counted
 
 if TYPE_CHECKING:
     from mpigen.artifacts.folder import Artifacts
@@ -204,6 +205,6 @@ def _say_up(groups: "Sequence[LiveGroup]") -> None:
     for group in groups:
         nodes = len({task.node for task in group.tasks})
         typer.echo(
-            f"{group.name}: {group.running} containers on {nodes} nodes, "
-            f"{group.running * group.slots} slots, {group.image}"
+            f"{group.name}: {counted(group.running, 'container')} on {counted(nodes, 'node')}, "
+            f"{counted(group.running * group.slots, 'slot')}, {group.image}"
         )

@@ -10,6 +10,7 @@ import typer
 
 from mpigen.cli import where
 from mpigen.cli.options import CONTEXT, JSON_FOR_TABLE, OUTPUT, STACK, deployment
+from mpigen.notation.counts import counted
 
 if TYPE_CHECKING:
     from mpigen.job.describe import Job
@@ -123,8 +124,8 @@ def _show(report: dict[str, Any], as_json: bool, deploy: str) -> None:
     for group in report["groups"]:
         running = sum(task["state"] == "running" for task in group["tasks"])
         typer.echo(
-            f"{group['name']}: {running} of {group['wanted']} containers, "
-            f"{running * group['slots']} slots, "
+            f"{group['name']}: {running} of {counted(group['wanted'], 'container')}, "
+            f"{counted(running * group['slots'], 'slot')}, "
             f"{report['slots_in_use'].get(group['name'], 0)} in use, {group['image']}"
         )
     for name in report["missing"]:

@@ -104,7 +104,9 @@ def _full(reference: str) -> tuple[str, str]:
 
 
 def _packages(config: Config) -> Iterator[Conflict]:
-    """Check that no image has two versions of one package."""
+    """Check that the package manager takes each package, and no image has two versions of one."""
+    manager = manager_of(config.image.base, config.image.package_manager)
+    form, words = manager.written
     lists: list[tuple[KeyPath, list[str], list[str]]] = [
         (("image", "packages"), config.image.packages, []),
         (("image", "build_packages"), config.image.build_packages, []),
@@ -115,7 +117,10 @@ def _packages(config: Config) -> Iterator[Conflict]:
         versions = dict(each.split("=", 1) for each in below if "=" in each)
         for index, each in enumerate(own):
             name, equals, version = each.partition("=")
-            if equals and versions.setdefault(name, version) != version:
+            if not re.fullmatch(form, each):
+                message = f"{clip(each)} is not a package for {manager.name}: write {words}"
+                yield Conflict(((*at, index),), message)
+            elif equals and versions.setdefault(name, version) != version:
                 message = f"{name} is also requested as {versions[name]}: an image has one version"
                 yield Conflict(((*at, index),), message)
 

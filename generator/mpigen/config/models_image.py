@@ -65,7 +65,7 @@ class Image(Section):
     )
     packages: list[Package] = Field(
         [],
-        description="Debian packages to install in the image.",
+        description="The distribution's packages to install in the image.",
         examples=[["gdb", "hwloc"], ["libfftw3-double3=3.3.10-2+b1"]],
     )
     gpu_runtimes: StrictBool = Field(
@@ -75,7 +75,7 @@ class Image(Section):
     )
     build_packages: list[Package] = Field(
         [],
-        description="Debian packages for the build stage only.",
+        description="The distribution's packages for the build stage only.",
         examples=[["gfortran", "libfftw3-dev"]],
     )
     build_env: dict[EnvName, EnvValue] = Field(

@@ -63,7 +63,7 @@ class Workers(Section):
     )
     packages: list[Package] = Field(
         [],
-        description="Debian packages for this group only, in a separate image.",
+        description="The distribution's packages for this group only, in a separate image.",
         examples=[["clinfo"]],
     )
     constraints: list[Constraint] = Field(

@@ -24,9 +24,9 @@ _NODE_KEY = rf"node\.(id|hostname|ip|role|platform\.os|platform\.arch|{_NODE_LAB
 _NODE_VALUE = r"[a-zA-Z0-9:_ .*()?+\[\]\\^$|/-]+"
 CONSTRAINT = rf" *({_NODE_KEY}|engine\.{_NODE_LABEL}) *(==|!=) *{_NODE_VALUE}"
 
-# deb-version(7) and the package name rules of Debian policy 5.6.1
+# deb-version(7), and names of all distributions: package_managers.py has what each takes
 # apt-get would remove a package whose name ends with -
-PACKAGE = r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](=[0-9][A-Za-z0-9.+:~-]*)?"
+PACKAGE = r"[A-Za-z0-9][A-Za-z0-9+._-]*[A-Za-z0-9+._](=[0-9][A-Za-z0-9.+:~_-]*)?"
 
 # users and groups of Debian's base-passwd and openssh-server, which useradd would refuse
 _RESERVED_USERS = (
@@ -96,7 +96,7 @@ label = text("DNS label", LABEL, LABEL_LIMIT)
 image = text("image reference", IMAGE)
 constraint = text("placement constraint", CONSTRAINT)
 mirror = text("http URL", MIRROR)
-package = text("Debian package", PACKAGE)
+package = text("package", PACKAGE)
 python = text("Python package", PYTHON)
 user = text("user name", USER)
 node = text("host name of a node", NODE)

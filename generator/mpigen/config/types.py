@@ -101,9 +101,7 @@ ParamName = Annotated[
 ]
 Package = Annotated[
     StrictText,
-    _matching(
-        patterns.PACKAGE, "is not a Debian package: write name or name=version, one per item"
-    ),
+    _matching(patterns.PACKAGE, "is not a package: write name or name=version, one per item"),
     patterns.package,
 ]
 PythonPackage = Annotated[

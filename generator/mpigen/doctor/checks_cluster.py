@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mpigen.doctor.checks_image import without_image
 from mpigen.doctor.facts import NO_LEADER, Facts
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
+from mpigen.notation.counts import counted
 
 _CLOCK_SECONDS = 5.0
 _SURE_SECONDS = 20.0  # a probe that takes no longer than this tells of a clock
@@ -16,7 +17,7 @@ _IMAGES = 2  # a new image next to the old one
 def swarm(facts: Facts) -> list[Finding]:
     """Check that the engine is a manager of a Swarm that answers."""
     if facts.swarm == "active" and facts.is_manager and facts.nodes:
-        return [Finding("swarm", "ok", f"active, {len(facts.nodes)} nodes")]
+        return [Finding("swarm", "ok", f"active, {counted(len(facts.nodes), 'node')}")]
     if facts.swarm == "active" and facts.is_manager:
         return [_silent(facts.swarm_error or "it names no node")]
     if facts.swarm == "active":
@@ -106,7 +107,7 @@ def look(facts: Facts) -> list[Finding]:
     todo = "Check that node's engine, then run mpigen doctor again"
     bad = [Finding("look", "bad", f"{where}: {why}", todo) for why, where in failed.items()]
     slow = _slow(facts, names, errors)
-    ran = f"a probe ran on {len(facts.hosts)} of {len(facts.nodes)} nodes"
+    ran = f"a probe ran on {len(facts.hosts)} of {counted(len(facts.nodes), 'node')}"
     return bad + slow or [Finding("look", "ok" if facts.hosts else "unknown", ran)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from mpigen.doctor.facts import Facts
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
+from mpigen.notation.counts import counted
 from mpigen.notation.platforms import platform_of
 from mpigen.swarm.nodes import Node
 from mpigen.swarm.placement import misfit
@@ -99,7 +100,7 @@ def _differences(facts: Facts) -> list[Finding]:
         what = f"{facts.image} is not the same everywhere: {'; '.join(parts)}"
         return [Finding("image", "bad", what, todo)]
     if have:
-        where = f"{sum(bool(host.image) for host in facts.hosts.values())} nodes"
+        where = counted(sum(bool(host.image) for host in facts.hosts.values()), "node")
         where += f" and in {', '.join(runs.values())}" if runs else ""
         return [Finding("image", "ok", f"the same {facts.image} on {where}")]
     return []

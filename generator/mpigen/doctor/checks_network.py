@@ -2,6 +2,7 @@
 
 from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, VXLAN_PORT, Facts, Host
 from mpigen.doctor.findings import Finding, join_names, names_by_text, not_probed
+from mpigen.notation.counts import counted
 from mpigen.swarm.engine_faults import forgets_names
 from mpigen.swarm.nodes import Node
 
@@ -63,9 +64,8 @@ def path(facts: Facts) -> list[Finding]:
         found.append(_blocked(facts, where, result, join_names(nodes)))
     if any(seen.peers for seen in facts.attached.values()) and not found:
         reached = {names[workers[peer].node] for peer in workers if workers[peer].node in names}
-        what = (
-            f"{len(facts.attached)} nodes log in to workers on {join_names(reached)}, with 64 KiB"
-        )
+        what = f"{counted(len(facts.attached), 'node')} log in to workers on "
+        what += f"{join_names(reached)}, with 64 KiB"
         what += f": {VXLAN_PORT}/udp is open" if facts.is_overlay else ""
         found.append(Finding("overlay", "ok", what))
     return found + not_probed("overlay", facts, facts.attached, facts.attached_errors)
@@ -168,7 +168,8 @@ def kernel(facts: Facts) -> list[Finding]:
         what = f"{join_names(unknown)}: the kernel does not report its build options"
         found.append(Finding("kernel", "unknown", what))
     if facts.hosts and not found:
-        what = f"{' and '.join(needed) or 'nothing more is needed'} on {len(facts.hosts)} nodes"
+        what = f"{' and '.join(needed) or 'nothing more is needed'} on "
+        what += counted(len(facts.hosts), "node")
         what += "" if facts.encrypted or not facts.is_overlay else "; the network is not encrypted"
         found.append(Finding("kernel", "ok", what))
     return found + not_probed("kernel", facts, facts.hosts, facts.hosts_errors)
@@ -204,7 +205,8 @@ def names(facts: Facts) -> list[Finding]:
         ) + (f"docker service update --force {service} (it restarts the workers, and ends jobs)")
         found += [Finding("dns", "bad", f"{where}: {text}", todo) for text, where in stale.items()]
     if facts.attached and not found:
-        what = f"names {len(facts.workers)} workers on {len(facts.attached)} nodes, as Swarm does"
+        what = f"names {counted(len(facts.workers), 'worker')} on "
+        what += f"{counted(len(facts.attached), 'node')}, as Swarm does"
         found.append(Finding("dns", "ok", what))
     probed = facts.attached if facts.workers else ids
     return found + not_probed("dns", facts, probed, facts.attached_errors)

@@ -15,6 +15,7 @@ from mpigen.artifacts.folder import Artifacts
 from mpigen.doctor import facts
 from mpigen.doctor.facts import GOSSIP_PORT, MANAGER_PORT, NO_LEADER, Facts, Worker
 from mpigen.errors import ClusterError
+from mpigen.notation.counts import counted
 from mpigen.notation.image_names import strip_variant
 from mpigen.swarm import engine as engines
 from mpigen.swarm import nodes, probe, processes
@@ -58,7 +59,7 @@ def survey(artifacts: Artifacts, stack: str, context: str | None, say: Say) -> F
     deployment = Deployment(engine, artifacts, stack)
     try:
         known, container = _manager(known, deployment)
-        say(f"checking {sum(node.is_ready for node in known.nodes)} nodes")
+        say(f"checking {counted(sum(node.is_ready for node in known.nodes), 'node')}")
         return _nodes(known, deployment, container)
     except ClusterError as error:
         return replace(known, swarm_error=error.message, swarm_hint=error.hint)

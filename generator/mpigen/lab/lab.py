@@ -17,6 +17,7 @@ from mpigen.lab.kinds import ENGINES, NEWEST, node_image
 from mpigen.lab.nodes import Node
 from mpigen.lab.record import RECORD, alone, folder
 from mpigen.lab.swarm import NodeStatus
+from mpigen.notation.counts import counted
 from mpigen.swarm import processes
 from mpigen.swarm.engine import blame
 from mpigen.swarm.processes import Say
@@ -173,7 +174,7 @@ def _same(lab: Lab, count: int, managers: int, engines: Sequence[str], say: Say)
             node.connect().close()
         except ClusterError as error:
             raise ClusterError(f"the lab {lab.name} is broken: {error.message}", way_out) from error
-    say(f"the lab {lab.name} is up already, with {count} nodes")
+    say(f"the lab {lab.name} is up already, with {counted(count, 'node')}")
     return lab
 
 
