@@ -207,6 +207,26 @@ def test_a_job_whose_ranks_have_all_ended_ends(
     assert (done.returncode, done.stdout) == (code, "")
 
 
+def test_a_job_that_failed_before_all_of_its_ranks_had_begun_ends(root: Root) -> None:
+    """Open MPI 6.0.0~rc2 waits for ever for ranks that it has not let begin."""
+    start(root, DEAF.replace("{{len(sys.argv) - 1}}", "8").format(python=sys.executable))
+    with socket.create_server(("127.0.0.1", 0)) as sshd:
+        root.set(ssh_port=sshd.getsockname()[1])
+        done = root.run("mpirun", "0", "7", stdin=subprocess.DEVNULL)
+    assert done.stderr == (
+        "mpirun: rank 1 ended with 7 when 2 of 8 ranks had begun; "
+        "/usr/bin/mpirun did not end the job, so this program did\n"
+    )
+    assert (done.returncode, done.stdout) == (7, "")
+
+
+def test_the_status_of_the_rank_that_failed_first_is_the_jobs(root: Root) -> None:
+    """Open MPI 6.0.0~rc2 may call a rank that fails at once one that could not be started."""
+    start(root, DEAF.replace("time.sleep(60)", "sys.exit(255)").format(python=sys.executable))
+    done = root.run("mpirun", "0", "7", "1", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+
+
 # mpi-rank as the real mpirun of one host would start it, for each of the statuses
 RANKS = """\
 #!/bin/sh
