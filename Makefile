@@ -5,6 +5,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # two test processes, each with a lab of its own: most of a Swarm test is waiting
 BESIDE := --numprocesses 2 --dist loadfile
+# of the matrix: run by themselves
+ALONE := scale suites numerics
 # and three where tests wait for servers that are slow or lost; long files begin in time, in the given order
 BESIDE_MORE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
@@ -17,7 +19,7 @@ debian = { $(1); } >/dev/null 2>&1 || { \
 # the Perl programs of the image, as they ship
 PERL = $(shell grep -rlIE '^.!/usr/bin/perl' templates generator --exclude='*.j2')
 
-.PHONY: help setup demo test test-faults test-matrix test-sample test-servers lint unit swarm bench clean
+.PHONY: help setup demo test test-faults test-matrix test-sample test-servers test-suites lint unit swarm bench clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -52,14 +54,18 @@ test-faults: setup ## what takes longer: README as a new user walks it, lost con
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/pytest $(BESIDE_MORE) -m long tests/faults tests/swarm tests/browser
 
-test-matrix: setup ## every base, MPI and engine, the examples, mpi4py's and ScaLAPACK's suites, 120 workers; writes docs/support.md
+test-matrix: setup ## every base, MPI, engine and processor, the examples, 120 workers; writes docs/support.md
 	@$(BIN)/mpigen lab engine
 	@$(BIN)/mpigen lab base debian:forky-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim
 	@$(BIN)/mpigen lab base debian:bookworm-slim
 	@$(BIN)/mpigen lab base debian:trixie-slim --platform linux/arm64
-	@$(BIN)/pytest $(BESIDE) tests/matrix --ignore tests/matrix/test_scale.py
+	@$(BIN)/pytest $(BESIDE) tests/matrix $(foreach file,$(ALONE),--ignore tests/matrix/test_$(file).py)
 	@$(BIN)/pytest tests/matrix/test_scale.py
+
+test-suites: setup ## programs of others by their own checks, for hours: mpi4py's suite on each MPI, ScaLAPACK's testers, HPCC
+	@$(BIN)/mpigen lab engine
+	@$(BIN)/pytest tests/matrix/test_numerics.py tests/matrix/test_suites.py
 
 test-sample: setup ## one cell of the matrix, another one each day
 	@$(BIN)/mpigen lab engine

@@ -1,4 +1,4 @@
-"""Test suites of others on a real Swarm: mpi4py's on each MPI, and ScaLAPACK's.
+"""The test suite of mpi4py on a real Swarm, on each MPI.
 
 A test of mpi4py that fails in a cluster of mpigen's alone is a fault of mpigen's; one that fails
 with a bare mpirun too, in one container of the same image, is the MPI's or the suite's.
@@ -173,38 +173,3 @@ def test_what_crashes_by_romio_runs_by_ompio(suite: Suite) -> None:
         assert outcomes(crashed.out) == {test: "began"} and crashed.code, crashed.out + crashed.err
     done = suite.ours(*CRASHES, minutes=15, options=("--mca", "io", "ompio"))
     assert outcomes(done.out) == dict.fromkeys(CRASHES, "passed"), done.out + done.err
-
-
-# of Debian: each prints how many of its tests passed and failed, mostly by a residual
-SCALAPACK = """\
-name: scalapack
-image: {packages: [scalapack-mpi-test], tag: "scalapack:x"}
-network: {subnet: 10.94.0.0/24}
-workers: [{name: worker, replicas: 4, slots: 1}]
-"""
-FOLDER = "/usr/lib/x86_64-linux-gnu/scalapack/openmpi-tests"
-CHECKERS = ("xdlu", "xdllt", "xdqr", "xdinv", "xdtrd", "xdhrd", "xdbrd", "xzlu", "xzllt")
-
-
-@pytest.fixture
-def scalapack(newest: lab.Lab, tmp_path: Path) -> Iterator[Cluster]:
-    """ScaLAPACK's own tests, for four ranks on three nodes."""
-    base.ensure(engine.local(), DEBIAN_13, print)
-    output = make_site(tmp_path, SCALAPACK, program=False)
-    env = {"DOCKER_HOST": newest.docker_host}
-    made = deployed(newest, output, "scalapack", env, "scalapack:x")
-    yield made
-    assert made.script("down.sh").code == 0
-
-
-def test_no_residual_of_scalapack_is_too_large(scalapack: Cluster) -> None:
-    total = 0
-    for checker in CHECKERS:
-        command = f"cd {FOLDER} && exec ./{checker}"
-        report = scalapack.run("-n", "4", "sh", "-c", command)
-        passed = re.findall(r"(\d+) tests completed and passed residual checks", report)
-        failed = re.findall(r"(\d+) tests completed and failed residual checks", report)
-        assert passed and sum(map(int, passed)) > 0, f"{checker} has checked nothing\n{report}"
-        assert failed and sum(map(int, failed)) == 0, f"{checker}\n{report}"
-        total += sum(map(int, passed))
-    figure(f"ScaLAPACK: {total} residual checks of {len(CHECKERS)} programs passed")
