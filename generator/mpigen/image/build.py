@@ -17,7 +17,7 @@ from mpigen.image.buildlog import BuildLog, shorten
 from mpigen.notation import image_names
 from mpigen.notation.platforms import architecture
 from mpigen.swarm.engine import Engine, blame
-from mpigen.swarm.processes import Say
+from mpigen.swarm.processes import Say, ignore
 
 _SHOWN = 25
 _SHOWN_WITH_REASON = 5
@@ -42,16 +42,12 @@ class Built:
     stored: str
 
 
-def _ignore(line: str) -> None:
-    """Ignore the progress within a step."""
-
-
 def build(
     builders: Mapping[str, Engine],
     artifacts: Artifacts,
     site: Path,
     say: Say,
-    see: Say = _ignore,
+    see: Say = ignore,
 ) -> list[Built]:
     """Build the images with build.sh, unless the engines have images of the same content.
 

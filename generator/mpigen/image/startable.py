@@ -9,7 +9,7 @@ from mpigen.swarm import nodes, probe
 from mpigen.swarm.engine import Engine, blame
 from mpigen.swarm.placement import allows, constraint_sets, misfit
 from mpigen.swarm.probe import Probe
-from mpigen.swarm.processes import Say
+from mpigen.swarm.processes import Say, ignore
 
 _START_SECONDS = 60.0
 _PULL_SECONDS = 600.0
@@ -18,15 +18,11 @@ OTHER = "another image of that name"
 """Why a node cannot start the image of this engine, if it has another one."""
 
 
-def _ignore(line: str) -> None:
-    """Ignore the progress."""
-
-
 def lacking(
     engine: Engine,
     reference: str,
     constraints: Sequence[str] = (),
-    say: Say = _ignore,
+    say: Say = ignore,
     platforms: Sequence[str] = (),
 ) -> dict[str, str]:
     """The nodes that cannot start an image, host name to reason, without their endpoints.

@@ -21,6 +21,7 @@ from mpigen.stack.changes import LEAVE, NOTHING, REMOVE, Change, OnSwarm
 from mpigen.stack.rehearsal import Request
 from mpigen.swarm.deployment import Deployment
 from mpigen.swarm.engine import blame
+from mpigen.swarm.engine_faults import parse_version
 from mpigen.swarm.state import IMAGE_LABEL, NAMESPACE_LABEL
 
 # secrets and configs that deploy.sh removes once the stack is up without them
@@ -103,8 +104,9 @@ def make(deployment: Deployment, image: str | None) -> Plan:
 def _managers_releases(swarm: OnSwarm) -> str:
     """The releases of Docker on the managers, as "20.10 and 28.5"; empty if they have one."""
     managers = [each for each in swarm.deployment.nodes() if each.manager and each.engine]
-    releases = sorted({".".join(each.engine.split(".")[:2]) for each in managers})
-    return " and ".join(releases) if len(releases) > 1 else ""
+    releases = sorted({parse_version(each.engine)[:2] for each in managers})
+    names = [".".join(map(str, each)) for each in releases]
+    return " and ".join(names) if len(names) > 1 else ""
 
 
 def _ask(deployment: Deployment) -> OnSwarm:

@@ -14,6 +14,10 @@ Say = Callable[[str], None]
 """A progress callback: takes one line, without a newline, from any thread."""
 
 
+def ignore(line: str) -> None:
+    """Take a line of progress that nobody wants to see."""
+
+
 def run(
     command: Sequence[str], what: str, stdout: IO[bytes] | None = None, own_session: bool = False
 ) -> str:
