@@ -74,11 +74,12 @@ class Suite:
     def bare(self, *words: str, minutes: int = MINUTES) -> Done:
         """In one container, by the MPI's own mpirun without mpigen's parameters."""
         run = ("docker", "run", "--rm", "--init", "--entrypoint")
+        whole = 'TELL_IN=/tmp timeout "$@"; code=$?; cat /tmp/told.*; exit $code'
         conf = check(*run, "cat", self.image, "/etc/mpi/cluster.conf", env=self.cluster.env)
         (mpirun,) = re.findall(r"^mpirun = (.+)$", conf, re.MULTILINE)
         options = ("--oversubscribe",) if self.open_mpi else ()
         limit = ("--kill-after=10", f"{minutes}m", mpirun, *options, "-n", "3")
-        command = (*run, "timeout", self.image, *limit, "python", "tell.py", *words)
+        command = (*run, "sh", self.image, "-c", whole, "sh", *limit, "python", "tell.py", *words)
         return call(*command, env=self.cluster.env, timeout=60 * minutes + 120)
 
 
