@@ -1,6 +1,9 @@
 """What holds in every cell: hosts, results, exit codes, and a worker that is replaced."""
 
+import hashlib
 import json
+import os
+import random
 import re
 import shutil
 import subprocess
@@ -11,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from mpigen.lab import base, engine, lab
-from tests.matrix.conftest import BASES, LAB, Cell
-from tests.swarm.conftest import KEPT, TRUSTED, Cluster, check, make_site
+from tests.matrix.cells import BASES, Cell
+from tests.matrix.conftest import LAB
+from tests.swarm.conftest import KEPT, ROOT, TRUSTED, Cluster, check, make_site
 
 TEXT = """\
 name: cells
@@ -42,6 +46,7 @@ def cluster(
         own["base"] = image_with_an_mpi(folder, image, mpi.pop("version"))
     text = f"{TEXT}image: {json.dumps(own)}\nmpi: {json.dumps(mpi)}\n"
     output = make_site(folder, text)
+    add_program(folder / "app")
     check("sh", output / "scripts/build.sh", timeout=900)
     lab.load(the_lab, f"{LAB}:x", print)
     made = Cluster("cells", output, {"DOCKER_HOST": the_lab.docker_host})
@@ -49,6 +54,18 @@ def cluster(
     assert done.code == 0, done.out + done.err
     yield made
     assert made.script("down.sh").code == 0
+
+
+def add_program(source: Path) -> None:
+    """One that counts by one-sided communication, beside the reference program."""
+    shutil.copy(ROOT / "tests/bench/features/fetch_and_op.c", source)
+    makefile = source / "Makefile"
+    install = "install: hello\n"
+    text = makefile.read_text()
+    assert install in text
+    more = "fetch_and_op: fetch_and_op.c\n\tmpicc -O2 -o $@ $<\n\n"
+    program = "\tinstall -D -m 0755 fetch_and_op $(BINDIR)/fetch_and_op\n"
+    makefile.write_text(text.replace(install, f"{more}install: hello fetch_and_op\n{program}"))
 
 
 # a solver's image as people have it: a user and a group of its own, variables, and no sshd
@@ -124,6 +141,25 @@ def test_the_exit_code_is_the_programs(cluster: Cluster, code: int) -> None:
 def test_output_of_every_rank_arrives_whole(cluster: Cluster) -> None:
     printed = cluster.run("sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x")
     assert printed.count("x") == 8 * 200_000
+
+
+def test_input_arrives_whole(cluster: Cluster) -> None:
+    given = random.Random(1).randbytes(1_000_000)
+    done = subprocess.run(
+        ["sh", cluster.output / "scripts/run.sh", "sha256sum"],
+        env={**os.environ, **cluster.env},
+        input=given,
+        capture_output=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    sums = [hashlib.sha256(each).hexdigest() for each in (given, *[b""] * 7)]
+    assert sorted(done.stdout.decode().split()) == sorted([*sums, *["-"] * 8])
+
+
+def test_one_sided_communication(cluster: Cluster) -> None:
+    done = cluster.script("run.sh", "fetch_and_op")
+    assert (done.code, done.out, done.err) == (0, "800 of 800\n", "")
 
 
 def test_a_second_mpirun_has_the_logins_of_the_first(cluster: Cluster, cell: Cell) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from mpigen.image import distribute
 from mpigen.lab import base, engine, lab
+from tests.matrix.cells import EMULATED
 from tests.swarm.conftest import Cluster, call, check, make_site
 
 pytestmark = pytest.mark.long
@@ -26,6 +27,12 @@ workers:
 """
 ARM = ["arm-1", "arm-2"]
 SLOW = {"MPI_WAIT": "300"}
+
+
+@pytest.fixture(autouse=True)
+def its_cell(request: pytest.FixtureRequest) -> None:
+    """For the table of all cells."""
+    request.node.user_properties.append(("cell", str(EMULATED)))
 
 
 @pytest.fixture(scope="module")
