@@ -145,9 +145,9 @@ def test_a_rank_of_several_programs_is_told_the_number_of_all(root: Root) -> Non
             text=True,
         )
         connection, _ = mpirun.accept()
-        assert connection.recv(64) == b"word x 7 24\n"
-        assert connection.recv(64) == b"x" + bytes([0, 0, 0, 1]) + b"0"
-        connection.close()
+        with connection, connection.makefile("rb") as said:
+            assert said.readline() == b"word x 7 24\n"
+            assert said.read(6) == b"x" + bytes([0, 0, 0, 1]) + b"0"
         assert rank.communicate(timeout=30)[0] == "7 of 24\n"
 
 
