@@ -220,11 +220,19 @@ def test_a_job_that_failed_before_all_of_its_ranks_had_begun_ends(root: Root) ->
     assert (done.returncode, done.stdout) == (7, "")
 
 
-def test_the_status_of_the_rank_that_failed_first_is_the_jobs(root: Root) -> None:
-    """Open MPI 6.0.0~rc2 may call a rank that fails at once one that could not be started."""
-    start(root, DEAF.replace("time.sleep(60)", "sys.exit(255)").format(python=sys.executable))
-    done = root.run("mpirun", "0", "7", "1", stdin=subprocess.DEVNULL)
-    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+@pytest.mark.parametrize(
+    ("real", "statuses", "code"), [(255, "0 7 1", 7), (1, "0 7 2", 7), (1, "143 1", 1), (3, "7", 3)]
+)
+def test_the_status_of_the_rank_that_failed_first_is_the_jobs(
+    root: Root, real: int, statuses: str, code: int
+) -> None:
+    """Open MPI 6.0.0~rc2 may call a rank that fails at once one that could not be started.
+
+    Where MPI has a status of its own, as for MPI_Abort, it is the job's.
+    """
+    start(root, DEAF.replace("time.sleep(60)", f"sys.exit({real})").format(python=sys.executable))
+    done = root.run("mpirun", *statuses.split(), stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
 # mpi-rank as the real mpirun of one host would start it, for each of the statuses
