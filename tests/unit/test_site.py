@@ -124,9 +124,9 @@ def test_the_build_script_hands_docker_what_was_said(
     name: str, tag: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Traced: `docker` is a program that writes its arguments and its context down."""
-    assume(
-        "/" not in name and "~" not in name and name not in (".", "..") and len(name.encode()) < 200
-    )
+    # what this test and the site itself have beside the sources
+    assume(name not in (".", "..", "bin", "mpigen.yaml", "output", "trace"))
+    assume("/" not in name and "~" not in name and len(name.encode()) < 200)
     site = tmp_path_factory.mktemp("site")
     data = {"name": "x", "image": {"tag": tag}, "app": {"source": name}}
     try:
